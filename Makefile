@@ -1,0 +1,59 @@
+# The door. `make up` brings the cloud up on this machine; `make test` runs every test.
+
+SHELL := /bin/sh
+CARGO := tools/cargo
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+# A person who became root by `su` may lack the folders of the system's programs.
+export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
+ROOT  ?= /var/lib/bythos
+
+.PHONY: help
+help:
+	@echo "make up      install what this machine lacks, build, and run the cloud in $(ROOT)"
+	@echo "make down    stop it; all data stays"
+	@echo "make test    install what the tests need, and run every test"
+	@echo "make lint    formatting, lints, documentation, and who may know whom"
+	@echo "make bench   measure the figures of the README and write them there"
+
+.PHONY: up
+up:
+	@echo "==> 1/3 packages"
+	@tools/packages up
+	@echo "==> 2/3 building Bythos (some minutes the first time)"
+	@$(CARGO) build --locked --release --package bythos
+	@echo "==> 3/3 starting"
+	@exec $(TARGET)/release/bythos --root $(ROOT) up
+
+.PHONY: down
+down:
+	@$(TARGET)/release/bythos --root $(ROOT) down
+
+.PHONY: test
+test:
+	@echo "==> 1/3 packages"
+	@tools/packages test
+	@echo "==> 2/3 building (some minutes the first time)"
+	@$(CARGO) build --locked --workspace
+	@$(CARGO) test --locked --workspace --no-run
+	@echo "==> 3/3 testing"
+	@$(CARGO) test --locked --workspace --no-fail-fast
+
+# Debian's Rust packages have no clippy: what is not there is left out, and said.
+if_there = if $(CARGO) $(1) --version >/dev/null 2>&1; then $(2); else echo "left out: this cargo has no $(1)"; fi
+
+.PHONY: lint
+lint:
+	@echo "==> formatting"
+	@$(call if_there,fmt,$(CARGO) fmt --all --check)
+	@echo "==> who may know whom"
+	@$(CARGO) xtask tidy
+	@echo "==> lints"
+	@$(call if_there,clippy,$(CARGO) clippy --workspace --all-targets -- --deny warnings)
+	@echo "==> documentation"
+	@RUSTDOCFLAGS="--deny warnings" $(CARGO) doc --workspace --no-deps --document-private-items --quiet
+
+.PHONY: bench
+bench:
+	@tools/packages test
+	@$(CARGO) build --locked --release --package bythos
+	@$(CARGO) run --release --package bythos-benches --bin way

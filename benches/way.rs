@@ -1,0 +1,157 @@
+//! How long the way takes, and what it costs: written into the README between its markers.
+//!
+//! Run by `make bench`, with the release build. Three rounds, each on a fresh root in a network namespace of its own;
+//! medians are printed. The image is built before the clock starts: that is the time of Debian's mirrors, not ours.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use bythos_end_to_end::Owner;
+use bythos_testing::machine::{eventually, stdout, succeed};
+
+const ROUNDS: usize = 3;
+const ADDRESS: &str = "https://hello.bythos.localhost/";
+const BEGIN: &str = "<!-- figures of benches/way: begin -->";
+const END: &str = "<!-- figures of benches/way: end -->";
+
+/// What one round measured.
+struct Round {
+    first_answer: Duration,
+    changed_answer: Duration,
+    bythos_kilobytes: u64,
+    containerd_kilobytes: u64,
+}
+
+#[allow(clippy::print_stdout, reason = "this is the bench's own output")]
+fn main() -> Result<()> {
+    let root = workspace()?;
+    let mut rounds = Vec::new();
+    for number in 1..=ROUNDS {
+        println!("round {number} of {ROUNDS}");
+        rounds.push(round(number)?);
+    }
+    println!("building anew, cold and warm");
+    let (cold, warm) = builds(&root)?;
+    let binary = std::fs::metadata(root.join("target/release/bythos"))?.len();
+    let text = table(&rounds, binary, cold, warm)?;
+    println!("{text}");
+    write_into(&root.join("README.md"), &text)
+}
+
+fn workspace() -> Result<PathBuf> {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    Ok(own.parent().context("the benches lie in the workspace")?.to_owned())
+}
+
+fn round(number: usize) -> Result<Round> {
+    let mut owner = Owner::new(&format!("bench{number}"))?;
+    let archive = owner.build_image_of(&workspace()?.join("examples/platform/images/hello/recipe.yaml"))?;
+
+    let began = Instant::now();
+    owner.machine.up(&[])?;
+    owner.make_repository()?;
+    owner.import_image(&archive)?;
+    owner.git(&["push", "--quiet"])?;
+    let certificate = eventually("the platform's root certificate", || owner.root_certificate())?;
+    shows(&owner, &certificate, "Hello from your own cloud")?;
+    let first_answer = began.elapsed();
+
+    owner.edit("apps/hello/page.yaml", "Hello from your own cloud", "Hello again")?;
+    owner.push("a new greeting")?;
+    let pushed = Instant::now();
+    shows(&owner, &certificate, "Hello again")?;
+    let changed_answer = pushed.elapsed();
+
+    let bythos = owner.machine.process_id().context("Bythos runs")?;
+    let bythos_kilobytes = pss(bythos)?;
+    let containerd_kilobytes = pss(containerd_of(&owner)?)?;
+    succeed(&mut owner.machine.bythos(&["uninstall", "--yes"]))?;
+    Ok(Round { first_answer, changed_answer, bythos_kilobytes, containerd_kilobytes })
+}
+
+fn shows(owner: &Owner, certificate: &Path, words: &str) -> Result<()> {
+    eventually(words, || {
+        let page = owner.fetch(ADDRESS, certificate)?;
+        ensure!(page.contains(words), "the page is {page}");
+        Ok(())
+    })
+}
+
+/// The containerd of this machine, by the folder in its command line.
+fn containerd_of(owner: &Owner) -> Result<u32> {
+    let root = owner.machine.root().display().to_string();
+    let listed = stdout(Command::new("ps").args(["-eo", "pid=,args="]))?;
+    let line = listed
+        .lines()
+        .find(|line| line.contains("containerd") && !line.contains("shim") && line.contains(&root))
+        .context("containerd runs")?;
+    Ok(line.split_whitespace().next().unwrap_or_default().parse()?)
+}
+
+/// Proportional set size of a process, in kilobytes.
+fn pss(process: u32) -> Result<u64> {
+    let rollup = std::fs::read_to_string(format!("/proc/{process}/smaps_rollup"))?;
+    let line = rollup.lines().find(|line| line.starts_with("Pss:")).context("smaps_rollup has Pss")?;
+    Ok(line.split_whitespace().nth(1).unwrap_or_default().parse()?)
+}
+
+/// A build into an empty target folder, and one after a change in the topmost crate.
+fn builds(root: &Path) -> Result<(Duration, Duration)> {
+    let target = root.join("target/bench-build");
+    if target.exists() {
+        std::fs::remove_dir_all(&target)?;
+    }
+    let build = || -> Result<Duration> {
+        let began = Instant::now();
+        let mut cargo = Command::new(root.join("tools/cargo"));
+        cargo
+            .args(["build", "--quiet", "--package", "bythos"])
+            .current_dir(root)
+            .env("CARGO_TARGET_DIR", &target);
+        succeed(&mut cargo)?;
+        Ok(began.elapsed())
+    };
+    let cold = build()?;
+    succeed(Command::new("touch").arg(root.join("crates/bythos/src/main.rs")))?;
+    let warm = build()?;
+    std::fs::remove_dir_all(&target)?;
+    Ok((cold, warm))
+}
+
+fn median<T: Ord + Copy>(rounds: &[Round], figure: impl Fn(&Round) -> T) -> Result<T> {
+    let mut figures: Vec<T> = rounds.iter().map(figure).collect();
+    figures.sort_unstable();
+    figures.get(figures.len() / 2).copied().context("there was a round")
+}
+
+fn table(rounds: &[Round], binary: u64, cold: Duration, warm: Duration) -> Result<String> {
+    let seconds = |duration: Duration| format!("{:.1} s", duration.as_secs_f64());
+    let megabytes = |kilobytes: u64| format!("{:.1} MB", kilobytes as f64 / 1024.0);
+    let processors = std::thread::available_parallelism()?;
+    let rows = [
+        ("fresh root to the first answer over HTTPS", seconds(median(rounds, |round| round.first_answer)?)),
+        ("end of a push to the changed answer", seconds(median(rounds, |round| round.changed_answer)?)),
+        ("memory of Bythos (PSS)", megabytes(median(rounds, |round| round.bythos_kilobytes)?)),
+        ("memory of its containerd (PSS)", megabytes(median(rounds, |round| round.containerd_kilobytes)?)),
+        ("size of the binary", megabytes(binary / 1024)),
+        ("cold build, development profile", seconds(cold)),
+        ("build after a change in the topmost crate", seconds(warm)),
+    ];
+    let mut text = format!(
+        "Median of {ROUNDS} rounds on {processors} processors.\n\n| figure | measured |\n|---|---|\n"
+    );
+    for (name, value) in rows {
+        text.push_str(&format!("| {name} | {value} |\n"));
+    }
+    Ok(text)
+}
+
+fn write_into(readme: &Path, text: &str) -> Result<()> {
+    let before = std::fs::read_to_string(readme)?;
+    let (head, rest) = before.split_once(BEGIN).context("the README has no place for the figures")?;
+    let (_, tail) = rest.split_once(END).context("the README's place for the figures has no end")?;
+    std::fs::write(readme, format!("{head}{BEGIN}\n{text}{END}{tail}"))?;
+    Ok(())
+}

@@ -1,0 +1,324 @@
+//! One shared, read-only copy per kind, kept fresh by one watch.
+//!
+//! [`Caches`] belongs to the process and watches under one identity of its own; a part gets [`PartCaches`], which
+//! hands out a kind only if the part's own role may list and watch it. What nobody reads (`managedFields`) is
+//! dropped on the way in.
+
+use std::any::{Any, TypeId};
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use futures::{FutureExt as _, StreamExt, TryStreamExt};
+use k8s_openapi::api::authorization::v1::{
+    ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec,
+};
+use kube::runtime::{WatchStreamExt, watcher};
+use kube::{Api, Client, Resource};
+use serde::de::DeserializeOwned;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, error, info_span, warn};
+
+use crate::controller::ObjectKey;
+use crate::error_chain;
+
+/// What a kind must be to have a cache: any typed Kubernetes kind.
+pub trait Cacheable:
+    Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static
+{
+}
+
+impl<K> Cacheable for K where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static
+{
+}
+
+/// A failure to hand out a cache.
+#[derive(Debug, thiserror::Error)]
+pub enum CacheError {
+    /// The part's role does not allow it.
+    #[error("this part's role does not allow it to {verb} {resource:?} of group {group:?}: {reason}")]
+    Forbidden {
+        /// `list` or `watch`.
+        verb: &'static str,
+        /// Plural name of the kind.
+        resource: String,
+        /// API group of the kind; empty for the core group.
+        group: String,
+        /// The authorizer's own words.
+        reason: String,
+    },
+    /// The question whether the part may read the kind got no answer.
+    #[error("failed to ask whether this part may {verb} {resource:?}")]
+    AskAccess {
+        /// `list` or `watch`.
+        verb: &'static str,
+        /// Plural name of the kind.
+        resource: String,
+        /// What the client said.
+        #[source]
+        source: Box<kube::Error>,
+    },
+    /// The process is shutting down.
+    #[error("the process is shutting down")]
+    Closed,
+}
+
+/// One change of a cached object: `old` is absent when it appeared, `new` when it is gone.
+#[derive(Debug)]
+pub struct Change<'a, K> {
+    /// What the cache held before.
+    pub old: Option<&'a K>,
+    /// What the cache holds now.
+    pub new: Option<&'a K>,
+}
+
+type Subscriber<K> = Box<dyn Fn(&Change<'_, K>) -> bool + Send + Sync>;
+
+struct Shared<K> {
+    objects: RwLock<Contents<K>>,
+    synced: watch::Sender<bool>,
+}
+
+struct Contents<K> {
+    by_key: BTreeMap<ObjectKey, Arc<K>>,
+    subscribers: Vec<Subscriber<K>>,
+}
+
+impl<K> Contents<K> {
+    fn insert(&mut self, key: ObjectKey, new: &Arc<K>) {
+        let old = self.by_key.insert(key, new.clone());
+        self.tell(&Change { old: old.as_deref(), new: Some(new.as_ref()) });
+    }
+
+    fn remove(&mut self, key: &ObjectKey) {
+        if let Some(old) = self.by_key.remove(key) {
+            self.tell(&Change { old: Some(old.as_ref()), new: None });
+        }
+    }
+
+    fn tell(&mut self, change: &Change<'_, K>) {
+        self.subscribers.retain(|notify| notify(change));
+    }
+}
+
+/// The shared copy of one kind, across all namespaces.
+pub struct Cache<K>(Arc<Shared<K>>);
+
+impl<K> Clone for Cache<K> {
+    fn clone(&self) -> Self {
+        Cache(self.0.clone())
+    }
+}
+
+impl<K> Cache<K> {
+    /// The object with this key, as last seen.
+    pub fn get(&self, key: &ObjectKey) -> Option<Arc<K>> {
+        self.read(|contents| contents.by_key.get(key).cloned())
+    }
+
+    /// All objects, ordered by namespace and name.
+    pub fn list(&self) -> Vec<Arc<K>> {
+        self.read(|contents| contents.by_key.values().cloned().collect())
+    }
+
+    /// All objects of one namespace, ordered by name.
+    pub fn list_in(&self, namespace: &str) -> Vec<Arc<K>> {
+        let first = ObjectKey::namespaced(namespace, "");
+        self.read(|contents| {
+            contents
+                .by_key
+                .range(first..)
+                .take_while(|(key, _)| key.namespace == namespace)
+                .map(|(_, object)| object.clone())
+                .collect()
+        })
+    }
+
+    /// Calls `notify` for every object that is there and then for every change, until it returns false.
+    ///
+    /// It is called while the cache is locked: it must be quick and must not use the cache.
+    pub fn subscribe(&self, notify: impl Fn(&Change<'_, K>) -> bool + Send + Sync + 'static) {
+        let mut contents = self.0.objects.write().unwrap_or_else(PoisonError::into_inner);
+        let listening =
+            contents.by_key.values().all(|object| notify(&Change { old: None, new: Some(object.as_ref()) }));
+        if listening {
+            contents.subscribers.push(Box::new(notify));
+        }
+    }
+
+    fn read<T>(&self, look: impl FnOnce(&Contents<K>) -> T) -> T {
+        look(&self.0.objects.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    async fn synced(&self) {
+        let mut synced = self.0.synced.subscribe();
+        // The sender lives as long as the cache that waits here.
+        drop(synced.wait_for(|synced| *synced).await);
+    }
+}
+
+impl<K: Cacheable> Cache<K> {
+    fn start(client: Client, shutdown: CancellationToken) -> Self {
+        let cache = Cache(Arc::new(Shared {
+            objects: RwLock::new(Contents { by_key: BTreeMap::new(), subscribers: Vec::new() }),
+            synced: watch::Sender::new(false),
+        }));
+        let kept = cache.clone();
+        let span = info_span!("cache", kind = %K::kind(&()));
+        tokio::spawn(
+            async move { shutdown.run_until_cancelled(kept.keep_alive(client)).await }.instrument(span),
+        );
+        cache
+    }
+
+    /// Begins the watch again when one of those who are told of changes panics: the others still need it.
+    async fn keep_alive(&self, client: Client) {
+        while AssertUnwindSafe(self.keep_fresh(client.clone())).catch_unwind().await.is_err() {
+            error!("someone who was told of a change panicked; the watch begins again");
+        }
+    }
+
+    async fn keep_fresh(&self, client: Client) {
+        let mut events = watcher(Api::<K>::all(client), watcher::Config::default()).default_backoff().boxed();
+        let mut listed = BTreeMap::new();
+        loop {
+            match events.try_next().await {
+                Ok(Some(event)) => self.take(event, &mut listed),
+                Ok(None) => return,
+                Err(error) => warn!(error = %error_chain(&error), "watch interrupted; it will be resumed"),
+            }
+        }
+    }
+
+    fn take(&self, event: watcher::Event<K>, listed: &mut BTreeMap<ObjectKey, Arc<K>>) {
+        let mut contents = self.0.objects.write().unwrap_or_else(PoisonError::into_inner);
+        match event {
+            watcher::Event::Apply(object) => contents.insert(ObjectKey::of(&object), &trim(object)),
+            watcher::Event::Delete(object) => contents.remove(&ObjectKey::of(&object)),
+            watcher::Event::Init => listed.clear(),
+            watcher::Event::InitApply(object) => {
+                listed.insert(ObjectKey::of(&object), trim(object));
+            }
+            watcher::Event::InitDone => {
+                let gone: Vec<_> =
+                    contents.by_key.keys().filter(|key| !listed.contains_key(key)).cloned().collect();
+                for key in gone {
+                    contents.remove(&key);
+                }
+                for (key, object) in std::mem::take(listed) {
+                    let same = contents
+                        .by_key
+                        .get(&key)
+                        .is_some_and(|old| old.meta().resource_version == object.meta().resource_version);
+                    if !same {
+                        contents.insert(key, &object);
+                    }
+                }
+                drop(contents);
+                self.0.synced.send_replace(true);
+            }
+        }
+    }
+}
+
+fn trim<K: Resource>(mut object: K) -> Arc<K> {
+    object.meta_mut().managed_fields = None;
+    Arc::new(object)
+}
+
+/// All caches of the process.
+#[derive(Clone)]
+pub struct Caches {
+    client: Client,
+    shutdown: CancellationToken,
+    by_kind: Arc<Mutex<BTreeMap<TypeId, Box<dyn Any + Send>>>>,
+}
+
+impl Caches {
+    /// `client` needs to list and watch every kind that any part reads.
+    pub fn new(client: Client, shutdown: CancellationToken) -> Self {
+        Caches { client, shutdown, by_kind: Arc::default() }
+    }
+
+    /// The caches as one part sees them: `client` carries that part's identity.
+    pub fn for_part(&self, client: Client) -> PartCaches {
+        PartCaches { caches: self.clone(), client }
+    }
+
+    /// How many kinds are watched. A test holds this against the number of watches that the API server counts.
+    pub fn len(&self) -> usize {
+        self.by_kind.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Whether no kind is watched yet.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn of<K: Cacheable>(&self) -> Cache<K> {
+        let mut by_kind = self.by_kind.lock().unwrap_or_else(PoisonError::into_inner);
+        let known =
+            by_kind.get(&TypeId::of::<K>()).and_then(|cache| cache.downcast_ref::<Cache<K>>()).cloned();
+        known.unwrap_or_else(|| {
+            let cache = Cache::<K>::start(self.client.clone(), self.shutdown.clone());
+            by_kind.insert(TypeId::of::<K>(), Box::new(cache.clone()));
+            cache
+        })
+    }
+}
+
+/// The caches as one part may see them.
+#[derive(Clone)]
+pub struct PartCaches {
+    caches: Caches,
+    client: Client,
+}
+
+impl PartCaches {
+    /// The cache of `K`, once it holds everything that was there when it was asked for.
+    ///
+    /// # Errors
+    /// The part's role does not allow it to list and watch `K`, or nobody could tell.
+    pub async fn of<K: Cacheable>(&self) -> Result<Cache<K>, CacheError> {
+        for verb in ["list", "watch"] {
+            self.may_read::<K>(verb).await?;
+        }
+        let cache = self.caches.of::<K>();
+        let synced = self.caches.shutdown.run_until_cancelled(cache.synced()).await;
+        synced.ok_or(CacheError::Closed)?;
+        Ok(cache)
+    }
+
+    async fn may_read<K: Cacheable>(&self, verb: &'static str) -> Result<(), CacheError> {
+        let resource = K::plural(&()).into_owned();
+        let group = K::group(&()).into_owned();
+        let question = SelfSubjectAccessReview {
+            spec: SelfSubjectAccessReviewSpec {
+                resource_attributes: Some(ResourceAttributes {
+                    verb: Some(verb.to_owned()),
+                    group: Some(group.clone()),
+                    resource: Some(resource.clone()),
+                    ..ResourceAttributes::default()
+                }),
+                ..SelfSubjectAccessReviewSpec::default()
+            },
+            ..SelfSubjectAccessReview::default()
+        };
+        let answer = Api::<SelfSubjectAccessReview>::all(self.client.clone())
+            .create(&Default::default(), &question)
+            .await
+            .map_err(|source| CacheError::AskAccess {
+                verb,
+                resource: resource.clone(),
+                source: Box::new(source),
+            })?;
+        let status = answer.status.unwrap_or_default();
+        if status.allowed {
+            return Ok(());
+        }
+        Err(CacheError::Forbidden { verb, resource, group, reason: status.reason.unwrap_or_default() })
+    }
+}

@@ -1,0 +1,149 @@
+//! An object that is described by a source, and what names it.
+
+use std::fmt;
+
+use bythos_api::kustomization::ResourceRef;
+use kube::core::{DynamicObject, GroupVersionKind};
+use serde_json::Value;
+
+/// What names an object in a cluster, in any version of its kind. It prints as Flux does: `Kind/namespace/name`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Id {
+    pub(super) group: String,
+    pub(super) kind: String,
+    /// Empty for cluster-scoped kinds.
+    pub(super) namespace: String,
+    pub(super) name: String,
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.namespace.is_empty() {
+            write!(f, "{}/{}", self.kind, self.name)
+        } else {
+            write!(f, "{}/{}/{}", self.kind, self.namespace, self.name)
+        }
+    }
+}
+
+impl Id {
+    pub(super) fn gvk(&self, version: &str) -> GroupVersionKind {
+        GroupVersionKind { group: self.group.clone(), version: version.to_owned(), kind: self.kind.clone() }
+    }
+
+    /// As an entry of an inventory: `<namespace>_<name>_<group>_<kind>`. Names of roles may hold a colon, which
+    /// upstream writes as two underscores.
+    pub(super) fn entry(&self, version: &str) -> ResourceRef {
+        let name = self.name.replace(':', "__");
+        ResourceRef {
+            id: format!("{}_{name}_{}_{}", self.namespace, self.group, self.kind),
+            version: version.to_owned(),
+        }
+    }
+
+    /// Reads an entry of an inventory.
+    pub(super) fn parse(entry: &ResourceRef) -> Option<Id> {
+        let (namespace, rest) = entry.id.split_once('_')?;
+        let (rest, kind) = rest.rsplit_once('_')?;
+        let (name, group) = rest.rsplit_once('_')?;
+        let owned = str::to_owned;
+        Some(Id {
+            group: owned(group),
+            kind: owned(kind),
+            namespace: owned(namespace),
+            name: name.replace("__", ":"),
+        })
+    }
+}
+
+/// An object that a source describes.
+#[derive(Debug, Clone)]
+pub(super) struct Object {
+    pub(super) id: Id,
+    pub(super) version: String,
+    pub(super) value: Value,
+}
+
+impl Object {
+    /// `value` holds `apiVersion`, `kind` and `metadata.name`: the build saw to that.
+    pub(super) fn of(value: Value) -> Object {
+        let text =
+            |pointer: &str| value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let api_version = text("/apiVersion");
+        let (group, version) = api_version.split_once('/').unwrap_or(("", &api_version));
+        let id = Id {
+            group: group.to_owned(),
+            kind: text("/kind"),
+            namespace: text("/metadata/namespace"),
+            name: text("/metadata/name"),
+        };
+        let version = version.to_owned();
+        Object { id, version, value }
+    }
+
+    /// A label or annotation.
+    pub(super) fn mark(&self, key: &str) -> Option<&str> {
+        let of = |field: &str| self.value["metadata"][field].get(key).and_then(Value::as_str);
+        of("annotations").or_else(|| of("labels"))
+    }
+}
+
+/// A label or annotation of an object in the cluster.
+pub(super) fn mark_of<'a>(object: &'a DynamicObject, key: &str) -> Option<&'a str> {
+    let meta = &object.metadata;
+    let of = |marks: &'a Option<std::collections::BTreeMap<String, String>>| marks.as_ref()?.get(key);
+    of(&meta.annotations).or_else(|| of(&meta.labels)).map(String::as_str)
+}
+
+/// Labels by which objects name the kustomization that keeps them.
+pub(super) const OWNER_NAME: &str = "kustomize.toolkit.fluxcd.io/name";
+/// See [`OWNER_NAME`].
+pub(super) const OWNER_NAMESPACE: &str = "kustomize.toolkit.fluxcd.io/namespace";
+
+/// Marks by which an object asks for another treatment.
+pub(super) mod mark {
+    pub(in super::super) const PRUNE: &str = "kustomize.toolkit.fluxcd.io/prune";
+    pub(in super::super) const RECONCILE: &str = "kustomize.toolkit.fluxcd.io/reconcile";
+    pub(in super::super) const SSA: &str = "kustomize.toolkit.fluxcd.io/ssa";
+    pub(in super::super) const FORCE: &str = "kustomize.toolkit.fluxcd.io/force";
+    pub(in super::super) const SUBSTITUTE: &str = "kustomize.toolkit.fluxcd.io/substitute";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(id: &str, namespace: &str, name: &str, group: &str, kind: &str) {
+        let entry = ResourceRef { id: id.to_owned(), version: "v1".to_owned() };
+        let expected = Id {
+            group: group.to_owned(),
+            kind: kind.to_owned(),
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+        };
+        assert_eq!(Id::parse(&entry), Some(expected.clone()));
+        assert_eq!(expected.entry("v1"), entry);
+    }
+
+    #[test]
+    fn inventory_entries_are_those_of_flux() {
+        check("shop_web_apps_Deployment", "shop", "web", "apps", "Deployment");
+        check("_shop__Namespace", "", "shop", "", "Namespace");
+        check("shop_web__Service", "shop", "web", "", "Service");
+        check(
+            "_system__reader_rbac.authorization.k8s.io_ClusterRole",
+            "",
+            "system:reader",
+            "rbac.authorization.k8s.io",
+            "ClusterRole",
+        );
+    }
+
+    #[test]
+    fn what_is_no_entry_is_not_read() {
+        for id in ["", "a_b", "a_b_c"] {
+            assert_eq!(Id::parse(&ResourceRef { id: id.to_owned(), version: String::new() }), None, "{id}");
+        }
+    }
+}

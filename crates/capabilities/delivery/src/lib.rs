@@ -1,0 +1,67 @@
+//! GitOps: what stands in a Git repository becomes what runs in the cluster, by Flux' own kinds.
+//!
+//! For the owner, who pushes, and for everyone who writes a GitRepository or a Kustomization. Two controllers share
+//! nothing but objects and a folder of artifacts:
+//!
+//! ```text
+//! GitRepository ─> [`gitrepository`]: ls-remote, fetch, archive ─> artifact in [`storage`], named in status.artifact
+//!                                                                      │ watch
+//! Kustomization ─> [`kustomization`]: source, build, apply, prune, health ─> objects, named in status.inventory
+//! ```
+//!
+//! Each object is the only input of its reconciliation, read afresh every time: killed between any two steps, the
+//! next run converges. Git is spoken by the machine's own `git`; building is `bythos-kustomize`; nothing here knows
+//! who hosts a repository or what the applied objects do.
+
+mod artifact;
+mod condition;
+mod git;
+mod gitrepository;
+mod ignore;
+mod kustomization;
+mod status;
+mod storage;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use bythos_operator::{BoxError, Part, PartContext};
+use futures::FutureExt as _;
+use k8s_openapi::api::rbac::v1::PolicyRule;
+
+/// GitOps as a part.
+pub fn part() -> Part {
+    Part {
+        name: "delivery",
+        title: "GitOps",
+        resources: vec![bythos_api::gitrepository::definition(), bythos_api::kustomization::definition()],
+        role: everything(),
+        listeners: Vec::new(),
+        run: Arc::new(|context| run(context).boxed()),
+    }
+}
+
+/// A repository may describe any object, roles among them: as in Flux, whoever applies it must be able to do all of
+/// it. Who may push is who may do this.
+fn everything() -> Vec<PolicyRule> {
+    let all = || Some(vec!["*".to_owned()]);
+    let verbs = || vec!["*".to_owned()];
+    vec![
+        PolicyRule { api_groups: all(), resources: all(), verbs: verbs(), ..PolicyRule::default() },
+        PolicyRule { non_resource_urls: all(), verbs: verbs(), ..PolicyRule::default() },
+    ]
+}
+
+async fn run(context: PartContext) -> Result<(), BoxError> {
+    context.health.starting("looking for git");
+    let git = git::Git::find(&context.data).await?;
+    let storage = storage::Storage::open(&context.data.join("artifacts")).await?;
+    context.health.starting("reading sources and kustomizations");
+    let (wake_source, sources) = gitrepository::prepare(&context, git, storage.clone()).await?;
+    let kustomizations = kustomization::prepare(&context, storage, wake_source).await?;
+    context.health.ready();
+    tokio::join!(sources, kustomizations);
+    Ok(())
+}

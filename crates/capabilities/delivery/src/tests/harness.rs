@@ -1,0 +1,312 @@
+//! A remote that git can fetch from, and the part at work on an engine.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bythos_api::gitrepository::GitRepository;
+use bythos_api::kustomization::Kustomization;
+use bythos_operator::condition::get;
+use bythos_operator::{Health, HealthState, PartContext, PlatformInfo};
+use bythos_testing::{Engine, eventually};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::api::{Patch, PatchParams};
+use kube::core::NamespaceResourceScope;
+use kube::{Api, Resource};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+fn git(folder: &Path, arguments: &[&str]) -> String {
+    let mut command = Command::new("git");
+    command.args(arguments).current_dir(folder).env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin");
+    command.env("HOME", folder).env("GIT_CONFIG_NOSYSTEM", "1");
+    for role in ["AUTHOR", "COMMITTER"] {
+        command.env(format!("GIT_{role}_NAME"), "me").env(format!("GIT_{role}_EMAIL"), "me@example.org");
+    }
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+/// A repository that is served over HTTP, with the owner's working copy of it.
+pub(super) struct Remote {
+    folder: tempfile::TempDir,
+    address: SocketAddr,
+}
+
+impl Remote {
+    /// An empty repository. Where there are credentials (`user:password`), nobody gets in without them.
+    pub(super) fn new(credentials: Option<&str>) -> Remote {
+        let folder = tempfile::tempdir().unwrap();
+        git(folder.path(), &["init", "--quiet", "--bare", "--initial-branch=main", "app.git"]);
+        git(folder.path(), &["init", "--quiet", "--initial-branch=main", "work"]);
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let (root, credentials) = (folder.path().to_owned(), credentials.map(str::to_owned));
+        // Ends with the test's process; a connection that comes after the test finds no repository.
+        std::thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let (root, credentials) = (root.clone(), credentials.clone());
+                std::thread::spawn(move || drop(serve(&stream, &root, credentials.as_deref())));
+            }
+        });
+        Remote { folder, address }
+    }
+
+    pub(super) fn url(&self) -> String {
+        format!("http://{}/app.git", self.address)
+    }
+
+    /// Makes these files all that there is, and pushes them. Returns the commit.
+    pub(super) fn push(&self, files: &[(&str, &str)]) -> String {
+        let work = self.folder.path().join("work");
+        for entry in
+            std::fs::read_dir(&work).unwrap().map(Result::unwrap).filter(|it| it.file_name() != ".git")
+        {
+            let path = entry.path();
+            if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) }.unwrap();
+        }
+        for (path, text) in files {
+            let file = work.join(path);
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(file, text).unwrap();
+        }
+        git(&work, &["add", "--all"]);
+        git(&work, &["commit", "--quiet", "--allow-empty", "-m", "change"]);
+        git(&work, &["push", "--quiet", "../app.git", "HEAD:main"]);
+        git(&work, &["rev-parse", "HEAD"])
+    }
+
+    pub(super) fn tag(&self, name: &str) {
+        let work = self.folder.path().join("work");
+        git(&work, &["tag", "-a", name, "-m", name]);
+        git(&work, &["push", "--quiet", "../app.git", name]);
+    }
+}
+
+/// Answers one request by `git http-backend`.
+fn serve(stream: &TcpStream, root: &Path, credentials: Option<&str>) -> std::io::Result<()> {
+    let mut reader = BufReader::new(stream);
+    let mut line = String::new();
+    reader.read_line(&mut line)?;
+    let mut words = line.split(' ');
+    let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let mut headers = BTreeMap::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line)?;
+        match line.trim_end().split_once(": ") {
+            Some((name, value)) => headers.insert(name.to_ascii_lowercase(), value.to_owned()),
+            None => break,
+        };
+    }
+    let header = |name: &str| headers.get(name).cloned().unwrap_or_default();
+    let expected = credentials.map(|it| format!("Basic {}", STANDARD.encode(it)));
+    let mut out = stream;
+    if expected.is_some_and(|expected| header("authorization") != expected) {
+        let refusal =
+            "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"test\"\r\nContent-Length: 0\r\n";
+        return write!(out, "{refusal}Connection: close\r\n\r\n");
+    }
+    let mut body = vec![0; header("content-length").parse().unwrap_or(0)];
+    reader.read_exact(&mut body)?;
+    let mut backend = Command::new("git")
+        .arg("http-backend")
+        .env("GIT_PROJECT_ROOT", root)
+        .env("GIT_HTTP_EXPORT_ALL", "1")
+        .env("REQUEST_METHOD", method)
+        .env("PATH_INFO", path)
+        .env("QUERY_STRING", query)
+        .env("CONTENT_TYPE", header("content-type"))
+        .env("CONTENT_LENGTH", header("content-length"))
+        .env("HTTP_CONTENT_ENCODING", header("content-encoding"))
+        .env("GIT_PROTOCOL", header("git-protocol"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()?;
+    backend.stdin.take().unwrap().write_all(&body)?;
+    let answer = backend.wait_with_output()?.stdout;
+    let text = String::from_utf8_lossy(&answer);
+    let status = text.strip_prefix("Status: ").and_then(|rest| rest.split("\r\n").next()).unwrap_or("200 OK");
+    write!(out, "HTTP/1.1 {status}\r\nConnection: close\r\n")?;
+    out.write_all(&answer)
+}
+
+/// The part at work. Dropping `running` ends it; its data stays.
+pub(super) struct Delivery {
+    pub(super) engine: Engine,
+    pub(super) data: tempfile::TempDir,
+    running: Option<(DropGuard, tokio::task::JoinHandle<Result<(), bythos_operator::BoxError>>)>,
+}
+
+impl Delivery {
+    pub(super) async fn start() -> Delivery {
+        let engine = Engine::start().await.unwrap();
+        let part = crate::part();
+        for definition in &part.resources {
+            bythos_operator::apply::cluster(&engine.admin, "bythos", definition).await.unwrap();
+        }
+        let mut delivery = Delivery { engine, data: tempfile::tempdir().unwrap(), running: None };
+        delivery.resume().await;
+        for namespace in ["flux-system", "shop"] {
+            delivery
+                .apply_value(
+                    &json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": namespace } }),
+                )
+                .await;
+        }
+        delivery
+    }
+
+    /// Ends the part in the middle of whatever it does.
+    pub(super) async fn kill(&mut self) {
+        if let Some((guard, task)) = self.running.take() {
+            task.abort();
+            drop(guard);
+            assert!(task.await.is_err_and(|ended| ended.is_cancelled()), "the part had ended before");
+        }
+    }
+
+    pub(super) async fn resume(&mut self) {
+        let (health, mut report) = Health::new();
+        let shutdown = CancellationToken::new();
+        let context = PartContext {
+            client: self.engine.admin.clone(),
+            caches: self.engine.caches.for_part(self.engine.admin.clone()),
+            health,
+            shutdown: shutdown.clone(),
+            data: self.data.path().to_owned(),
+            platform: Arc::new(PlatformInfo {
+                domain: "bythos.localhost".to_owned(),
+                authority_pem: String::new(),
+            }),
+            listeners: Arc::default(),
+        };
+        let task = tokio::spawn((crate::part().run)(context));
+        while report.state() != HealthState::Ready {
+            assert!(report.changed().await.is_some(), "the part ended");
+        }
+        self.running = Some((shutdown.drop_guard(), task));
+    }
+
+    pub(super) fn api<K>(&self, namespace: &str) -> Api<K>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+    {
+        Api::namespaced(self.engine.admin.clone(), namespace)
+    }
+
+    /// Applies any object whose kind the engine serves.
+    pub(super) async fn apply_value(&self, value: &Value) {
+        let gvk = kube::core::GroupVersionKind {
+            group: value["apiVersion"]
+                .as_str()
+                .unwrap()
+                .rsplit_once('/')
+                .map_or("", |(group, _)| group)
+                .to_owned(),
+            version: value["apiVersion"].as_str().unwrap().rsplit('/').next().unwrap().to_owned(),
+            kind: value["kind"].as_str().unwrap().to_owned(),
+        };
+        let (resource, capabilities) = kube::discovery::pinned_kind(&self.engine.admin, &gvk).await.unwrap();
+        let client = self.engine.admin.clone();
+        let api: Api<kube::core::DynamicObject> = match value["metadata"]["namespace"].as_str() {
+            Some(namespace) if capabilities.scope == kube::discovery::Scope::Namespaced => {
+                Api::namespaced_with(client, namespace, &resource)
+            }
+            _ => Api::all_with(client, &resource),
+        };
+        let name = value["metadata"]["name"].as_str().unwrap();
+        api.patch(name, &PatchParams::apply("test").force(), &Patch::Apply(value)).await.unwrap();
+    }
+
+    /// A source `app` of the remote's branch `main`, with further fields.
+    pub(super) async fn source(&self, remote: &Remote, fields: &Value) {
+        let mut spec = json!({ "url": remote.url(), "interval": "1h", "ref": { "branch": "main" } });
+        merge(&mut spec, fields);
+        self.apply_value(&json!({
+            "apiVersion": "source.toolkit.fluxcd.io/v1", "kind": "GitRepository",
+            "metadata": { "name": "app", "namespace": "flux-system" }, "spec": spec,
+        }))
+        .await;
+    }
+
+    /// A kustomization of the source `app`, with further fields.
+    pub(super) async fn kustomization(&self, name: &str, fields: &Value) {
+        let mut spec = json!({ "interval": "1h", "prune": true, "sourceRef": { "kind": "GitRepository", "name": "app" } });
+        merge(&mut spec, fields);
+        self.apply_value(&json!({
+            "apiVersion": "kustomize.toolkit.fluxcd.io/v1", "kind": "Kustomization",
+            "metadata": { "name": name, "namespace": "flux-system" }, "spec": spec,
+        }))
+        .await;
+    }
+
+    /// What a host does after a push.
+    pub(super) async fn announce(&self) {
+        let now = format!("{}", k8s_openapi::jiff::Timestamp::now());
+        let patch =
+            json!({ "metadata": { "annotations": { bythos_api::names::RECONCILE_REQUESTED_AT: now } } });
+        let sources = self.api::<GitRepository>("flux-system");
+        sources.patch("app", &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
+    }
+
+    /// Waits until the source `app` says this in its condition `Ready`, and returns it.
+    pub(super) async fn source_says(&self, status: &str, reason: &str, part: &str) -> GitRepository {
+        let api = self.api::<GitRepository>("flux-system");
+        says(&api, "app", status, reason, part, |it| it.status.as_ref().map(|it| it.conditions.clone())).await
+    }
+
+    /// Waits until a kustomization says this in its condition `Ready`, and returns it.
+    pub(super) async fn says(&self, name: &str, status: &str, reason: &str, part: &str) -> Kustomization {
+        let api = self.api::<Kustomization>("flux-system");
+        says(&api, name, status, reason, part, |it| it.status.as_ref().map(|it| it.conditions.clone())).await
+    }
+
+    pub(super) async fn applied(&self, name: &str, commit: &str) -> Kustomization {
+        let message = format!("Applied revision: main@sha1:{commit}");
+        self.says(name, "True", "ReconciliationSucceeded", &message).await
+    }
+
+    pub(super) fn artifacts(&self) -> PathBuf {
+        self.data.path().join("artifacts")
+    }
+}
+
+async fn says<K>(
+    api: &Api<K>,
+    name: &str,
+    status: &str,
+    reason: &str,
+    part: &str,
+    conditions: impl Fn(&K) -> Option<Vec<Condition>>,
+) -> K
+where
+    K: Clone + DeserializeOwned + std::fmt::Debug + Serialize,
+{
+    let last = std::sync::Mutex::new(String::new());
+    let looked = eventually("a condition", || async {
+        let object = api.get_opt(name).await.unwrap()?;
+        let conditions = conditions(&object).unwrap_or_default();
+        let ready = get(&conditions, "Ready")?;
+        *last.lock().unwrap() = format!("{} {}: {}", ready.status, ready.reason, ready.message);
+        (ready.status == status && ready.reason == reason && ready.message.contains(part)).then_some(object)
+    });
+    match looked.await {
+        Ok(object) => object,
+        Err(_) => panic!("{name} never said {status} {reason}: {part}\nlast: {}", last.lock().unwrap()),
+    }
+}
+
+fn merge(target: &mut Value, fields: &Value) {
+    target.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+}

@@ -1,0 +1,32 @@
+//! Who asks, and what they may: the engine's authority, client certificates, RBAC.
+//!
+//! The API server asks three questions here, in this order:
+//!
+//! ```text
+//! client certificate ──user_of_certificate──> User ──Policy::authorize(Request)──> Decision
+//!                                                         ▲
+//! Roles, ClusterRoles and their bindings ──Policy::compile┘
+//! ```
+//!
+//! A [`Policy`] is compiled anew when one of those objects changes, and is only read in between. The certificates
+//! themselves come from the engine's [`Authority`](authority::Authority).
+//!
+//! Pure but for [`authority`], which keeps its key in a folder. Nothing here knows HTTP or the store.
+
+#![cfg_attr(
+    test,
+    allow(clippy::needless_pass_by_value, reason = "tests hand over the literals that they write")
+)]
+
+pub mod authority;
+mod bootstrap;
+mod certificate;
+mod policy;
+mod request;
+mod user;
+
+pub use bootstrap::bootstrap_objects;
+pub use certificate::{CertificateError, user_of_certificate};
+pub use policy::Policy;
+pub use request::{Decision, Request};
+pub use user::User;

@@ -1,0 +1,101 @@
+//! From the bytes of a request to an object.
+
+use bytes::Bytes;
+use bythos_yaml::Limits;
+use serde_json::{Value, json};
+
+use crate::body::BODY_BYTES_MAX;
+use crate::object;
+use crate::protobuf;
+use crate::registry::Served;
+use crate::status::Failure;
+
+const YAML_LIMITS: Limits = Limits { bytes_max: BODY_BYTES_MAX, depth_max: 100, values_max: 1_000_000 };
+const ACCEPTED: &str = "application/json, application/yaml, application/vnd.kubernetes.protobuf";
+
+/// A body in JSON, YAML or protobuf, by its `Content-Type`; JSON if there is none.
+pub(crate) fn value(content_type: &str, body: &Bytes) -> Result<Value, Failure> {
+    match content_type {
+        "" | "application/json" => json(body),
+        "application/yaml" | "application/x-yaml" | "text/yaml" => yaml(body),
+        protobuf::CONTENT_TYPE => protobuf::decode(body)
+            .map_err(|error| Failure::BadRequest(format!("error decoding protobuf: {error}"))),
+        _ => Err(Failure::UnsupportedMediaType(ACCEPTED)),
+    }
+}
+
+/// A body in JSON.
+pub(crate) fn json(body: &Bytes) -> Result<Value, Failure> {
+    serde_json::from_slice(body)
+        .map_err(|error| Failure::BadRequest(format!("the body is not valid JSON: {error}")))
+}
+
+/// A body in YAML, and so also in JSON.
+pub(crate) fn yaml(body: &Bytes) -> Result<Value, Failure> {
+    let text = std::str::from_utf8(body)
+        .map_err(|error| Failure::BadRequest(format!("the body is not UTF-8: {error}")))?;
+    bythos_yaml::parse(text, YAML_LIMITS)
+        .map_err(|error| Failure::BadRequest(format!("error decoding YAML: {error}")))
+}
+
+/// Checks that `value` is an object of the kind and the namespace that the request's path names, and fills both in
+/// where they are left out.
+pub(crate) fn expect_kind(value: &mut Value, served: &Served, namespace: &str) -> Result<(), Failure> {
+    let Value::Object(fields) = value else {
+        return Err(Failure::BadRequest(format!(
+            "the body is not an object of kind {:?}; found {}",
+            served.kind.kind,
+            type_of(value)
+        )));
+    };
+    let expected = [("apiVersion", served.api_version.as_str()), ("kind", served.kind.kind.as_ref())];
+    for (field, expected) in expected {
+        let found = fields.entry(field).or_insert_with(|| json!(expected));
+        if found.as_str() != Some(expected) {
+            return Err(Failure::BadRequest(format!(
+                "the {field} in the data ({}) does not match the expected {field} ({expected})",
+                found.as_str().unwrap_or_default()
+            )));
+        }
+    }
+    if !fields.get("metadata").is_none_or(Value::is_object) {
+        return Err(Failure::BadRequest("metadata: expected an object".to_owned()));
+    }
+    match object::meta(value, "namespace") {
+        Some(found) if found != namespace => Err(Failure::BadRequest(
+            "the namespace of the provided object does not match the namespace sent on the request"
+                .to_owned(),
+        )),
+        Some(_) => Ok(()),
+        None if namespace.is_empty() => Ok(()),
+        None => {
+            object::set_meta(value, "namespace", Some(json!(namespace)));
+            Ok(())
+        }
+    }
+}
+
+/// Checks that the object has the name that the request's path names, and fills it in where it is left out.
+pub(crate) fn expect_name(value: &mut Value, name: &str) -> Result<(), Failure> {
+    match object::meta(value, "name") {
+        Some(found) if found != name => Err(Failure::BadRequest(format!(
+            "the name of the object ({found}) does not match the name on the URL ({name})"
+        ))),
+        Some(_) => Ok(()),
+        None => {
+            object::set_meta(value, "name", Some(json!(name)));
+            Ok(())
+        }
+    }
+}
+
+fn type_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "nothing",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}

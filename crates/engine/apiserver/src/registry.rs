@@ -1,0 +1,253 @@
+//! The live table of kinds: the built-in ones and those of CustomResourceDefinitions.
+//!
+//! A [`Registry`] never changes; a change of the definitions makes a new one, which takes the old one's place.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bythos_kinds::{Kind, Subresource};
+use bythos_schema::Schema;
+use bythos_store::{Key, Scope};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use crate::object;
+use crate::status::ResourceName;
+
+/// The resource of CustomResourceDefinitions, as the store names it.
+pub(crate) const DEFINITIONS: &str = "customresourcedefinitions.apiextensions.k8s.io";
+
+/// Where a served kind comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Origin {
+    BuiltIn,
+    /// A CustomResourceDefinition.
+    Custom {
+        /// `metadata.uid` of the definition.
+        uid: String,
+        /// Whether the definition is being deleted, so that no new objects are made.
+        ending: bool,
+    },
+}
+
+/// A kind as it is served.
+pub(crate) struct Served {
+    pub(crate) kind: Kind,
+    pub(crate) origin: Origin,
+    /// As the store names its objects: `pods`, `deployments.apps`.
+    pub(crate) resource: Arc<str>,
+    /// `v1`, `apps/v1`.
+    pub(crate) api_version: String,
+    /// `DeploymentList`
+    pub(crate) list_kind: String,
+    /// The version in which its objects are stored.
+    storage_version: String,
+    /// Ends the watches on it when it is not served any more.
+    ended: CancellationToken,
+}
+
+impl Served {
+    fn new(kind: Kind, origin: Origin, storage_version: String, ended: CancellationToken) -> Served {
+        let (group, version) = (&kind.group, &kind.version);
+        Served {
+            resource: store_resource(group, &kind.plural).into(),
+            api_version: if group.is_empty() { version.to_string() } else { format!("{group}/{version}") },
+            list_kind: format!("{}List", kind.kind),
+            kind,
+            origin,
+            storage_version,
+            ended,
+        }
+    }
+
+    /// `deployments.apps` in messages.
+    pub(crate) fn name(&self) -> ResourceName {
+        ResourceName::new(&self.kind.group, &self.kind.plural)
+    }
+
+    /// `Deployment.apps` in messages.
+    pub(crate) fn kind_name(&self) -> ResourceName {
+        ResourceName::new(&self.kind.group, &self.kind.kind)
+    }
+
+    /// `apiVersion` under which its objects are stored.
+    pub(crate) fn stored_api_version(&self) -> String {
+        match self.kind.group.as_ref() {
+            "" => self.storage_version.clone(),
+            group => format!("{group}/{}", self.storage_version),
+        }
+    }
+
+    /// The key of one of its objects; `namespace` is empty for cluster scope.
+    pub(crate) fn key(&self, namespace: &str, name: &str) -> Key {
+        Key { resource: self.resource.clone(), namespace: namespace.into(), name: name.into() }
+    }
+
+    /// Its objects in a namespace, or all if `namespace` is empty.
+    pub(crate) fn scope(&self, namespace: &str) -> Scope {
+        let namespace = (!namespace.is_empty() && self.kind.namespaced).then(|| namespace.into());
+        Scope { resource: self.resource.clone(), namespace }
+    }
+
+    /// Its schema; one that allows everything if it has none.
+    pub(crate) fn schema(&self) -> Arc<Schema> {
+        self.kind.schema().unwrap_or_else(|| Schema::anything().clone())
+    }
+
+    pub(crate) fn has_status(&self) -> bool {
+        self.kind.subresources.contains(&Subresource::Status)
+    }
+
+    pub(crate) fn is_custom(&self) -> bool {
+        self.origin != Origin::BuiltIn
+    }
+
+    /// What tells two definitions of one name apart; `None` for built-in kinds.
+    fn origin_uid(&self) -> Option<&str> {
+        match &self.origin {
+            Origin::BuiltIn => None,
+            Origin::Custom { uid, .. } => Some(uid),
+        }
+    }
+
+    /// Ends when it is not served any more.
+    pub(crate) fn ended(&self) -> &CancellationToken {
+        &self.ended
+    }
+}
+
+/// `pods`, `deployments.apps`.
+pub(crate) fn store_resource(group: &str, plural: &str) -> String {
+    if group.is_empty() { plural.to_owned() } else { format!("{plural}.{group}") }
+}
+
+/// All kinds served at a moment.
+pub(crate) struct Registry {
+    /// In the order in which discovery lists them.
+    kinds: Vec<Arc<Served>>,
+    /// By group, version and plural.
+    by_path: BTreeMap<(String, String, String), Arc<Served>>,
+    /// Changes whenever a definition does.
+    fingerprint: String,
+}
+
+impl Registry {
+    /// The built-in kinds and those that `definitions` bring. Kinds that `previous` served already live on in it.
+    pub(crate) fn new(definitions: &[Value], previous: Option<&Registry>) -> Registry {
+        let built_in = bythos_kinds::built_in().into_iter().map(|kind| {
+            let ended = known_token(previous, &kind, &Origin::BuiltIn);
+            let version = kind.version.to_string();
+            Arc::new(Served::new(kind, Origin::BuiltIn, version, ended))
+        });
+        let custom = definitions.iter().flat_map(|definition| custom_kinds(definition, previous));
+        let kinds: Vec<Arc<Served>> = built_in.chain(custom).collect();
+        let by_path = kinds
+            .iter()
+            .map(|served| {
+                let Kind { group, version, plural, .. } = &served.kind;
+                ((group.to_string(), version.to_string(), plural.to_string()), served.clone())
+            })
+            .collect();
+        let newest = definitions
+            .iter()
+            .filter_map(|definition| object::meta(definition, "resourceVersion")?.parse().ok());
+        let fingerprint = format!("{}-{}", definitions.len(), newest.max().unwrap_or(0_u64));
+        Registry { kinds, by_path, fingerprint }
+    }
+
+    pub(crate) fn kinds(&self) -> &[Arc<Served>] {
+        &self.kinds
+    }
+
+    /// What clients keep a document about the kinds under: another one whenever a definition changed.
+    pub(crate) fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+
+    pub(crate) fn find(&self, group: &str, version: &str, plural: &str) -> Option<&Arc<Served>> {
+        self.by_path.get(&(group.to_owned(), version.to_owned(), plural.to_owned()))
+    }
+
+    /// Ends the watches on kinds that `next` does not serve any more.
+    pub(crate) fn end_those_not_in(&self, next: &Registry) {
+        for served in &self.kinds {
+            let Kind { group, version, plural, .. } = &served.kind;
+            let goes_on = next
+                .find(group, version, plural)
+                .is_some_and(|next| next.origin_uid() == served.origin_uid());
+            if !goes_on {
+                served.ended.cancel();
+            }
+        }
+    }
+
+    /// A kind by `apiVersion` and `kind`.
+    pub(crate) fn of_object(&self, object: &Value) -> Option<&Arc<Served>> {
+        let api_version = object.get("apiVersion")?.as_str()?;
+        let kind = object.get("kind")?.as_str()?;
+        self.kinds.iter().find(|served| served.api_version == api_version && served.kind.kind == kind)
+    }
+
+    /// Whether the definition of this resource is being deleted.
+    pub(crate) fn is_ending(&self, resource: &str) -> bool {
+        self.of_resource(resource)
+            .is_some_and(|served| matches!(served.origin, Origin::Custom { ending: true, .. }))
+    }
+
+    /// Any version of a resource, as the store names it.
+    pub(crate) fn of_resource(&self, resource: &str) -> Option<&Arc<Served>> {
+        self.kinds.iter().find(|served| &*served.resource == resource)
+    }
+}
+
+fn custom_kinds(definition: &Value, previous: Option<&Registry>) -> Vec<Arc<Served>> {
+    if !is_established(definition) {
+        return Vec::new();
+    }
+    let origin = Origin::Custom {
+        uid: object::meta(definition, "uid").unwrap_or_default().to_owned(),
+        ending: object::is_ending(definition),
+    };
+    let kinds = match bythos_kinds::from_definition(definition) {
+        Ok(kinds) => kinds,
+        Err(errors) => {
+            let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+            tracing::warn!(definition = object::name(definition), ?errors, "stored definition is not served");
+            return Vec::new();
+        }
+    };
+    let storage = storage_version(definition).unwrap_or_default();
+    kinds
+        .into_iter()
+        .map(|kind| {
+            let ended = known_token(previous, &kind, &origin);
+            Arc::new(Served::new(kind, origin.clone(), storage.to_owned(), ended))
+        })
+        .collect()
+}
+
+fn known_token(previous: Option<&Registry>, kind: &Kind, origin: &Origin) -> CancellationToken {
+    let uid = match origin {
+        Origin::BuiltIn => None,
+        Origin::Custom { uid, .. } => Some(uid.as_str()),
+    };
+    previous
+        .and_then(|previous| previous.find(&kind.group, &kind.version, &kind.plural))
+        .filter(|served| served.origin_uid() == uid)
+        .map_or_else(CancellationToken::new, |served| served.ended.clone())
+}
+
+/// The version of a definition in which its objects are stored.
+pub(crate) fn storage_version(definition: &Value) -> Option<&str> {
+    let versions = definition.pointer("/spec/versions")?.as_array()?;
+    let storage = versions.iter().find(|version| version.get("storage") == Some(&Value::Bool(true)))?;
+    storage.get("name")?.as_str()
+}
+
+fn is_established(definition: &Value) -> bool {
+    let conditions = definition.pointer("/status/conditions").and_then(Value::as_array);
+    conditions.into_iter().flatten().any(|condition| {
+        condition.get("type").and_then(Value::as_str) == Some("Established")
+            && condition.get("status").and_then(Value::as_str) == Some("True")
+    })
+}

@@ -1,0 +1,132 @@
+//! From a request on a resource to the verb that carries it out.
+
+use std::sync::Arc;
+
+use bythos_kinds::Subresource;
+use futures::future::BoxFuture;
+use http::Response;
+
+use crate::body::Body;
+use crate::call::Call;
+use crate::registry::Served;
+use crate::request::{ResourceRequest, Verb};
+use crate::status::Failure;
+use crate::write::{Door, WriteOptions, Writing};
+use crate::{reviews, subresource, verbs};
+
+/// A request on a kind that is served.
+pub(crate) struct Target<'a> {
+    pub(crate) call: &'a Call,
+    pub(crate) served: Arc<Served>,
+    /// Empty for cluster scope and for all namespaces.
+    pub(crate) namespace: &'a str,
+    /// Empty for collections.
+    pub(crate) name: &'a str,
+}
+
+impl Target<'_> {
+    pub(crate) fn key(&self) -> bythos_store::Key {
+        self.served.key(self.namespace, self.name)
+    }
+
+    pub(crate) fn not_found(&self) -> Failure {
+        Failure::NotFound { resource: self.served.name(), name: self.name.to_owned() }
+    }
+
+    /// A write to this target.
+    pub(crate) fn writing<'b>(&'b self, door: Door, options: &'b WriteOptions) -> Writing<'b> {
+        Writing {
+            state: &self.call.state,
+            user: self.call.user(),
+            served: &self.served,
+            namespace: self.namespace,
+            door,
+            options,
+        }
+    }
+}
+
+/// Carries out a request that is allowed.
+pub(crate) async fn answer(call: &Call, request: &ResourceRequest) -> Result<Response<Body>, Failure> {
+    let registry = call.state.registry();
+    let served = registry
+        .find(&request.group, &request.version, &request.resource)
+        .ok_or(Failure::UnknownPath)?
+        .clone();
+    drop(registry);
+    let namespace = namespace(&served, request)?;
+    let target = Target { call, served, namespace, name: &request.name };
+    if !target.served.kind.stored {
+        return reviews::answer(&target, request);
+    }
+    if request.subresource.is_empty() {
+        return on_object(&target, request.verb).await;
+    }
+    on_subresource(&target, request).await
+}
+
+/// The namespace of the objects that are asked for.
+fn namespace<'a>(served: &Served, request: &'a ResourceRequest) -> Result<&'a str, Failure> {
+    if !served.kind.namespaced {
+        let of_itself = &*served.resource == "namespaces" && request.namespace == request.name;
+        return if of_itself || request.namespace.is_empty() { Ok("") } else { Err(Failure::UnknownPath) };
+    }
+    let everywhere_possible = matches!(request.verb, Verb::List | Verb::Watch) || !served.kind.stored;
+    match (request.namespace.as_str(), everywhere_possible) {
+        ("", false) if request.name.is_empty() => Err(Failure::MethodNotAllowed),
+        ("", false) => Err(Failure::UnknownPath),
+        (namespace, _) => Ok(namespace),
+    }
+}
+
+/// A boxed answer: the compiler does not see through the closures of all verbs that it may move between threads.
+type Answer<'a> = BoxFuture<'a, Result<Response<Body>, Failure>>;
+
+fn on_object<'a>(target: &'a Target<'a>, verb: Verb) -> Answer<'a> {
+    Box::pin(async move {
+        match verb {
+            Verb::Get => verbs::get::answer(target),
+            Verb::List => verbs::list::answer(target),
+            Verb::Watch => verbs::watch::answer(target),
+            Verb::Create if !target.name.is_empty() => Err(Failure::MethodNotAllowed),
+            Verb::Create => verbs::create::answer(target).await,
+            Verb::Update if target.name.is_empty() => Err(Failure::MethodNotAllowed),
+            Verb::Update => verbs::update::answer(target).await,
+            Verb::Patch if target.name.is_empty() => Err(Failure::MethodNotAllowed),
+            Verb::Patch => verbs::patch::answer(target, Door::Main).await,
+            Verb::Delete => verbs::delete::answer(target).await,
+            Verb::DeleteCollection => verbs::deletecollection::answer(target).await,
+        }
+    })
+}
+
+fn on_subresource<'a>(target: &'a Target<'a>, request: &'a ResourceRequest) -> Answer<'a> {
+    Box::pin(async move {
+        let known =
+            target.served.kind.subresources.iter().find(|known| path_of(known) == request.subresource);
+        match (known.ok_or(Failure::UnknownPath)?, request.verb) {
+            (Subresource::Status, Verb::Get) => verbs::get::answer(target),
+            (Subresource::Status, Verb::Update) => subresource::status::update(target).await,
+            (Subresource::Status, Verb::Patch) => verbs::patch::answer(target, Door::Status).await,
+            (Subresource::Scale { .. }, Verb::Get) => subresource::scale::get(target),
+            (Subresource::Scale { .. }, Verb::Update) => subresource::scale::update(target).await,
+            (Subresource::Scale { .. }, Verb::Patch) => subresource::scale::patch(target).await,
+            (Subresource::Binding, Verb::Create) => subresource::binding::create(target).await,
+            (Subresource::Finalize, Verb::Update) => subresource::finalize::update(target).await,
+            (Subresource::Log, Verb::Get) => subresource::log::get(target).await,
+            (Subresource::Eviction, _) => Err(Failure::UnknownPath),
+            _ => Err(Failure::MethodNotAllowed),
+        }
+    })
+}
+
+fn path_of(subresource: &Subresource) -> &'static str {
+    match subresource {
+        Subresource::Status => "status",
+        Subresource::Scale { .. } => "scale",
+        Subresource::Binding => "binding",
+        Subresource::Eviction => "eviction",
+        Subresource::Log => "log",
+        Subresource::Finalize => "finalize",
+    }
+}

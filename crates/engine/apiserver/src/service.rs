@@ -1,0 +1,74 @@
+//! The request path that both doors, the socket and the client in this process, lead to.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use bythos_operator::BoxError;
+use http::{HeaderMap, Request, Response, StatusCode};
+
+use crate::authorize::authorize;
+use crate::body::{self, Body};
+use crate::call::{Call, Caller};
+use crate::request::{Destination, Query, destination};
+use crate::state::State;
+use crate::status::Failure;
+use crate::{paths, resources};
+
+/// Answers one request. Failures are answers too.
+pub(crate) async fn answer<B>(state: Arc<State>, caller: Caller, request: Request<B>) -> Response<Body>
+where
+    B: http_body::Body<Data = Bytes> + Send,
+    B::Error: Into<BoxError>,
+{
+    match carry_out(state, caller, request).await {
+        Ok(response) => response,
+        Err(failure) => {
+            if failure.code_and_reason().0 == StatusCode::INTERNAL_SERVER_ERROR {
+                tracing::error!(?failure, "a request failed");
+            }
+            failure.response()
+        }
+    }
+}
+
+async fn carry_out<B>(
+    state: Arc<State>,
+    caller: Caller,
+    request: Request<B>,
+) -> Result<Response<Body>, Failure>
+where
+    B: http_body::Body<Data = Bytes> + Send,
+    B::Error: Into<BoxError>,
+{
+    let (head, body) = request.into_parts();
+    refuse_impersonation(&head.headers)?;
+    let query = Query::parse(head.uri.query().unwrap_or_default());
+    let destination = destination(&head.method, head.uri.path(), &query)?;
+    let mut call = Call {
+        state,
+        caller,
+        method: head.method,
+        path: head.uri.path().to_owned(),
+        query,
+        headers: head.headers,
+        body: Bytes::new(),
+    };
+    authorize(&call, &destination)?;
+    call.body = body::read(body).await?;
+    match destination {
+        Destination::Path => paths::answer(&call),
+        Destination::Resource(request) => resources::answer(&call, &request).await,
+    }
+}
+
+/// A request that asks to be answered as somebody else is not answered as its sender: that would show what the other
+/// one may not see.
+fn refuse_impersonation(headers: &HeaderMap) -> Result<(), Failure> {
+    let asks = headers.keys().any(|name| name.as_str().starts_with("impersonate-"));
+    if !asks {
+        return Ok(());
+    }
+    let message =
+        "impersonation is not supported yet: send the request without Impersonate- headers (kubectl: --as)";
+    Err(Failure::Forbidden { resource: None, name: String::new(), message: message.to_owned() })
+}

@@ -1,0 +1,128 @@
+//! What all requests share, and the one door through which they write.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
+use bythos_operator::kubelet::NodePort;
+use bythos_store::{CommitError, Operation, Revision, Store};
+use tokio::sync::Notify;
+
+use crate::Check;
+use crate::admission::service::ServiceNetwork;
+use crate::policy::{PolicyCache, objects};
+use crate::registry::{DEFINITIONS, Registry};
+
+/// What all requests share.
+pub(crate) struct State {
+    pub(crate) store: Store,
+    pub(crate) node: NodePort,
+    pub(crate) policy: PolicyCache,
+    pub(crate) services: ServiceNetwork,
+    /// Held from the check of a definition's names until it is committed.
+    pub(crate) definitions: tokio::sync::Mutex<()>,
+    /// Told when a definition's deletion begins, and when it gets on.
+    pub(crate) definition_ended: Arc<Notify>,
+    pub(crate) watches: WatchCounts,
+    pub(crate) checks: Mutex<Vec<(String, Check)>>,
+    registry: ArcSwap<Registry>,
+    refreshing: Mutex<()>,
+}
+
+impl State {
+    pub(crate) fn new(
+        store: Store,
+        node: NodePort,
+        services: ServiceNetwork,
+        checks: Vec<(String, Check)>,
+    ) -> State {
+        let registry = Registry::new(&objects(&store, DEFINITIONS), None);
+        State {
+            store,
+            node,
+            policy: PolicyCache::new(),
+            services,
+            definitions: tokio::sync::Mutex::new(()),
+            definition_ended: Arc::new(Notify::new()),
+            watches: WatchCounts::default(),
+            checks: Mutex::new(checks),
+            registry: ArcSwap::from_pointee(registry),
+            refreshing: Mutex::new(()),
+        }
+    }
+
+    /// The kinds served now.
+    pub(crate) fn registry(&self) -> Arc<Registry> {
+        self.registry.load_full()
+    }
+
+    /// Commits, and lets what is derived from stored objects follow before anyone is answered.
+    pub(crate) async fn commit(&self, operations: Vec<Operation>) -> Result<Revision, CommitError> {
+        let resources: Vec<Arc<str>> =
+            operations.iter().map(|operation| operation.key.resource.clone()).collect();
+        let revision = self.store.commit(operations).await?;
+        for resource in &resources {
+            self.policy.noticed(resource);
+            if self.registry.load().is_ending(resource) {
+                self.definition_ended.notify_one();
+            }
+        }
+        if resources.iter().any(|resource| &**resource == DEFINITIONS) {
+            self.refresh_registry();
+            self.definition_ended.notify_one();
+        }
+        Ok(revision)
+    }
+
+    fn refresh_registry(&self) {
+        let _in_order = self.refreshing.lock().unwrap_or_else(PoisonError::into_inner);
+        let previous = self.registry();
+        let next = Arc::new(Registry::new(&objects(&self.store, DEFINITIONS), Some(&previous)));
+        self.registry.store(next.clone());
+        previous.end_those_not_in(&next);
+    }
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        // Whoever waits for a definition's end finds that the server is gone.
+        self.definition_ended.notify_waiters();
+    }
+}
+
+/// How many watches run, by resource.
+#[derive(Clone, Default)]
+pub(crate) struct WatchCounts(Arc<Mutex<BTreeMap<Arc<str>, usize>>>);
+
+impl WatchCounts {
+    /// Counts one watch until the answer is dropped.
+    pub(crate) fn begin(&self, resource: &Arc<str>) -> RunningWatch {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *counts.entry(resource.clone()).or_default() += 1;
+        RunningWatch { counts: self.clone(), resource: resource.clone() }
+    }
+
+    /// The running watches by resource; resources without any are left out.
+    pub(crate) fn all(&self) -> BTreeMap<String, usize> {
+        let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.iter().map(|(resource, count)| (resource.to_string(), *count)).collect()
+    }
+}
+
+/// A watch that is counted as long as this lives.
+pub(crate) struct RunningWatch {
+    counts: WatchCounts,
+    resource: Arc<str>,
+}
+
+impl Drop for RunningWatch {
+    fn drop(&mut self) {
+        let mut counts = self.counts.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = counts.get_mut(&self.resource) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(&self.resource);
+            }
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! `get`: stored bytes as they are, where the client wants the object in JSON.
+
+use http::{Response, StatusCode};
+
+use crate::body::Body;
+use crate::resources::Target;
+use crate::status::Failure;
+
+pub(crate) fn answer(target: &Target<'_>) -> Result<Response<Body>, Failure> {
+    let entry = target.call.state.store.get(&target.key()).ok_or_else(|| target.not_found())?;
+    target.call.answer_object(&target.served, StatusCode::OK, &entry.value)
+}

@@ -1,0 +1,209 @@
+//! `list`: stored bytes one after the other, in pages of one revision.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use bythos_store::{Entry, Expired, Listing, Page, Revision};
+use http::{Response, StatusCode};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::body::{Body, full, streamed};
+use crate::call::answer as respond;
+use crate::encode::in_version;
+use crate::negotiate::{Form, Shape};
+use crate::request::Query;
+use crate::resources::Target;
+use crate::selection::Selection;
+use crate::status::Failure;
+use crate::table::{Table, metadata_only};
+
+/// Stored bytes are handed on in pieces of about this size.
+const PIECE_BYTES: usize = 64 * 1024;
+
+/// Where the next page begins. Clients hand it back without reading it.
+#[derive(Debug, Serialize, Deserialize)]
+struct Continue {
+    revision: u64,
+    namespace: String,
+    name: String,
+}
+
+impl Continue {
+    fn encode(&self) -> Result<String, Failure> {
+        Ok(URL_SAFE_NO_PAD.encode(serde_json::to_vec(self)?))
+    }
+
+    fn decode(token: &str) -> Result<Continue, Failure> {
+        let bytes = URL_SAFE_NO_PAD.decode(token).ok();
+        bytes
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+            .ok_or_else(|| Failure::BadRequest("continue key is not valid".to_owned()))
+    }
+}
+
+/// A page of a list.
+pub(crate) struct Found {
+    pub(crate) revision: Revision,
+    pub(crate) entries: Vec<Arc<Entry>>,
+    continue_token: Option<String>,
+    remaining: Option<usize>,
+}
+
+pub(crate) fn answer(target: &Target<'_>) -> Result<Response<Body>, Failure> {
+    let form = target.call.form()?;
+    let found = find(target)?;
+    let body = match form.shape {
+        _ if form.is_stored() => streamed(futures::stream::iter(Pieces::new(target, found))),
+        Shape::Table(include) => {
+            let mut table = Table::new(&target.served, include);
+            for entry in &found.entries {
+                table.add(&serde_json::from_slice(&entry.value)?);
+            }
+            let revision = found.revision.0.to_string();
+            let mut list = table.finish(Some(&revision), None);
+            list["metadata"] = list_metadata(&found);
+            full(form.write(&list)?)
+        }
+        Shape::Object | Shape::Metadata => full(values(target, &found, form)?),
+    };
+    Ok(respond(StatusCode::OK, form.content_type(), body))
+}
+
+/// The objects that the request selects.
+pub(crate) fn find(target: &Target<'_>) -> Result<Found, Failure> {
+    let query = &target.call.query;
+    let selection = Selection::of(query, &target.served)?;
+    let limit = query.number::<usize>("limit")?.filter(|limit| *limit > 0);
+    let mut page = page(query, target.call.state.store.revision())?;
+    // What a selector leaves out does not count for the limit.
+    page.limit = limit.filter(|_| selection.is_everything());
+    let scope = target.served.scope(target.namespace);
+    let Listing { revision, mut entries, mut remaining } =
+        target.call.state.store.list(&scope, &page).map_err(|expired| expired_list(query, &expired))?;
+    if !selection.is_everything() {
+        entries.retain(|entry| selection.matches(&entry.key, &entry.value));
+        let limit = limit.unwrap_or(usize::MAX);
+        remaining = entries.len().saturating_sub(limit);
+        entries.truncate(limit);
+    }
+    let last = entries.last().filter(|_| remaining > 0);
+    let continue_token = last
+        .map(|last| {
+            let key = &last.key;
+            let next = Continue {
+                revision: revision.0,
+                namespace: key.namespace.to_string(),
+                name: key.name.to_string(),
+            };
+            next.encode()
+        })
+        .transpose()?;
+    let remaining = (remaining > 0 && selection.is_everything()).then_some(remaining);
+    Ok(Found { revision, entries, continue_token, remaining })
+}
+
+fn page(query: &Query, newest: Revision) -> Result<Page, Failure> {
+    if let Some(token) = query.get("continue") {
+        let Continue { revision, namespace, name } = Continue::decode(token)?;
+        let after = Some((namespace.into(), name.into()));
+        return Ok(Page { limit: None, at: Some(Revision(revision)), after });
+    }
+    let Some(asked) = query.number::<u64>("resourceVersion")?.filter(|asked| *asked > 0) else {
+        return Ok(Page::default());
+    };
+    if asked > newest.0 {
+        return Err(Failure::FutureRevision { asked, newest: newest.0 });
+    }
+    let exact = query.get("resourceVersionMatch") == Some("Exact");
+    Ok(Page { at: exact.then_some(Revision(asked)), ..Page::default() })
+}
+
+fn expired_list(query: &Query, expired: &Expired) -> Failure {
+    if query.get("continue").is_some() {
+        return Failure::Expired(
+            "The provided continue parameter is too old to display a consistent list result. \
+             You must start a new list without the continue parameter."
+                .to_owned(),
+        );
+    }
+    Failure::Expired(format!("too old resource version: {} ({})", expired.asked.0, expired.oldest.0))
+}
+
+fn list_metadata(found: &Found) -> Value {
+    let mut metadata = json!({ "resourceVersion": found.revision.0.to_string() });
+    if let Some(token) = &found.continue_token {
+        metadata["continue"] = json!(token);
+    }
+    if let Some(remaining) = found.remaining {
+        metadata["remainingItemCount"] = json!(remaining);
+    }
+    metadata
+}
+
+fn values(target: &Target<'_>, found: &Found, form: Form) -> Result<Bytes, Failure> {
+    let served = &target.served;
+    let mut items = Vec::with_capacity(found.entries.len());
+    for entry in &found.entries {
+        let object: Value = serde_json::from_slice(&in_version(&entry.value, &served.api_version))?;
+        items.push(if form.shape == Shape::Metadata { metadata_only(&object) } else { object });
+    }
+    let (kind, api_version) = match form.shape {
+        Shape::Metadata => ("PartialObjectMetadataList", "meta.k8s.io/v1"),
+        _ => (served.list_kind.as_str(), served.api_version.as_str()),
+    };
+    let metadata = list_metadata(found);
+    form.write(&json!({ "kind": kind, "apiVersion": api_version, "metadata": metadata, "items": items }))
+}
+
+/// A list in JSON, made of stored bytes piece by piece.
+struct Pieces {
+    head: Option<String>,
+    entries: std::vec::IntoIter<Arc<Entry>>,
+    api_version: String,
+    is_first: bool,
+    is_done: bool,
+}
+
+impl Pieces {
+    fn new(target: &Target<'_>, found: Found) -> Pieces {
+        let served = &target.served;
+        let metadata = list_metadata(&found);
+        let head = format!(
+            "{{\"kind\":\"{}\",\"apiVersion\":\"{}\",\"metadata\":{metadata},\"items\":[",
+            served.list_kind, served.api_version
+        );
+        Pieces {
+            head: Some(head),
+            entries: found.entries.into_iter(),
+            api_version: served.api_version.clone(),
+            is_first: true,
+            is_done: false,
+        }
+    }
+}
+
+impl Iterator for Pieces {
+    type Item = Bytes;
+
+    fn next(&mut self) -> Option<Bytes> {
+        if self.is_done {
+            return None;
+        }
+        let mut piece = self.head.take().unwrap_or_default().into_bytes();
+        while piece.len() < PIECE_BYTES {
+            let Some(entry) = self.entries.next() else {
+                piece.extend_from_slice(b"]}\n");
+                self.is_done = true;
+                break;
+            };
+            if !std::mem::take(&mut self.is_first) {
+                piece.push(b',');
+            }
+            piece.extend_from_slice(&in_version(&entry.value, &self.api_version));
+        }
+        Some(piece.into())
+    }
+}

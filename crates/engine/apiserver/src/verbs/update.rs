@@ -1,0 +1,54 @@
+//! `update`: the whole object takes the place of the stored one.
+
+use bythos_schema::{FieldError, FieldPath, Refusal};
+use http::Response;
+use serde_json::{Value, json};
+
+use crate::body::Body;
+use crate::resources::Target;
+use crate::status::{CHANGED_MEANWHILE, Failure};
+use crate::write::{self, Current, Door, Ownership, Writing};
+use crate::{decode, object};
+
+pub(crate) async fn answer(target: &Target<'_>) -> Result<Response<Body>, Failure> {
+    let options = target.call.write_options()?;
+    let writing = target.writing(Door::Main, &options);
+    let (object, warnings) = decoded(target, &writing)?;
+    if target.served.is_custom() && object::meta(&object, "resourceVersion").is_none() {
+        let path = FieldPath::root().field("metadata").field("resourceVersion");
+        let error = FieldError::of(path, Refusal::Invalid, &json!(0), "must be specified for an update");
+        return Err(writing.invalid(target.name, vec![error]));
+    }
+    let make = |current: &Current| {
+        expect_current(&writing, current, &object)?;
+        Ok((object.clone(), Ownership::Track))
+    };
+    let updated = write::change(&writing, target.name, &make).await?;
+    super::written(target, &updated, &warnings)
+}
+
+/// The object that the client sent, pruned, with what to tell about it.
+pub(crate) fn decoded(target: &Target<'_>, writing: &Writing<'_>) -> Result<(Value, Vec<String>), Failure> {
+    let mut object = decode::value(target.call.content_type(), &target.call.body)?;
+    decode::expect_kind(&mut object, &target.served, target.namespace)?;
+    decode::expect_name(&mut object, target.name)?;
+    let warnings = write::prune(writing, &mut object)?;
+    Ok((object, warnings))
+}
+
+/// Refuses a write that was computed from another revision of the object, or from another object of its name.
+pub(crate) fn expect_current(writing: &Writing<'_>, current: &Current, new: &Value) -> Result<(), Failure> {
+    let name = object::name(&current.object);
+    let stored_uid = object::meta(&current.object, "uid").unwrap_or_default();
+    if let Some(uid) = object::meta(new, "uid").filter(|uid| *uid != stored_uid) {
+        let message =
+            format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {stored_uid}");
+        return Err(writing.conflict(name, message));
+    }
+    match object::meta(new, "resourceVersion") {
+        Some(revision) if revision != current.entry.revision.0.to_string() => {
+            Err(writing.conflict(name, CHANGED_MEANWHILE))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,162 @@
+//! CustomResourceDefinitions: their kinds are served at once, behave like others, and go with all their objects.
+
+use futures::AsyncBufReadExt as _;
+use serde_json::json;
+
+use crate::*;
+
+const DEFINITIONS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+const WIDGETS: &str = "/apis/example.org/v1/namespaces/default/widgets";
+
+fn definition() -> Value {
+    json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": "widgets.example.org"},
+        "spec": {"group": "example.org", "scope": "Namespaced",
+            "names": {"plural": "widgets", "singular": "widget", "kind": "Widget", "shortNames": ["wd"]},
+            "versions": [
+                {"name": "v1", "served": true, "storage": true,
+                    "schema": {"openAPIV3Schema": {"type": "object", "properties": {
+                        "spec": {"type": "object", "required": ["size"], "properties": {
+                            "size": {"type": "integer", "minimum": 1},
+                            "color": {"type": "string", "default": "red"},
+                            "replicas": {"type": "integer"}}},
+                        "status": {"type": "object", "properties": {
+                            "ready": {"type": "boolean"}, "replicas": {"type": "integer"}}}}}},
+                    "subresources": {"status": {}, "scale": {"specReplicasPath": ".spec.replicas",
+                        "statusReplicasPath": ".status.replicas"}},
+                    "additionalPrinterColumns": [{"name": "Size", "type": "integer", "jsonPath": ".spec.size"}]},
+                {"name": "v1beta1", "served": true, "storage": false,
+                    "schema": {"openAPIV3Schema": {"type": "object",
+                        "x-kubernetes-preserve-unknown-fields": true}}}]}})
+}
+
+fn widget(name: &str, spec: Value) -> Value {
+    json!({"apiVersion": "example.org/v1", "kind": "Widget", "metadata": {"name": name}, "spec": spec})
+}
+
+#[tokio::test]
+async fn a_definition_is_established_and_its_kind_served_at_once() {
+    let Server { admin, .. } = server().await;
+    get(&admin, WIDGETS).await.fails(404, "NotFound", "could not find the requested resource");
+    let created = post(&admin, DEFINITIONS, definition()).await.ok();
+    let conditions = created["status"]["conditions"].as_array().unwrap();
+    for type_ in ["NamesAccepted", "Established"] {
+        assert!(conditions.iter().any(|c| c["type"] == type_ && c["status"] == "True"), "{type_}");
+    }
+    assert_eq!(created["status"]["acceptedNames"]["listKind"], "WidgetList");
+    assert_eq!(created["status"]["storedVersions"], json!(["v1"]));
+    let list = get(&admin, WIDGETS).await.ok();
+    assert_eq!((&list["kind"], &list["items"]), (&json!("WidgetList"), &json!([])));
+    assert_eq!(get(&admin, "/apis/example.org").await.ok()["preferredVersion"]["version"], "v1");
+}
+
+#[tokio::test]
+async fn custom_objects_are_pruned_defaulted_validated_and_have_doors() {
+    let Server { admin, .. } = server().await;
+    post(&admin, DEFINITIONS, definition()).await.ok();
+    let mut object = widget("a", json!({"size": 1, "what": true}));
+    object["status"] = json!({"ready": true});
+    let answer = post(&admin, WIDGETS, object).await;
+    assert_eq!(answer.warnings(), [r#"299 - "unknown field \"spec.what\"""#]);
+    let created = answer.ok();
+    assert_eq!(created["spec"], json!({"size": 1, "color": "red"}));
+    assert!(created.get("status").is_none());
+    assert_eq!(created["metadata"]["generation"], 1);
+
+    post(&admin, WIDGETS, widget("b", json!({"size": 0}))).await.fails(422, "Invalid", "spec.size");
+    post(&admin, WIDGETS, widget("b", json!({}))).await.fails(422, "Invalid", "spec.size: Required value");
+    let path = format!("{WIDGETS}/a");
+    let unversioned = widget("a", json!({"size": 2}));
+    put(&admin, &path, unversioned).await.fails(422, "Invalid", "must be specified for an update");
+    let status = json!({"status": {"ready": true, "replicas": 2}});
+    let patched = patch(&admin, "merge", &format!("{path}/status"), status).await.ok();
+    assert_eq!((&patched["status"]["ready"], &patched["metadata"]["generation"]), (&json!(true), &json!(1)));
+    let scaled =
+        patch(&admin, "merge", &format!("{path}/scale"), json!({"spec": {"replicas": 3}})).await.ok();
+    assert_eq!(scaled["status"]["replicas"], 2);
+    let seen = get(&admin, &path).await.ok();
+    assert_eq!((&seen["spec"]["replicas"], &seen["metadata"]["generation"]), (&json!(3), &json!(2)));
+    let strategic = patch(&admin, "strategic-merge", &path, json!({})).await;
+    strategic.fails(415, "UnsupportedMediaType", "");
+    let applied =
+        patch(&admin, "apply", &format!("{WIDGETS}/c?fieldManager=x"), widget("c", json!({"size": 4}))).await;
+    assert_eq!((applied.code.as_u16(), &applied.json()["spec"]["color"]), (201, &json!("red")));
+
+    let accept = [("accept", "application/json;as=Table;v=v1;g=meta.k8s.io")];
+    let table = send(&admin, "GET", WIDGETS, &accept, "").await.ok();
+    assert_eq!(table["columnDefinitions"][1]["name"], "Size");
+    assert_eq!(table["rows"][1]["cells"], json!(["c", 4]));
+}
+
+#[tokio::test]
+async fn an_object_is_seen_in_the_version_that_is_asked_for() {
+    let Server { admin, .. } = server().await;
+    post(&admin, DEFINITIONS, definition()).await.ok();
+    let path = "/apis/example.org/v1beta1/namespaces/default/widgets";
+    let mut old = widget("a", json!({"size": 1}));
+    old["apiVersion"] = json!("example.org/v1beta1");
+    assert_eq!(post(&admin, path, old).await.ok()["apiVersion"], "example.org/v1beta1");
+    assert_eq!(get(&admin, &format!("{WIDGETS}/a")).await.ok()["apiVersion"], "example.org/v1");
+    let list = get(&admin, path).await.ok();
+    assert_eq!(list["items"][0]["apiVersion"], "example.org/v1beta1");
+}
+
+#[tokio::test]
+async fn a_definition_that_makes_no_sense_is_refused_with_paths() {
+    let Server { admin, .. } = server().await;
+    let mut wrong = definition();
+    wrong["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["size"] =
+        json!({});
+    post(&admin, DEFINITIONS, wrong).await.fails(422, "Invalid", "spec.versions[0].schema.openAPIV3Schema");
+    let mut misnamed = definition();
+    misnamed["metadata"]["name"] = json!("gadgets.example.org");
+    post(&admin, DEFINITIONS, misnamed).await.fails(422, "Invalid", "metadata.name");
+}
+
+#[tokio::test]
+async fn names_that_another_definition_has_are_not_accepted() {
+    let Server { admin, .. } = server().await;
+    post(&admin, DEFINITIONS, definition()).await.ok();
+    let mut second = definition();
+    second["metadata"]["name"] = json!("gadgets.example.org");
+    second["spec"]["names"] = json!({"plural": "gadgets", "singular": "gadget", "kind": "Widget"});
+    let created = post(&admin, DEFINITIONS, second).await.ok();
+    let accepted = &created["status"]["conditions"][0];
+    assert_eq!((&accepted["type"], &accepted["status"]), (&json!("NamesAccepted"), &json!("False")));
+    get(&admin, "/apis/example.org/v1/gadgets").await.fails(404, "NotFound", "");
+}
+
+#[tokio::test]
+async fn a_deleted_definition_takes_its_objects_and_watches_with_it() {
+    let Server { admin, .. } = server().await;
+    post(&admin, DEFINITIONS, definition()).await.ok();
+    post(&admin, WIDGETS, widget("free", json!({"size": 1}))).await.ok();
+    let mut held = widget("held", json!({"size": 1}));
+    held["metadata"]["finalizers"] = json!(["example.org/hold"]);
+    post(&admin, WIDGETS, held).await.ok();
+    let request = http::Request::get(format!("{WIDGETS}?watch=1")).body(vec![]).unwrap();
+    let mut watch = Box::pin(admin.request_stream(request).await.unwrap());
+
+    let path = format!("{DEFINITIONS}/widgets.example.org");
+    delete(&admin, &path).await.ok();
+    post(&admin, WIDGETS, widget("late", json!({"size": 1}))).await.fails(405, "MethodNotAllowed", "");
+    eventually("the end of the object that nothing holds", || async {
+        (get(&admin, &format!("{WIDGETS}/free")).await.code == 404).then_some(())
+    })
+    .await;
+    let waiting = get(&admin, &format!("{WIDGETS}/held")).await.ok();
+    assert!(waiting["metadata"]["deletionTimestamp"].is_string());
+    get(&admin, &path).await.ok();
+    patch(&admin, "merge", &format!("{WIDGETS}/held"), json!({"metadata": {"finalizers": null}})).await.ok();
+    eventually("the end of the definition", || async {
+        (get(&admin, &path).await.code == 404).then_some(())
+    })
+    .await;
+    get(&admin, WIDGETS).await.fails(404, "NotFound", "could not find the requested resource");
+    let mut line = String::new();
+    let end = async { while watch.read_line(&mut line).await.unwrap() > 0 {} };
+    tokio::time::timeout(Duration::from_secs(5), end).await.expect("the watch ends");
+
+    post(&admin, DEFINITIONS, definition()).await.ok();
+    assert_eq!(get(&admin, WIDGETS).await.ok()["items"], json!([]));
+}

@@ -1,0 +1,122 @@
+//! Lists: selectors, and pages of one revision while others write.
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+
+use crate::*;
+
+fn names(list: &Value) -> Vec<&str> {
+    list["items"].as_array().unwrap().iter().map(|item| item["metadata"]["name"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn labels_and_fields_select() {
+    let Server { admin, .. } = server().await;
+    for (name, tier) in [("a", "web"), ("b", "db"), ("c", "web")] {
+        let mut object = config_map(name, json!({}));
+        object["metadata"]["labels"] = json!({"tier": tier});
+        post(&admin, CONFIG_MAPS, object).await.ok();
+    }
+    for (query, expect) in [
+        ("labelSelector=tier%3Dweb", vec!["a", "c"]),
+        ("labelSelector=tier+in+(db)", vec!["b"]),
+        ("labelSelector=tier!%3Dweb", vec!["b"]),
+        ("labelSelector=!tier", vec![]),
+        ("fieldSelector=metadata.name%3Dc", vec!["c"]),
+        ("fieldSelector=metadata.namespace%3Dother", vec![]),
+    ] {
+        let list = get(&admin, &format!("{CONFIG_MAPS}?{query}")).await.ok();
+        assert_eq!(names(&list), expect, "{query}");
+    }
+    let refused = get(&admin, &format!("{CONFIG_MAPS}?fieldSelector=data.k%3Dv")).await;
+    refused.fails(400, "BadRequest", "field label not supported: data.k");
+}
+
+#[tokio::test]
+async fn pages_show_one_revision_while_others_write() {
+    let Server { admin, .. } = server().await;
+    for index in 0..10 {
+        post(&admin, CONFIG_MAPS, config_map(&format!("c{index}"), json!({}))).await.ok();
+    }
+    let first = get(&admin, &format!("{CONFIG_MAPS}?limit=4")).await.ok();
+    assert_eq!(names(&first), ["c0", "c1", "c2", "c3"]);
+    assert_eq!(first["metadata"]["remainingItemCount"], 6);
+    post(&admin, CONFIG_MAPS, config_map("c45", json!({}))).await.ok();
+    delete(&admin, &format!("{CONFIG_MAPS}/c7")).await.ok();
+    let mut seen: Vec<String> = names(&first).into_iter().map(str::to_owned).collect();
+    let mut token = first["metadata"]["continue"].as_str().map(str::to_owned);
+    while let Some(next) = token {
+        let page = get(&admin, &format!("{CONFIG_MAPS}?limit=4&continue={next}")).await.ok();
+        assert_eq!(page["metadata"]["resourceVersion"], first["metadata"]["resourceVersion"]);
+        seen.extend(names(&page).into_iter().map(str::to_owned));
+        token = page["metadata"]["continue"].as_str().map(str::to_owned);
+    }
+    assert_eq!(seen, (0..10).map(|index| format!("c{index}")).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn pages_of_a_selection_are_filled() {
+    let Server { admin, .. } = server().await;
+    for index in 0..9 {
+        let mut object = config_map(&format!("c{index}"), json!({}));
+        object["metadata"]["labels"] = json!({"odd": (index % 2 == 1).to_string()});
+        post(&admin, CONFIG_MAPS, object).await.ok();
+    }
+    let first = get(&admin, &format!("{CONFIG_MAPS}?limit=3&labelSelector=odd%3Dtrue")).await.ok();
+    assert_eq!(names(&first), ["c1", "c3", "c5"]);
+    let token = first["metadata"]["continue"].as_str().unwrap();
+    let rest =
+        get(&admin, &format!("{CONFIG_MAPS}?limit=3&labelSelector=odd%3Dtrue&continue={token}")).await.ok();
+    assert_eq!(names(&rest), ["c7"]);
+    assert!(rest["metadata"].get("continue").is_none());
+}
+
+#[tokio::test]
+async fn a_page_of_a_forgotten_revision_is_expired() {
+    let Server { admin, .. } =
+        server_on(Options { directory: None, history_events: 4 }, NodePort::default()).await;
+    for index in 0..4 {
+        post(&admin, CONFIG_MAPS, config_map(&format!("c{index}"), json!({}))).await.ok();
+    }
+    let first = get(&admin, &format!("{CONFIG_MAPS}?limit=2")).await.ok();
+    for index in 0..40 {
+        patch(&admin, "merge", &format!("{CONFIG_MAPS}/c0"), json!({"data": {"k": index.to_string()}}))
+            .await
+            .ok();
+    }
+    let token = first["metadata"]["continue"].as_str().unwrap();
+    let expired = get(&admin, &format!("{CONFIG_MAPS}?limit=2&continue={token}")).await;
+    expired.fails(410, "Expired", "The provided continue parameter is too old");
+}
+
+#[tokio::test]
+async fn a_list_across_namespaces_has_all() {
+    let Server { admin, .. } = server().await;
+    for namespace in ["default", "kube-system"] {
+        let path = format!("/api/v1/namespaces/{namespace}/configmaps");
+        post(&admin, &path, config_map("a", json!({}))).await.ok();
+    }
+    let list = get(&admin, "/api/v1/configmaps").await.ok();
+    assert_eq!((&list["kind"], &list["apiVersion"]), (&json!("ConfigMapList"), &json!("v1")));
+    let namespaces: BTreeSet<&str> = list["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| item["metadata"]["namespace"].as_str().unwrap())
+        .collect();
+    assert_eq!(Vec::from_iter(namespaces), ["default", "kube-system"]);
+}
+
+#[tokio::test]
+async fn a_collection_is_deleted_by_selector() {
+    let Server { admin, .. } = server().await;
+    for (name, tier) in [("a", "web"), ("b", "db")] {
+        let mut object = config_map(name, json!({}));
+        object["metadata"]["labels"] = json!({"tier": tier});
+        post(&admin, CONFIG_MAPS, object).await.ok();
+    }
+    let deleted = delete(&admin, &format!("{CONFIG_MAPS}?labelSelector=tier%3Dweb")).await.ok();
+    assert_eq!(names(&deleted), ["a"]);
+    assert_eq!(names(&get(&admin, CONFIG_MAPS).await.ok()), ["b"]);
+}

@@ -1,0 +1,111 @@
+//! Who may do what, in upstream's words; and nobody grants what they do not have.
+
+use serde_json::json;
+
+use crate::*;
+
+const RBAC: &str = "/apis/rbac.authorization.k8s.io/v1";
+
+fn role(name: &str, verbs: &[&str], resources: &[&str]) -> Value {
+    json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": name},
+        "rules": [{"apiGroups": [""], "resources": resources, "verbs": verbs}]})
+}
+
+fn binding(name: &str, role_kind: &str, role: &str, user: &str) -> Value {
+    json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": name},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": role_kind, "name": role},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user}]})
+}
+
+async fn grant(admin: &Client, user: &str, verbs: &[&str], resources: &[&str]) {
+    let name = format!("{user}-{}", resources.join("-"));
+    post(admin, &format!("{RBAC}/namespaces/default/roles"), role(&name, verbs, resources)).await.ok();
+    let bindings = format!("{RBAC}/namespaces/default/rolebindings");
+    post(admin, &bindings, binding(&name, "Role", &name, user)).await.ok();
+}
+
+#[tokio::test]
+async fn a_user_may_what_a_role_grants_from_the_next_request_on() {
+    let Server { admin, api } = server().await;
+    let bob = api.client(User::authenticated("bob", &[]));
+    get(&bob, CONFIG_MAPS).await.fails(
+        403,
+        "Forbidden",
+        "configmaps is forbidden: User \"bob\" cannot list resource \"configmaps\" in API group \"\" in the namespace \
+         \"default\"",
+    );
+    grant(&admin, "bob", &["list"], &["configmaps"]).await;
+    get(&bob, CONFIG_MAPS).await.ok();
+    get(&bob, "/api/v1/configmaps").await.fails(403, "Forbidden", "at the cluster scope");
+    let refused = get(&bob, &format!("{CONFIG_MAPS}/a")).await;
+    refused.fails(403, "Forbidden", "configmaps \"a\" is forbidden: User \"bob\" cannot get resource");
+    delete(&admin, &format!("{RBAC}/namespaces/default/roles/bob-configmaps")).await.ok();
+    get(&bob, CONFIG_MAPS).await.fails(403, "Forbidden", "");
+}
+
+#[tokio::test]
+async fn somebody_unknown_sees_version_and_health_and_nothing_else() {
+    let Server { api, .. } = server().await;
+    let anonymous = api.client(User::anonymous());
+    for path in ["/version", "/healthz", "/livez", "/readyz"] {
+        assert_eq!(get(&anonymous, path).await.code, 200, "{path}");
+    }
+    for path in ["/api", "/apis", "/openapi/v2", "/api/v1/namespaces"] {
+        get(&anonymous, path).await.fails(403, "Forbidden", "system:anonymous");
+    }
+    let bob = api.client(User::authenticated("bob", &[]));
+    get(&bob, "/apis").await.ok();
+}
+
+#[tokio::test]
+async fn nobody_grants_what_they_do_not_have() {
+    let Server { admin, api } = server().await;
+    let bob = api.client(User::authenticated("bob", &[]));
+    let everything = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role",
+        "metadata": {"name": "roles"}, "rules": [{"apiGroups": ["rbac.authorization.k8s.io"],
+        "resources": ["roles", "rolebindings"], "verbs": ["create", "get", "update", "patch"]}]});
+    post(&admin, &format!("{RBAC}/namespaces/default/roles"), everything).await.ok();
+    let bindings = format!("{RBAC}/namespaces/default/rolebindings");
+    post(&admin, &bindings, binding("roles", "Role", "roles", "bob")).await.ok();
+    grant(&admin, "bob", &["get"], &["configmaps"]).await;
+
+    let roles = format!("{RBAC}/namespaces/default/roles");
+    post(&bob, &roles, role("mine", &["get"], &["configmaps"])).await.ok();
+    let refused = post(&bob, &roles, role("more", &["get", "delete"], &["configmaps"])).await;
+    refused.fails(403, "Forbidden", "is attempting to grant RBAC permissions not currently held");
+    let wider = json!({"rules": [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}]});
+    patch(&bob, "merge", &format!("{roles}/mine"), wider).await.fails(403, "Forbidden", "not currently held");
+
+    post(&bob, &bindings, binding("mine", "Role", "mine", "eve")).await.ok();
+    let refused = post(&bob, &bindings, binding("admin", "ClusterRole", "cluster-admin", "bob")).await;
+    refused.fails(403, "Forbidden", "not currently held");
+}
+
+#[tokio::test]
+async fn access_reviews_are_answered() {
+    let Server { admin, api } = server().await;
+    let bob = api.client(User::authenticated("bob", &["team"]));
+    grant(&admin, "bob", &["list"], &["configmaps"]).await;
+    let reviews = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+    let question = |resource: &str| {
+        json!({"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": {
+            "resourceAttributes": {"verb": "list", "resource": resource, "namespace": "default"}}})
+    };
+    let answer = post(&bob, reviews, question("configmaps")).await;
+    assert_eq!((answer.code.as_u16(), &answer.json()["status"]["allowed"]), (201, &json!(true)));
+    assert_eq!(post(&bob, reviews, question("secrets")).await.ok()["status"]["allowed"], false);
+    assert_eq!(post(&admin, reviews, question("secrets")).await.ok()["status"]["allowed"], true);
+
+    let mut other = question("configmaps");
+    other["kind"] = json!("SubjectAccessReview");
+    other["spec"]["user"] = json!("bob");
+    let path = "/apis/authorization.k8s.io/v1/subjectaccessreviews";
+    assert_eq!(post(&admin, path, other.clone()).await.ok()["status"]["allowed"], true);
+    post(&bob, path, other).await.fails(403, "Forbidden", "");
+
+    let rules = json!({"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectRulesReview",
+        "spec": {"namespace": "default"}});
+    let rules = post(&bob, "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", rules).await.ok();
+    let granted = rules["status"]["resourceRules"].as_array().unwrap();
+    assert!(granted.iter().any(|rule| rule["resources"] == json!(["configmaps"])), "{rules}");
+}

@@ -1,0 +1,193 @@
+//! The API through its socket: TLS, who a client certificate names, limits, the end, and kubectl where it is there.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use crate::tls::Tls;
+use crate::*;
+
+struct Socket {
+    tls: Tls,
+    port: u16,
+    shutdown: CancellationToken,
+    serving: tokio::task::JoinHandle<()>,
+}
+
+async fn listen(api: &ApiServer) -> Socket {
+    let tls = Tls::new();
+    let socket = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let port = socket.local_addr().unwrap().port();
+    let shutdown = CancellationToken::new();
+    let (api, server, ending) = (api.clone(), tls.server.clone(), shutdown.clone());
+    let serving = tokio::spawn(async move { api.serve(socket, server, ending).await });
+    Socket { tls, port, shutdown, serving }
+}
+
+impl Socket {
+    async fn client(&self, user: Option<(&str, &[&str])>) -> Client {
+        let kubeconfig: Kubeconfig = serde_json::from_value(self.tls.kubeconfig(self.port, user)).unwrap();
+        let options = KubeConfigOptions::default();
+        Client::try_from(kube::Config::from_custom_kubeconfig(kubeconfig, &options).await.unwrap()).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_client_certificate_names_the_user() {
+    let Server { api, .. } = server().await;
+    let socket = listen(&api).await;
+    let admin = socket.client(Some(("root", &["system:masters"]))).await;
+    post(&admin, CONFIG_MAPS, config_map("a", json!({}))).await.ok();
+    let bob = socket.client(Some(("bob", &["team"]))).await;
+    get(&bob, CONFIG_MAPS).await.fails(403, "Forbidden", "User \"bob\" cannot list");
+    let anonymous = socket.client(None).await;
+    get(&anonymous, CONFIG_MAPS).await.fails(403, "Forbidden", "system:anonymous");
+    get(&anonymous, "/version").await.ok();
+    let token = [("authorization", "Bearer something")];
+    send(&anonymous, "GET", "/version", &token, "").await.fails(401, "Unauthorized", "Unauthorized");
+}
+
+#[tokio::test]
+async fn the_end_of_the_server_ends_watches_and_lets_it_return() {
+    let Server { api, .. } = server().await;
+    let socket = listen(&api).await;
+    let admin = socket.client(Some(("root", &["system:masters"]))).await;
+    let watch = tokio::spawn(async move { get(&admin, &format!("{CONFIG_MAPS}?watch=1")).await.code });
+    eventually("the watch", || async { api.watches().get("configmaps").copied() }).await;
+    socket.shutdown.cancel();
+    tokio::time::timeout(Duration::from_secs(4), socket.serving).await.expect("it returns soon").unwrap();
+    assert_eq!(watch.await.unwrap(), 200);
+}
+
+/// kubectl, as a user of this socket.
+struct Kubectl {
+    directory: tempfile::TempDir,
+}
+
+impl Kubectl {
+    /// `None` where there is no kubectl.
+    fn of(socket: &Socket) -> Option<Kubectl> {
+        let path = std::env::var_os("PATH")?;
+        std::env::split_paths(&path).map(|folder| folder.join("kubectl")).find(|file| file.exists())?;
+        let directory = tempfile::tempdir().unwrap();
+        let config = socket.tls.kubeconfig(socket.port, Some(("root", &["system:masters"])));
+        std::fs::write(directory.path().join("kubeconfig"), config.to_string()).unwrap();
+        Some(Kubectl { directory })
+    }
+
+    fn file(&self, name: &str, content: &Value) -> PathBuf {
+        let path = self.directory.path().join(name);
+        std::fs::write(&path, content.to_string()).unwrap();
+        path
+    }
+
+    async fn output(&self, arguments: &str) -> (bool, String) {
+        let output = tokio::process::Command::new("kubectl")
+            .arg("--kubeconfig")
+            .arg(self.directory.path().join("kubeconfig"))
+            .args(arguments.split_whitespace())
+            .env("HOME", self.directory.path())
+            .env("KUBE_EDITOR", "sed -i s/app:2/app:3/")
+            .stdin(Stdio::null())
+            .output()
+            .await
+            .unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8(text).unwrap())
+    }
+
+    async fn says(&self, arguments: &str, expected: &str) {
+        let (succeeded, text) = self.output(arguments).await;
+        assert!(succeeded, "kubectl {arguments}: {text}");
+        assert!(text.contains(expected), "kubectl {arguments}: expected {expected:?} in:\n{text}");
+    }
+
+    async fn refuses(&self, arguments: &str, expected: &str) {
+        let (succeeded, text) = self.output(arguments).await;
+        assert!(
+            !succeeded && text.contains(expected),
+            "kubectl {arguments}: expected {expected:?} in:\n{text}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kubectl_does_its_daily_work() {
+    let Server { api, .. } = server().await;
+    let socket = listen(&api).await;
+    let Some(kubectl) = Kubectl::of(&socket) else { return };
+    let file = kubectl.file("web.yaml", &deployment("web", 1));
+    let file = file.display();
+    kubectl.says("version", "Server Version: v1.37.0+bythos").await;
+    kubectl.says("api-resources", "deploy       apps/v1").await;
+    kubectl.says(&format!("apply -f {file}"), "deployment.apps/web created").await;
+    kubectl.says(&format!("apply -f {file}"), "deployment.apps/web unchanged").await;
+    let changed = deployment("web", 1).to_string().replace("app:1", "app:2");
+    kubectl.file("web.yaml", &serde_json::from_str(&changed).unwrap());
+    kubectl.refuses(&format!("diff -f {file}"), "example.org/app:2").await;
+    kubectl.says(&format!("apply -f {file}"), "deployment.apps/web configured").await;
+    kubectl.says(&format!("apply --server-side --force-conflicts -f {file}"), "serverside-applied").await;
+    kubectl.says("get deploy", "READY   UP-TO-DATE   AVAILABLE   AGE").await;
+    kubectl
+        .says("get deploy web -o jsonpath={.spec.template.spec.containers[0].image}", "example.org/app:2")
+        .await;
+    kubectl.says("get deploy -o wide", "example.org/app:2").await;
+    kubectl.says("get all -A", "service/kubernetes").await;
+    kubectl.says("describe deploy web", "RollingUpdateStrategy").await;
+    kubectl.says("edit deploy web", "deployment.apps/web edited").await;
+    kubectl.says("get deploy web -o yaml", "image: example.org/app:3").await;
+    kubectl.says("label deploy web tier=front", "labeled").await;
+    kubectl.says("annotate deploy web note=x", "annotated").await;
+    kubectl.says("get deploy -l tier=front -o name", "deployment.apps/web").await;
+    kubectl.says("scale deploy web --replicas=3", "scaled").await;
+    kubectl.says("wait deploy web --for=jsonpath={.spec.replicas}=3 --timeout=5s", "condition met").await;
+    kubectl.says("auth can-i create pods", "yes").await;
+    kubectl.says("auth can-i --list", "*.*").await;
+    kubectl.says("explain deployment.spec.replicas", "replicas").await;
+    kubectl.says("create namespace team", "namespace/team created").await;
+    kubectl.says("create configmap c --from-literal=a=b -n team", "configmap/c created").await;
+    kubectl.says("get configmap -A --field-selector metadata.name=c", "team").await;
+    kubectl.says("set image deploy/web main=example.org/app:4", "image updated").await;
+    kubectl.says("patch deploy web -p {\"spec\":{\"paused\":true}}", "patched").await;
+    kubectl.refuses("get pods nothing", "Error from server (NotFound): pods \"nothing\" not found").await;
+    kubectl.refuses("get nothing", "the server doesn't have a resource type \"nothing\"").await;
+    let mut unknown = deployment("bad", 1);
+    unknown["spec"]["foo"] = json!(1);
+    let bad = kubectl.file("bad.yaml", &unknown);
+    kubectl.refuses(&format!("apply -f {}", bad.display()), "unknown field \"spec.foo\"").await;
+    let mut running = pod("runs");
+    running["spec"]["nodeName"] = json!("node");
+    kubectl.file("pod.yaml", &running);
+    kubectl
+        .says(
+            &format!("create -f {}", kubectl.directory.path().join("pod.yaml").display()),
+            "pod/runs created",
+        )
+        .await;
+    kubectl.says("describe pod runs", "Node:             node").await;
+    kubectl.says("get pods --field-selector spec.nodeName=node -o name", "pod/runs").await;
+    kubectl.says("get events", "No resources found").await;
+    kubectl.refuses("logs runs", "the node is not running yet").await;
+    kubectl.says("delete pod runs --now --wait=false", "deleted").await;
+    kubectl.says("get ns team -o jsonpath={.metadata.labels}", "kubernetes.io/metadata.name").await;
+    kubectl.says("create serviceaccount robot", "serviceaccount/robot created").await;
+    kubectl
+        .says(
+            "create role reader --verb=get,list --resource=pods",
+            "role.rbac.authorization.k8s.io/reader created",
+        )
+        .await;
+    kubectl.says("create rolebinding reader --role=reader --user=bob", "created").await;
+    kubectl
+        .says("create deployment more --image=example.org/app:1 --port=80", "deployment.apps/more created")
+        .await;
+    kubectl.says("expose deployment more --port=80", "service/more exposed").await;
+    kubectl.says("create ingress more --rule=a.example.org/*=more:80", "created").await;
+    kubectl.says("create secret generic s --from-literal=a=b", "secret/s created").await;
+    kubectl.says("create job once --image=example.org/app:1", "job.batch/once created").await;
+    kubectl.says("delete deploy web", "deployment.apps \"web\" deleted").await;
+    kubectl.says("delete configmap --all -n team", "configmap \"c\" deleted").await;
+}

@@ -1,0 +1,67 @@
+//! A call to the API that failed: what was tried on which object, and what the answer means for a controller.
+
+use std::fmt::Display;
+
+use kube::Resource;
+
+/// A call to the API failed.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to {verb} {kind} {key:?}")]
+pub(crate) struct CallError {
+    verb: &'static str,
+    kind: String,
+    key: String,
+    #[source]
+    source: Box<kube::Error>,
+}
+
+impl CallError {
+    /// For `map_err`: `verb` was tried on the `K` with this key.
+    pub(crate) fn on<K: Resource<DynamicType = ()>>(
+        verb: &'static str,
+        key: impl Display,
+    ) -> impl FnOnce(kube::Error) -> CallError {
+        Self::on_kind(verb, K::kind(&()).into_owned(), key)
+    }
+
+    /// As [`CallError::on`], of a kind that is known by name only.
+    pub(crate) fn on_kind(
+        verb: &'static str,
+        kind: impl Into<String>,
+        key: impl Display,
+    ) -> impl FnOnce(kube::Error) -> CallError {
+        move |source| CallError { verb, kind: kind.into(), key: key.to_string(), source: Box::new(source) }
+    }
+
+    /// The API refused because the object is newer than the controller's cache, or gone.
+    ///
+    /// A controller that watches the object has nothing to repeat: the change that it lost against is on its way
+    /// through the cache and brings the key back.
+    pub(crate) fn is_outrun(&self) -> bool {
+        self.has_reason(&["Conflict", "NotFound"])
+    }
+
+    /// An object of this name is there.
+    pub(crate) fn is_already_exists(&self) -> bool {
+        self.has_reason(&["AlreadyExists"])
+    }
+
+    /// Nothing can be made in a namespace that is being deleted.
+    pub(crate) fn is_namespace_terminating(&self) -> bool {
+        let kube::Error::Api(status) = self.source.as_ref() else { return false };
+        let causes = status.details.iter().flat_map(|details| &details.causes);
+        causes.into_iter().any(|cause| cause.reason == "NamespaceTerminating")
+    }
+
+    /// What the API said, without the client's wrapping: the text for conditions and events.
+    pub(crate) fn cause(&self) -> String {
+        match self.source.as_ref() {
+            kube::Error::Api(status) => status.message.clone(),
+            other => other.to_string(),
+        }
+    }
+
+    fn has_reason(&self, reasons: &[&str]) -> bool {
+        matches!(self.source.as_ref(), kube::Error::Api(status) if reasons.contains(&status.reason.as_str()))
+    }
+}

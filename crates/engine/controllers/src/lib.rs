@@ -1,0 +1,112 @@
+//! Kubernetes' own controllers, as far as the engine has them.
+//!
+//! Each is a reconcile loop of its own over the process' shared caches: it looks at the objects that are there,
+//! decides in pure functions, and writes objects and status through the API. They never call each other; a
+//! Deployment's change becomes ReplicaSets, those become pods, and pods become endpoints, each step seen by watch.
+//!
+//! ```text
+//! Deployment ─> ReplicaSet ─> Pod ─> EndpointSlice (of the Services that select it)
+//! Namespace ─> ServiceAccount `default`, ConfigMap `kube-root-ca.crt`; emptied when it goes
+//! any object ─> goes when its owners are gone (garbage)
+//! ```
+//!
+//! All of them are restartable at any point: what they know besides the API (the ReplicaSets' expectations, the
+//! collector's graph) is learned again at the start. Nothing here knows the store, the node or the network.
+//!
+//! Left out on purpose: pods of nodes that do not exist are not collected, since the engine's one node adopts what
+//! it finds.
+
+mod call;
+mod deployment;
+mod discover;
+mod endpointslice;
+mod garbage;
+mod namespace;
+mod ownership;
+mod pods;
+mod replicaset;
+mod selectors;
+mod serviceaccount;
+mod suffix;
+
+use std::sync::Arc;
+
+use bythos_operator::cache::CacheError;
+use bythos_operator::part::allow;
+use bythos_operator::{Part, PartContext};
+use k8s_openapi::api::rbac::v1::PolicyRule;
+
+/// The part `controllers`.
+pub fn part() -> Part {
+    Part {
+        name: "controllers",
+        title: "Kubernetes' controllers",
+        resources: Vec::new(),
+        role: role(),
+        listeners: Vec::new(),
+        run: Arc::new(|context| {
+            Box::pin(async move {
+                run(context).await?;
+                Ok(())
+            })
+        }),
+    }
+}
+
+/// Garbage collection and the end of a namespace concern every kind, also those that do not exist yet; only these
+/// verbs are allowed everywhere. What is made or written whole is listed by name.
+fn role() -> Vec<PolicyRule> {
+    vec![
+        allow("*", &["*"], &["get", "list", "watch", "patch", "delete", "deletecollection"]),
+        allow("", &["pods", "serviceaccounts", "configmaps", "events"], &["create"]),
+        allow("apps", &["replicasets"], &["create"]),
+        allow("discovery.k8s.io", &["endpointslices"], &["create"]),
+        allow("apps", &["deployments/status", "replicasets/status"], &["update"]),
+        allow("", &["namespaces/status", "namespaces/finalize"], &["update"]),
+    ]
+}
+
+#[derive(Debug, thiserror::Error)]
+enum RunError {
+    #[error("failed to read what the controllers work on")]
+    Cache(#[from] CacheError),
+    #[error("failed to learn which pods there are")]
+    CatchUp(#[source] call::CallError),
+}
+
+async fn run(context: PartContext) -> Result<(), RunError> {
+    let PartContext { client, caches, health, shutdown, platform, .. } = context;
+    let deployments = caches.of().await?;
+    let replica_sets = caches.of().await?;
+    let pods = caches.of().await?;
+    let services = caches.of().await?;
+    let slices = caches.of().await?;
+    let namespaces = caches.of().await?;
+    let accounts = caches.of().await?;
+    let config_maps = caches.of().await?;
+
+    let deployments = deployment::Deployments::new(client.clone(), deployments, replica_sets.clone());
+    let replica_sets = replicaset::ReplicaSets::new(client.clone(), replica_sets, pods.clone())
+        .await
+        .map_err(RunError::CatchUp)?;
+    let endpoints = endpointslice::EndpointSlices { client: client.clone(), services, pods, slices };
+    let furnishing = serviceaccount::Furnishing {
+        client: client.clone(),
+        namespaces: namespaces.clone(),
+        accounts,
+        config_maps,
+        authority_pem: platform.authority_pem.clone(),
+    };
+    let namespaces = namespace::Namespaces::new(client.clone(), namespaces);
+    let garbage = garbage::Garbage::new(client, namespaces.trigger());
+    health.ready();
+    tokio::join!(
+        deployments.run(shutdown.clone()),
+        replica_sets.run(shutdown.clone()),
+        endpoints.run(shutdown.clone()),
+        furnishing.run(shutdown.clone()),
+        namespaces.run(shutdown.clone()),
+        garbage.run(shutdown),
+    );
+    Ok(())
+}

@@ -1,0 +1,85 @@
+//! Namespaces: furnished when they come, emptied when they go.
+
+use anyhow::Result;
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod, Secret, ServiceAccount};
+use kube::Api;
+use serde_json::json;
+
+use crate::support::{AUTHORITY, Node, Stage, create, deployment, merge};
+
+async fn shop(stage: &Stage) -> Result<Api<Namespace>> {
+    let namespaces = Api::<Namespace>::all(stage.client());
+    create(&namespaces, json!({ "metadata": { "name": "shop" } })).await?;
+    Ok(namespaces)
+}
+
+fn certificate(map: &ConfigMap) -> Option<&str> {
+    map.data.as_ref()?.get("ca.crt").map(String::as_str)
+}
+
+#[tokio::test]
+async fn a_namespace_is_furnished_and_what_is_taken_away_comes_back() -> Result<()> {
+    let stage = Stage::start().await?;
+    shop(&stage).await?;
+    let (accounts, maps) = (stage.api_in::<ServiceAccount>("shop"), stage.api_in::<ConfigMap>("shop"));
+    for _ in 0..2 {
+        stage.until("the account", &accounts, "default", |_| Some(())).await?;
+        let is_right = |map: &ConfigMap| (certificate(map) == Some(AUTHORITY)).then_some(());
+        stage.until("the certificate", &maps, "kube-root-ca.crt", is_right).await?;
+        accounts.delete("default", &Default::default()).await?;
+        merge(&maps, "kube-root-ca.crt", json!({ "data": { "ca.crt": "forged" } })).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_deleted_namespace_is_emptied_and_goes() -> Result<()> {
+    let stage = Stage::start().await?;
+    let _node = Node::start(stage.client());
+    let namespaces = shop(&stage).await?;
+    create(&stage.api_in::<Deployment>("shop"), deployment("one")).await?;
+    create(&stage.api_in::<Secret>("shop"), json!({ "metadata": { "name": "key" } })).await?;
+    create(&stage.api::<Secret>(), json!({ "metadata": { "name": "elsewhere" } })).await?;
+    stage.until_count("the pods", &stage.api_in::<Pod>("shop"), 3).await?;
+
+    namespaces.delete("shop", &Default::default()).await?;
+    bythos_testing::eventually("the namespace to go", || async {
+        namespaces.get_opt("shop").await.ok()?.is_none().then_some(())
+    })
+    .await?;
+    assert_eq!(stage.api_in::<Pod>("shop").list(&Default::default()).await?.items.len(), 0);
+    assert_eq!(stage.api_in::<Deployment>("shop").list(&Default::default()).await?.items.len(), 0);
+    assert_eq!(stage.api_in::<Secret>("shop").list(&Default::default()).await?.items.len(), 0);
+    stage.api::<Secret>().get("elsewhere").await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_namespace_says_what_holds_it() -> Result<()> {
+    let stage = Stage::start().await?;
+    let namespaces = shop(&stage).await?;
+    let maps = stage.api_in::<ConfigMap>("shop");
+    let held = json!({ "metadata": { "name": "held", "finalizers": ["example.com/hold"] } });
+    create(&maps, held).await?;
+    namespaces.delete("shop", &Default::default()).await?;
+    let message = |type_: &'static str| {
+        move |namespace: &Namespace| {
+            let conditions = namespace.status.as_ref()?.conditions.as_ref()?;
+            let condition = conditions.iter().find(|one| one.type_ == type_ && one.status == "True")?;
+            condition.message.clone()
+        }
+    };
+    let content =
+        stage.until("what remains", &namespaces, "shop", message("NamespaceContentRemaining")).await?;
+    assert_eq!(content, "Some resources are remaining: configmaps. has 1 resource instances");
+    let finalizers =
+        stage.until("who holds", &namespaces, "shop", message("NamespaceFinalizersRemaining")).await?;
+    assert!(finalizers.ends_with("example.com/hold in 1 resource instances"), "{finalizers}");
+
+    merge(&maps, "held", json!({ "metadata": { "finalizers": [] } })).await?;
+    bythos_testing::eventually("the namespace to go", || async {
+        namespaces.get_opt("shop").await.ok()?.is_none().then_some(())
+    })
+    .await
+}

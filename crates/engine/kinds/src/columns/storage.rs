@@ -1,0 +1,81 @@
+//! Volumes, claims and classes of storage.
+
+use serde_json::Value;
+
+use super::{age, column, text_at, text_or_none, wide};
+use crate::Column;
+use crate::fields::{items, text};
+
+pub(crate) fn claim() -> Vec<Column> {
+    vec![
+        column("Status", |claim| {
+            if claim["metadata"]["deletionTimestamp"].is_null() {
+                text_at(claim, "status.phase")
+            } else {
+                "Terminating".into()
+            }
+        }),
+        column("Volume", |claim| text_at(claim, "spec.volumeName")),
+        // What was asked for is no capacity: before it is bound, a claim has none.
+        column("Capacity", |claim| match text(claim, "spec.volumeName") {
+            "" => "".into(),
+            _ => text_at(claim, "status.capacity.storage"),
+        }),
+        column("Access Modes", |claim| match text(claim, "spec.volumeName") {
+            "" => "".into(),
+            _ => access_modes(claim, "status.accessModes"),
+        }),
+        column("StorageClass", |claim| text_at(claim, "spec.storageClassName")),
+        age(),
+        wide(column("VolumeMode", |claim| text_at(claim, "spec.volumeMode"))),
+    ]
+}
+
+pub(crate) fn volume() -> Vec<Column> {
+    vec![
+        column("Capacity", |volume| text_at(volume, "spec.capacity.storage")),
+        column("Access Modes", |volume| access_modes(volume, "spec.accessModes")),
+        column("Reclaim Policy", |volume| text_at(volume, "spec.persistentVolumeReclaimPolicy")),
+        column("Status", |volume| {
+            if volume["metadata"]["deletionTimestamp"].is_null() {
+                text_at(volume, "status.phase")
+            } else {
+                "Terminating".into()
+            }
+        }),
+        column("Claim", |volume| match text(volume, "spec.claimRef.name") {
+            "" => "".into(),
+            name => format!("{}/{name}", text(volume, "spec.claimRef.namespace")).into(),
+        }),
+        column("StorageClass", |volume| text_at(volume, "spec.storageClassName")),
+        column("Reason", |volume| text_at(volume, "status.reason")),
+        age(),
+        wide(column("VolumeMode", |volume| text_at(volume, "spec.volumeMode"))),
+    ]
+}
+
+pub(crate) fn class() -> Vec<Column> {
+    vec![
+        column("Provisioner", |class| text_at(class, "provisioner")),
+        column("ReclaimPolicy", |class| text_or_none(class, "reclaimPolicy")),
+        column("VolumeBindingMode", |class| text_or_none(class, "volumeBindingMode")),
+        column("AllowVolumeExpansion", |class| {
+            class["allowVolumeExpansion"].as_bool().unwrap_or_default().into()
+        }),
+        age(),
+    ]
+}
+
+fn access_modes(object: &Value, path: &str) -> Value {
+    let modes: Vec<&str> = items(object, path)
+        .iter()
+        .filter_map(|mode| match mode.as_str()? {
+            "ReadWriteOnce" => Some("RWO"),
+            "ReadOnlyMany" => Some("ROX"),
+            "ReadWriteMany" => Some("RWX"),
+            "ReadWriteOncePod" => Some("RWOP"),
+            _ => None,
+        })
+        .collect();
+    modes.join(",").into()
+}

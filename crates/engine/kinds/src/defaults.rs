@@ -1,0 +1,16 @@
+//! What upstream's defaulting and strategies fill in, one file per kind or family.
+
+pub(crate) mod access;
+pub(crate) mod container;
+pub(crate) mod custom_resource;
+pub(crate) mod namespace;
+pub(crate) mod node;
+pub(crate) mod pod;
+mod quality_of_service;
+pub(crate) mod secret;
+pub(crate) mod service;
+pub(crate) mod volume;
+pub(crate) mod workload;
+
+#[cfg(test)]
+mod tests;

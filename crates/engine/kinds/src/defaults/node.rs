@@ -1,0 +1,15 @@
+//! Nodes.
+
+use serde_json::Value;
+
+use crate::fields::{at, fill};
+
+/// What a node has can be used, unless it says otherwise.
+pub(crate) fn default(node: &mut Value) {
+    let capacity = at(node, "status.capacity").clone();
+    if let Some(status) = node.get_mut("status")
+        && !capacity.is_null()
+    {
+        fill(status, "allocatable", capacity);
+    }
+}

@@ -1,0 +1,464 @@
+//! Defaults and preparations are those that upstream documents.
+
+use bythos_yaml::{Limits, parse};
+use expect_test::{Expect, expect};
+use serde_json::{Value, json};
+
+use crate::{Kind, built_in};
+
+fn kind(name: &str) -> Kind {
+    built_in().into_iter().find(|kind| kind.kind == name).unwrap()
+}
+
+fn yaml(text: &str) -> Value {
+    parse(text, Limits { bytes_max: 1 << 20, depth_max: 100, values_max: 10_000 }).unwrap()
+}
+
+/// Fills in the defaults twice, since what was read may be written again.
+#[track_caller]
+fn check(kind_name: &str, text: &str, expected: &Expect) {
+    let default = kind(kind_name).rules.default;
+    let mut object = yaml(text);
+    default(&mut object);
+    let once = object.clone();
+    default(&mut object);
+    assert_eq!(object, once);
+    expected.assert_eq(&bythos_yaml::to_string(&object));
+}
+
+#[test]
+fn a_pod_gets_policies_and_its_containers_get_theirs() {
+    let pod = "
+spec:
+  serviceAccountName: robot
+  hostNetwork: true
+  containers:
+  - name: web
+    image: web:1
+    ports: [{containerPort: 80}]
+    env: [{name: IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}}]
+    readinessProbe: {httpGet: {port: 80}, periodSeconds: 5, timeoutSeconds: 0}
+    resources: {limits: {cpu: 1, memory: 1Gi}, requests: {cpu: 100m}}
+  initContainers:
+  - {name: first, image: first}
+  volumes:
+  - name: empty
+  - {name: config, configMap: {name: c}}
+  - {name: host, hostPath: {path: /x}}
+  - name: all
+    projected:
+      sources:
+      - serviceAccountToken: {path: token}
+      - downwardAPI: {items: [{path: ns, fieldRef: {fieldPath: metadata.namespace}}]}
+";
+    check(
+        "Pod",
+        pod,
+        &expect![[r#"
+        spec:
+          containers:
+          - env:
+            - name: IP
+              valueFrom:
+                fieldRef:
+                  apiVersion: v1
+                  fieldPath: status.podIP
+            image: web:1
+            imagePullPolicy: IfNotPresent
+            name: web
+            ports:
+            - containerPort: 80
+              hostPort: 80
+              protocol: TCP
+            readinessProbe:
+              failureThreshold: 3
+              httpGet:
+                path: /
+                port: 80
+                scheme: HTTP
+              periodSeconds: 5
+              successThreshold: 1
+              timeoutSeconds: 1
+            resources:
+              limits:
+                cpu: 1
+                memory: 1Gi
+              requests:
+                cpu: 100m
+                memory: 1Gi
+            terminationMessagePath: /dev/termination-log
+            terminationMessagePolicy: File
+          dnsPolicy: ClusterFirst
+          enableServiceLinks: true
+          hostNetwork: true
+          initContainers:
+          - image: first
+            imagePullPolicy: Always
+            name: first
+            resources: {}
+            terminationMessagePath: /dev/termination-log
+            terminationMessagePolicy: File
+          restartPolicy: Always
+          schedulerName: default-scheduler
+          securityContext: {}
+          serviceAccount: robot
+          serviceAccountName: robot
+          terminationGracePeriodSeconds: 30
+          volumes:
+          - emptyDir: {}
+            name: empty
+          - configMap:
+              defaultMode: 420
+              name: c
+            name: config
+          - hostPath:
+              path: /x
+              type: ""
+            name: host
+          - name: all
+            projected:
+              defaultMode: 420
+              sources:
+              - serviceAccountToken:
+                  expirationSeconds: 3600
+                  path: token
+              - downwardAPI:
+                  items:
+                  - fieldRef:
+                      apiVersion: v1
+                      fieldPath: metadata.namespace
+                    path: ns
+    "#]],
+    );
+}
+
+#[test]
+fn a_deployment_rolls_and_its_template_is_defaulted_but_for_what_only_pods_get() {
+    let deployment = "
+spec:
+  selector: {matchLabels: {app: web}}
+  template:
+    spec:
+      containers:
+      - {name: web, image: web, resources: {limits: {cpu: 1}}}
+";
+    check(
+        "Deployment",
+        deployment,
+        &expect![[r#"
+        spec:
+          progressDeadlineSeconds: 600
+          replicas: 1
+          revisionHistoryLimit: 10
+          selector:
+            matchLabels:
+              app: web
+          strategy:
+            rollingUpdate:
+              maxSurge: 25%
+              maxUnavailable: 25%
+            type: RollingUpdate
+          template:
+            spec:
+              containers:
+              - image: web
+                imagePullPolicy: Always
+                name: web
+                resources:
+                  limits:
+                    cpu: 1
+                terminationMessagePath: /dev/termination-log
+                terminationMessagePolicy: File
+              dnsPolicy: ClusterFirst
+              restartPolicy: Always
+              schedulerName: default-scheduler
+              securityContext: {}
+              terminationGracePeriodSeconds: 30
+    "#]],
+    );
+    check(
+        "Deployment",
+        "spec: {replicas: 0, strategy: {type: Recreate}}",
+        &expect![[r#"
+        spec:
+          progressDeadlineSeconds: 600
+          replicas: 0
+          revisionHistoryLimit: 10
+          strategy:
+            type: Recreate
+          template:
+            spec:
+              dnsPolicy: ClusterFirst
+              restartPolicy: Always
+              schedulerName: default-scheduler
+              securityContext: {}
+              terminationGracePeriodSeconds: 30
+    "#]],
+    );
+}
+
+#[test]
+fn a_service_gets_a_type_and_its_ports_a_target() {
+    check(
+        "Service",
+        "spec: {ports: [{port: 80}], clusterIP: 10.43.0.9}",
+        &expect![[r#"
+        spec:
+          clusterIP: 10.43.0.9
+          clusterIPs:
+          - 10.43.0.9
+          internalTrafficPolicy: Cluster
+          ipFamilies:
+          - IPv4
+          ipFamilyPolicy: SingleStack
+          ports:
+          - port: 80
+            protocol: TCP
+            targetPort: 80
+          sessionAffinity: None
+          type: ClusterIP
+    "#]],
+    );
+    check(
+        "Service",
+        "spec: {type: LoadBalancer, sessionAffinity: ClientIP, ports: [{port: 80, targetPort: http, protocol: UDP}]}",
+        &expect![[r#"
+            spec:
+              allocateLoadBalancerNodePorts: true
+              externalTrafficPolicy: Cluster
+              internalTrafficPolicy: Cluster
+              ipFamilies:
+              - IPv4
+              ipFamilyPolicy: SingleStack
+              ports:
+              - port: 80
+                protocol: UDP
+                targetPort: http
+              sessionAffinity: ClientIP
+              sessionAffinityConfig:
+                clientIP:
+                  timeoutSeconds: 10800
+              type: LoadBalancer
+        "#]],
+    );
+    check(
+        "Service",
+        "spec: {type: ExternalName, externalName: a.b}",
+        &expect![[r#"
+        spec:
+          externalName: a.b
+          sessionAffinity: None
+          type: ExternalName
+    "#]],
+    );
+}
+
+#[test]
+fn other_kinds_get_what_they_need() {
+    check(
+        "Namespace",
+        "metadata: {name: shop}",
+        &expect![[r#"
+        metadata:
+          labels:
+            kubernetes.io/metadata.name: shop
+          name: shop
+    "#]],
+    );
+    check(
+        "Secret",
+        "data: {}",
+        &expect![[r#"
+        data: {}
+        type: Opaque
+    "#]],
+    );
+    check(
+        "EndpointSlice",
+        "ports: [{port: 80}, {name: dns, port: 53, protocol: UDP}]",
+        &expect![[r#"
+        ports:
+        - name: ""
+          port: 80
+          protocol: TCP
+        - name: dns
+          port: 53
+          protocol: UDP
+    "#]],
+    );
+    check(
+        "RoleBinding",
+        "{roleRef: {kind: Role, name: r}, subjects: [{kind: User, name: a}, {kind: ServiceAccount, name: b}]}",
+        &expect![[r#"
+            roleRef:
+              apiGroup: rbac.authorization.k8s.io
+              kind: Role
+              name: r
+            subjects:
+            - apiGroup: rbac.authorization.k8s.io
+              kind: User
+              name: a
+            - kind: ServiceAccount
+              name: b
+        "#]],
+    );
+    check(
+        "CustomResourceDefinition",
+        "spec: {names: {kind: Widget, plural: widgets}}",
+        &expect![[r#"
+        spec:
+          conversion:
+            strategy: None
+          names:
+            kind: Widget
+            listKind: WidgetList
+            plural: widgets
+            singular: widget
+    "#]],
+    );
+    check(
+        "StatefulSet",
+        "spec: {volumeClaimTemplates: [{metadata: {name: d}}]}",
+        &expect![[r#"
+        spec:
+          persistentVolumeClaimRetentionPolicy:
+            whenDeleted: Retain
+            whenScaled: Retain
+          podManagementPolicy: OrderedReady
+          replicas: 1
+          revisionHistoryLimit: 10
+          template:
+            spec:
+              dnsPolicy: ClusterFirst
+              restartPolicy: Always
+              schedulerName: default-scheduler
+              securityContext: {}
+              terminationGracePeriodSeconds: 30
+          updateStrategy:
+            rollingUpdate:
+              partition: 0
+            type: RollingUpdate
+          volumeClaimTemplates:
+          - apiVersion: v1
+            kind: PersistentVolumeClaim
+            metadata:
+              name: d
+            spec:
+              volumeMode: Filesystem
+            status:
+              phase: Pending
+    "#]],
+    );
+    check(
+        "NetworkPolicy",
+        "spec: {egress: [{ports: [{port: 1}]}]}",
+        &expect![[r#"
+        spec:
+          egress:
+          - ports:
+            - port: 1
+              protocol: TCP
+          policyTypes:
+          - Ingress
+          - Egress
+    "#]],
+    );
+    check(
+        "Job",
+        "spec: {template: {}}",
+        &expect![[r#"
+        spec:
+          backoffLimit: 6
+          completionMode: NonIndexed
+          completions: 1
+          parallelism: 1
+          podReplacementPolicy: TerminatingOrFailed
+          suspend: false
+          template:
+            spec:
+              dnsPolicy: ClusterFirst
+              restartPolicy: Always
+              schedulerName: default-scheduler
+              securityContext: {}
+              terminationGracePeriodSeconds: 30
+    "#]],
+    );
+}
+
+#[test]
+fn a_new_pod_is_pending_whatever_it_says() {
+    let mut pod = json!({"spec": {"containers": [{"resources": {"requests": {"cpu": "1"}}}]}, "status": {"phase": "Running"}});
+    (kind("Pod").rules.prepare_create)(&mut pod);
+    assert_eq!(pod["status"], json!({"phase": "Pending", "qosClass": "Burstable"}));
+}
+
+#[test]
+fn a_new_object_has_no_status_but_a_node_keeps_its_own() {
+    let given = json!({"status": {"x": 1}});
+    let prepared = |name: &str| {
+        let mut object = given.clone();
+        (kind(name).rules.prepare_create)(&mut object);
+        object.get("status").cloned()
+    };
+    assert_eq!(prepared("Deployment"), None);
+    assert_eq!(prepared("Node"), Some(json!({"x": 1})));
+    assert_eq!(prepared("Service"), Some(json!({"loadBalancer": {}})));
+    assert_eq!(prepared("Namespace"), Some(json!({"phase": "Active"})));
+}
+
+#[test]
+fn plain_data_of_a_secret_is_encoded_into_its_data() {
+    let mut secret = json!({"data": {"a": "MQ==", "b": "Mg=="}, "stringData": {"b": "two", "c": "three"}});
+    (kind("Secret").rules.prepare_create)(&mut secret);
+    assert_eq!(secret, json!({"data": {"a": "MQ==", "b": "dHdv", "c": "dGhyZWU="}}));
+}
+
+#[test]
+fn finalizers_of_a_namespace_come_from_the_system() {
+    let rules = kind("Namespace").rules;
+    let mut namespace = json!({"metadata": {"name": "shop"}, "spec": {"finalizers": ["a/b"]}});
+    (rules.prepare_create)(&mut namespace);
+    assert_eq!(namespace["spec"]["finalizers"], json!(["a/b", "kubernetes"]));
+    assert_eq!(namespace["metadata"]["labels"]["kubernetes.io/metadata.name"], "shop");
+    let mut update = json!({"metadata": {"name": "shop"}});
+    (rules.prepare_update)(&namespace, &mut update);
+    assert_eq!(update["spec"]["finalizers"], json!(["a/b", "kubernetes"]));
+}
+
+#[test]
+fn an_update_of_a_service_keeps_what_was_allocated() {
+    let prepare = kind("Service").rules.prepare_update;
+    let old = json!({"spec": {
+        "type": "NodePort", "clusterIP": "10.43.0.9", "clusterIPs": ["10.43.0.9"], "externalTrafficPolicy": "Cluster",
+        "ports": [{"port": 80, "protocol": "TCP", "nodePort": 30_080}],
+    }});
+    let mut same = json!({"spec": {"type": "NodePort", "ports": [{"port": 80, "protocol": "TCP"}, {"port": 81, "protocol": "TCP"}]}});
+    prepare(&old, &mut same);
+    assert_eq!(same["spec"]["clusterIPs"], json!(["10.43.0.9"]));
+    assert_eq!(same["spec"]["ports"][0]["nodePort"], 30_080);
+    assert!(same["spec"]["ports"][1].get("nodePort").is_none());
+    let mut narrower = old.clone();
+    narrower["spec"]["type"] = json!("ClusterIP");
+    prepare(&old, &mut narrower);
+    assert_eq!(
+        narrower["spec"],
+        json!({"type": "ClusterIP", "clusterIP": "10.43.0.9", "clusterIPs": ["10.43.0.9"], "ports": [{"port": 80, "protocol": "TCP"}]})
+    );
+    let mut name = old.clone();
+    name["spec"]["type"] = json!("ExternalName");
+    prepare(&old, &mut name);
+    assert!(name["spec"].get("clusterIP").is_none());
+}
+
+#[test]
+fn a_definition_remembers_in_which_versions_objects_may_be_stored() {
+    let rules = kind("CustomResourceDefinition").rules;
+    let with_storage = |name: &str| json!({"spec": {"versions": [{"name": name, "storage": true}]}});
+    let mut definition = with_storage("v1alpha1");
+    (rules.prepare_create)(&mut definition);
+    assert_eq!(definition["status"], json!({"storedVersions": ["v1alpha1"]}));
+    let mut newer = with_storage("v1");
+    newer["status"] = definition["status"].clone();
+    (rules.prepare_update)(&definition, &mut newer);
+    assert_eq!(newer["status"]["storedVersions"], json!(["v1alpha1", "v1"]));
+}

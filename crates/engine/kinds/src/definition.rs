@@ -1,0 +1,99 @@
+//! From a CustomResourceDefinition to the kinds that it brings.
+
+use std::sync::Arc;
+
+use bythos_schema::FieldError;
+use serde_json::Value;
+
+use crate::columns::age;
+use crate::fields::{at, integer, items, text};
+use crate::table::clear_status;
+use crate::{Cell, Column, Kind, Rules, SchemaSource, Subresource, Text, defaults, validation};
+
+/// The kinds that a CustomResourceDefinition brings, one per served version.
+///
+/// # Errors
+/// What is wrong with it, with paths from the root of the definition.
+pub fn from_definition(definition: &Value) -> Result<Vec<Kind>, Vec<FieldError>> {
+    let mut definition = definition.clone();
+    defaults::custom_resource::default(&mut definition);
+    let errors = validation::custom_resource::validate(&definition);
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    let versions = items(&definition, "spec.versions").iter();
+    let served = versions.filter(|version| version["served"].as_bool().unwrap_or_default());
+    served.map(|version| kind_of(&definition, version)).collect()
+}
+
+fn kind_of(definition: &Value, version: &Value) -> Result<Kind, Vec<FieldError>> {
+    let schema = bythos_schema::from_openapi_v3(at(version, "schema.openAPIV3Schema"))?;
+    let subresources = subresources(at(version, "subresources"));
+    let mut rules = Rules::default();
+    if subresources.contains(&Subresource::Status) {
+        rules.prepare_create = clear_status;
+    }
+    let names = at(definition, "spec.names");
+    Ok(Kind {
+        group: owned(definition, "spec.group"),
+        version: owned(version, "name"),
+        kind: owned(names, "kind"),
+        plural: owned(names, "plural"),
+        singular: owned(names, "singular"),
+        short_names: texts(names, "shortNames"),
+        categories: texts(names, "categories"),
+        namespaced: text(definition, "spec.scope") == "Namespaced",
+        stored: true,
+        subresources,
+        columns: columns(items(version, "additionalPrinterColumns")),
+        schema: SchemaSource::Definition(Some(Arc::new(schema))),
+        rules,
+    })
+}
+
+fn subresources(given: &Value) -> Vec<Subresource> {
+    let mut subresources = Vec::new();
+    if given["status"].is_object() {
+        subresources.push(Subresource::Status);
+    }
+    let scale = &given["scale"];
+    if scale.is_object() {
+        // These paths are written with a leading dot.
+        let path = |name: &str| Text::from(text(scale, name).trim_start_matches('.').to_owned());
+        let selector = path("labelSelectorPath");
+        subresources.push(Subresource::Scale {
+            spec_replicas: path("specReplicasPath"),
+            status_replicas: path("statusReplicasPath"),
+            selector: (!selector.is_empty()).then_some(selector),
+        });
+    }
+    subresources
+}
+
+fn columns(given: &[Value]) -> Vec<Column> {
+    if given.is_empty() {
+        return vec![age()];
+    }
+    let column = |column: &Value| Column {
+        name: owned(column, "name"),
+        type_: owned(column, "type"),
+        format: owned(column, "format"),
+        description: owned(column, "description"),
+        priority: integer(column, "priority")
+            .and_then(|number| i32::try_from(number).ok())
+            .unwrap_or_default(),
+        cell: Cell::Path(owned(column, "jsonPath")),
+    };
+    given.iter().map(column).collect()
+}
+
+fn owned(object: &Value, path: &str) -> Text {
+    text(object, path).to_owned().into()
+}
+
+fn texts(object: &Value, path: &str) -> Vec<Text> {
+    items(object, path).iter().filter_map(Value::as_str).map(|text| text.to_owned().into()).collect()
+}
+
+#[cfg(test)]
+mod tests;

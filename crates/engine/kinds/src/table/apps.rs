@@ -1,0 +1,50 @@
+//! Kinds of `apps`.
+
+use super::{row, selectable_fields};
+use crate::Kind;
+use crate::columns::{deployment, replica_set, workload};
+use crate::defaults;
+use crate::validation::workload as validation;
+
+pub(super) fn kinds() -> Vec<Kind> {
+    let apps = |kind, plural| row("apps", "v1", kind, plural).namespaced();
+    vec![
+        apps("ControllerRevision", "controllerrevisions").columns(workload::controller_revision()),
+        apps("DaemonSet", "daemonsets")
+            .short(&["ds"])
+            .in_all()
+            .status()
+            .columns(workload::daemon_set())
+            .defaults(defaults::workload::daemon_set)
+            .validate(validation::validate)
+            .validate_update(validation::validate_update),
+        apps("Deployment", "deployments")
+            .short(&["deploy"])
+            .in_all()
+            .status()
+            .scale()
+            .columns(deployment::columns())
+            .defaults(defaults::workload::deployment)
+            .validate(validation::validate_deployment)
+            .validate_update(validation::validate_update),
+        apps("ReplicaSet", "replicasets")
+            .short(&["rs"])
+            .in_all()
+            .status()
+            .scale()
+            .columns(replica_set::columns())
+            .defaults(defaults::workload::replica_set)
+            .validate(validation::validate)
+            .validate_update(validation::validate_update)
+            .selectable(selectable_fields!["status.replicas"]),
+        apps("StatefulSet", "statefulsets")
+            .short(&["sts"])
+            .in_all()
+            .status()
+            .scale()
+            .columns(workload::stateful_set())
+            .defaults(defaults::workload::stateful_set)
+            .validate(validation::validate)
+            .validate_update(validation::validate_update),
+    ]
+}

@@ -1,0 +1,116 @@
+//! Kinds of the core group.
+
+use super::{row, selectable_fields};
+use crate::columns::{config, event, namespace, node, pod, service, storage};
+use crate::defaults;
+use crate::validation;
+use crate::{Kind, NameRule, Subresource};
+
+pub(super) fn kinds() -> Vec<Kind> {
+    let core = |kind, plural| row("", "v1", kind, plural);
+    vec![
+        core("ConfigMap", "configmaps")
+            .namespaced()
+            .short(&["cm"])
+            .columns(config::config_map())
+            .validate(validation::config::config_map)
+            .validate_update(validation::config::config_map_update),
+        core("Endpoints", "endpoints").namespaced().short(&["ep"]).columns(service::endpoints()),
+        core("Event", "events").namespaced().short(&["ev"]).columns(event::columns()).selectable(
+            selectable_fields![
+                "involvedObject.kind",
+                "involvedObject.namespace",
+                "involvedObject.name",
+                "involvedObject.uid",
+                "involvedObject.apiVersion",
+                "involvedObject.resourceVersion",
+                "involvedObject.fieldPath",
+                "reason",
+                "reportingComponent",
+                "source",
+                "type",
+            ],
+        ),
+        core("LimitRange", "limitranges").namespaced().short(&["limits"]),
+        core("Namespace", "namespaces")
+            .short(&["ns"])
+            .names(NameRule::Label)
+            .status()
+            .subresource(Subresource::Finalize)
+            .columns(namespace::columns())
+            .defaults(defaults::namespace::default)
+            .on_create(defaults::namespace::prepare_create)
+            .on_update(defaults::namespace::prepare_update)
+            .selectable(selectable_fields!["status.phase"]),
+        core("Node", "nodes")
+            .short(&["no"])
+            .status()
+            .columns(node::columns())
+            .defaults(defaults::node::default)
+            // A node registers with its status.
+            .on_create(|_| {})
+            .selectable(&[("spec.unschedulable", |node| {
+                node["spec"]["unschedulable"].as_bool().unwrap_or_default().to_string()
+            })]),
+        core("PersistentVolume", "persistentvolumes")
+            .short(&["pv"])
+            .status()
+            .columns(storage::volume())
+            .defaults(defaults::volume::persistent_volume)
+            .on_create(defaults::volume::prepare_claim),
+        core("PersistentVolumeClaim", "persistentvolumeclaims")
+            .namespaced()
+            .short(&["pvc"])
+            .status()
+            .columns(storage::claim())
+            .defaults(defaults::volume::claim)
+            .on_create(defaults::volume::prepare_claim),
+        core("Pod", "pods")
+            .namespaced()
+            .short(&["po"])
+            .in_all()
+            .status()
+            .subresource(Subresource::Binding)
+            .subresource(Subresource::Eviction)
+            .subresource(Subresource::Log)
+            .columns(pod::columns())
+            .defaults(defaults::pod::default)
+            .on_create(defaults::pod::prepare_create)
+            .validate(validation::pod::validate)
+            .validate_update(validation::pod::validate_update)
+            .selectable(selectable_fields![
+                "spec.nodeName",
+                "spec.restartPolicy",
+                "spec.schedulerName",
+                "spec.serviceAccountName",
+                "status.phase",
+                "status.podIP",
+                "status.nominatedNodeName",
+            ]),
+        core("ReplicationController", "replicationcontrollers").namespaced().short(&["rc"]).in_all().status(),
+        core("ResourceQuota", "resourcequotas").namespaced().short(&["quota"]).status(),
+        core("Secret", "secrets")
+            .namespaced()
+            .columns(config::secret())
+            .defaults(defaults::secret::default)
+            .on_create(defaults::secret::prepare_create)
+            .on_update(defaults::secret::prepare_update)
+            .validate(validation::config::secret)
+            .validate_update(validation::config::secret_update)
+            .selectable(selectable_fields!["type"]),
+        core("Service", "services")
+            .namespaced()
+            .short(&["svc"])
+            .in_all()
+            .names(NameRule::Rfc1035Label)
+            .status()
+            .columns(service::columns())
+            .defaults(defaults::service::default)
+            .on_create(defaults::service::prepare_create)
+            .on_update(defaults::service::prepare_update)
+            .validate(validation::service::validate)
+            .validate_update(validation::service::validate_update)
+            .selectable(selectable_fields!["spec.clusterIP", "spec.type"]),
+        core("ServiceAccount", "serviceaccounts").namespaced().short(&["sa"]),
+    ]
+}

@@ -1,0 +1,37 @@
+//! What the schema cannot say, checked in upstream's words (`pkg/apis/*/validation`).
+
+pub(crate) mod access;
+pub(crate) mod config;
+pub(crate) mod custom_resource;
+pub(crate) mod ingress;
+pub(crate) mod metadata;
+pub(crate) mod pod;
+pub(crate) mod service;
+pub(crate) mod workload;
+
+use bythos_schema::FieldError;
+use serde_json::Value;
+
+use crate::spot::Spot;
+
+/// Adds an error if an update changes this value; `null` and absent are the same.
+pub(crate) fn check_immutable(new: &Spot<'_, '_>, old: &Value, errors: &mut Vec<FieldError>) {
+    if new.value() != old {
+        errors.push(new.invalid("field is immutable"));
+    }
+}
+
+/// Checks an integer that names a port.
+pub(crate) fn check_port_number(port: &Spot<'_, '_>, errors: &mut Vec<FieldError>) {
+    if !port.integer().is_some_and(|number| (1..=65_535).contains(&number)) {
+        errors.push(port.invalid("must be between 1 and 65535, inclusive"));
+    }
+}
+
+/// Checks a port that is named by its number or by its name.
+pub(crate) fn check_port_number_or_name(port: &Spot<'_, '_>, errors: &mut Vec<FieldError>) {
+    match port.value() {
+        Value::String(_) => port.check_text(crate::names::port_name, errors),
+        _ => check_port_number(port, errors),
+    }
+}

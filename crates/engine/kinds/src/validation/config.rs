@@ -1,0 +1,144 @@
+//! ConfigMaps and Secrets.
+
+use bythos_schema::FieldError;
+use serde_json::Value;
+
+use super::check_immutable;
+use crate::names;
+use crate::spot::Spot;
+
+const BYTES_MAX: usize = 1024 * 1024;
+
+pub(crate) fn config_map(map: &Value) -> Vec<FieldError> {
+    let (root, mut errors) = (Spot::root(map), Vec::new());
+    let (data, binary) = (root.field("data"), root.field("binaryData"));
+    let bytes =
+        check_entries(&data, str::len, &mut errors) + check_entries(&binary, decoded_bytes, &mut errors);
+    for (key, _) in data.entries().filter(|(key, _)| binary.value().get(*key).is_some()) {
+        errors.push(data.invalid_value(key, "duplicate of key present in binaryData"));
+    }
+    if bytes > BYTES_MAX {
+        errors.push(data.too_long(BYTES_MAX));
+    }
+    errors
+}
+
+pub(crate) fn secret(secret: &Value) -> Vec<FieldError> {
+    let (root, mut errors) = (Spot::root(secret), Vec::new());
+    let data = root.field("data");
+    if check_entries(&data, decoded_bytes, &mut errors) > BYTES_MAX {
+        errors.push(data.too_long(BYTES_MAX));
+    }
+    let required: &[&str] = match root.field("type").text() {
+        "kubernetes.io/tls" => &["tls.crt", "tls.key"],
+        "kubernetes.io/dockerconfigjson" => &[".dockerconfigjson"],
+        "kubernetes.io/dockercfg" => &[".dockercfg"],
+        "kubernetes.io/ssh-auth" => &["ssh-privatekey"],
+        _ => &[],
+    };
+    for key in required.iter().filter(|key| data.value().get(**key).is_none()) {
+        errors.push(FieldError::required(data.path().key(key), ""));
+    }
+    errors
+}
+
+/// Checks the keys and returns the bytes of all values.
+fn check_entries(data: &Spot<'_, '_>, bytes_of: fn(&str) -> usize, errors: &mut Vec<FieldError>) -> usize {
+    let mut bytes = 0;
+    for (key, value) in data.entries() {
+        errors.extend(names::config_key(key).into_iter().map(|words| value.invalid_value(key, words)));
+        bytes += bytes_of(value.text());
+    }
+    bytes
+}
+
+fn decoded_bytes(base64: &str) -> usize {
+    base64.trim_end_matches('=').len() * 3 / 4
+}
+
+pub(crate) fn config_map_update(old: &Value, new: &Value) -> Vec<FieldError> {
+    immutable_update(old, new, &["data", "binaryData"])
+}
+
+pub(crate) fn secret_update(old: &Value, new: &Value) -> Vec<FieldError> {
+    let mut errors = Vec::new();
+    check_immutable(&Spot::root(new).field("type"), &old["type"], &mut errors);
+    errors.extend(immutable_update(old, new, &["data"]));
+    errors
+}
+
+/// Once `immutable` is set, it stays so, and the data stays.
+fn immutable_update(old: &Value, new: &Value, fields: &[&str]) -> Vec<FieldError> {
+    if !old["immutable"].as_bool().unwrap_or_default() {
+        return Vec::new();
+    }
+    let (root, words) = (Spot::root(new), "field is immutable when `immutable` is set");
+    let mut errors = Vec::new();
+    if !root.field("immutable").is_true() {
+        errors.push(root.field("immutable").forbidden(words));
+    }
+    for field in fields.iter().filter(|field| old[**field] != new[**field]) {
+        errors.push(root.field(field).forbidden(words));
+    }
+    errors
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(errors: Vec<FieldError>, expected: &[&str]) {
+        let found: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        assert_eq!(found.len(), expected.len(), "{found:#?}");
+        for (found, start) in found.iter().zip(expected) {
+            assert!(found.starts_with(start), "{found}");
+        }
+    }
+
+    #[test]
+    fn keys_are_file_names_and_the_whole_is_bounded() {
+        check(config_map(&json!({"data": {"a.txt": "x", ".b": "y"}})), &[]);
+        check(
+            config_map(&json!({"data": {"a/b": "x", "c": ""}, "binaryData": {"c": ""}})),
+            &[
+                r#"data[a/b]: Invalid value: "a/b": a valid config key must consist"#,
+                r#"data: Invalid value: "c": duplicate of key present in binaryData"#,
+            ],
+        );
+        let big = "x".repeat(BYTES_MAX + 1);
+        check(
+            config_map(&json!({"data": {"a": big}})),
+            &["data: Too long: may not be more than 1048576 bytes"],
+        );
+        check(secret(&json!({"data": {"a": big}})), &[]);
+    }
+
+    #[test]
+    fn secrets_hold_what_their_type_promises() {
+        check(
+            secret(&json!({"type": "kubernetes.io/tls", "data": {"tls.crt": ""}})),
+            &["data[tls.key]: Required value"],
+        );
+        check(
+            secret_update(&json!({"type": "Opaque"}), &json!({"type": "x"})),
+            &[r#"type: Invalid value: "x": field is immutable"#],
+        );
+    }
+
+    #[test]
+    fn what_is_immutable_stays() {
+        let old = json!({"immutable": true, "data": {"a": "1"}});
+        check(config_map_update(&old, &old), &[]);
+        check(
+            config_map_update(&old, &json!({"data": {"a": "2"}})),
+            &[
+                "immutable: Forbidden: field is immutable when `immutable` is set",
+                "data: Forbidden: field is immutable when `immutable` is set",
+            ],
+        );
+        check(config_map_update(&json!({"data": {}}), &json!({"data": {"a": "2"}, "immutable": true})), &[]);
+    }
+}

@@ -1,0 +1,249 @@
+//! One method per call, each with a limit of time and an error that says what was asked for.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::path::Path;
+use std::time::Duration;
+
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Response, Status};
+
+use super::containerd_events::events_client::EventsClient;
+use super::v1;
+use super::v1::image_service_client::ImageServiceClient;
+use super::v1::runtime_service_client::RuntimeServiceClient;
+
+const USUAL_LIMIT: Duration = Duration::from_secs(120);
+const VERSION_LIMIT: Duration = Duration::from_secs(5);
+const PULL_LIMIT: Duration = Duration::from_secs(3600);
+const MESSAGE_BYTES_MAX: usize = 16 << 20;
+
+/// Containerd did not do what it was asked for.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("failed to {action}: {message}")]
+pub(crate) struct CriError {
+    action: &'static str,
+    code: Code,
+    /// Containerd's own words.
+    pub(crate) message: String,
+}
+
+impl CriError {
+    pub(crate) fn is_not_found(&self) -> bool {
+        self.code == Code::NotFound
+    }
+
+    /// Whether there was nobody to ask.
+    pub(crate) fn is_unreachable(&self) -> bool {
+        self.code == Code::Unavailable
+    }
+}
+
+/// The address of the socket is not an address.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to use {socket:?} as the socket of containerd")]
+pub(crate) struct SocketError {
+    socket: String,
+    #[source]
+    source: tonic::transport::Error,
+}
+
+/// A connection that is made when it is needed and made again after it broke. Clones share it.
+#[derive(Debug, Clone)]
+pub(crate) struct Cri {
+    runtime: RuntimeServiceClient<Channel>,
+    images: ImageServiceClient<Channel>,
+    pub(super) events: EventsClient<Channel>,
+}
+
+impl Cri {
+    /// Must be called within a runtime of tokio.
+    pub(crate) fn new(socket: &Path) -> Result<Self, SocketError> {
+        let socket = format!("unix://{}", socket.display());
+        let endpoint = Endpoint::try_from(socket.clone()).map_err(|source| SocketError { socket, source })?;
+        let channel = endpoint.connect_lazy();
+        Ok(Cri {
+            runtime: RuntimeServiceClient::new(channel.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX),
+            images: ImageServiceClient::new(channel.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX),
+            events: EventsClient::new(channel),
+        })
+    }
+
+    pub(crate) async fn version(&self) -> Result<v1::VersionResponse, CriError> {
+        let mut runtime = self.runtime.clone();
+        let request = v1::VersionRequest { version: "v1".to_owned() };
+        call("ask containerd for its version", VERSION_LIMIT, runtime.version(request)).await
+    }
+
+    /// Why pods cannot run, in containerd's words; `None` if they can.
+    pub(crate) async fn not_ready(&self) -> Result<Option<String>, CriError> {
+        let mut runtime = self.runtime.clone();
+        let status =
+            call("ask containerd how it is", USUAL_LIMIT, runtime.status(v1::StatusRequest {})).await?;
+        let conditions = status.status.unwrap_or_default().conditions;
+        Ok(conditions.into_iter().find(|condition| !condition.status).map(|condition| {
+            format!("{} is not true: {}: {}", condition.r#type, condition.reason, condition.message)
+        }))
+    }
+
+    /// Sandboxes whose labels contain `labels`.
+    pub(crate) async fn sandboxes(
+        &self,
+        labels: HashMap<String, String>,
+    ) -> Result<Vec<v1::PodSandbox>, CriError> {
+        let filter = v1::PodSandboxFilter { label_selector: labels, ..v1::PodSandboxFilter::default() };
+        let request = v1::ListPodSandboxRequest { filter: Some(filter) };
+        let mut runtime = self.runtime.clone();
+        Ok(call("list sandboxes", USUAL_LIMIT, runtime.list_pod_sandbox(request)).await?.items)
+    }
+
+    pub(crate) async fn sandbox_status(&self, id: &str) -> Result<v1::PodSandboxStatus, CriError> {
+        let request = v1::PodSandboxStatusRequest { pod_sandbox_id: id.to_owned(), verbose: false };
+        let mut runtime = self.runtime.clone();
+        let answer = call("read the sandbox", USUAL_LIMIT, runtime.pod_sandbox_status(request)).await?;
+        Ok(answer.status.unwrap_or_default())
+    }
+
+    /// Makes and starts a sandbox and returns its id.
+    pub(crate) async fn run_sandbox(&self, config: v1::PodSandboxConfig) -> Result<String, CriError> {
+        let request = v1::RunPodSandboxRequest { config: Some(config), runtime_handler: String::new() };
+        let mut runtime = self.runtime.clone();
+        Ok(call("run the sandbox", USUAL_LIMIT, runtime.run_pod_sandbox(request)).await?.pod_sandbox_id)
+    }
+
+    /// Ends what runs in the sandbox and gives its network back; one that is gone already is stopped.
+    pub(crate) async fn stop_sandbox(&self, id: &str) -> Result<(), CriError> {
+        let request = v1::StopPodSandboxRequest { pod_sandbox_id: id.to_owned() };
+        let mut runtime = self.runtime.clone();
+        unless_gone(call("stop the sandbox", USUAL_LIMIT, runtime.stop_pod_sandbox(request)).await)
+    }
+
+    pub(crate) async fn remove_sandbox(&self, id: &str) -> Result<(), CriError> {
+        let request = v1::RemovePodSandboxRequest { pod_sandbox_id: id.to_owned() };
+        let mut runtime = self.runtime.clone();
+        unless_gone(call("remove the sandbox", USUAL_LIMIT, runtime.remove_pod_sandbox(request)).await)
+    }
+
+    /// Containers whose labels contain `labels`.
+    pub(crate) async fn containers(
+        &self,
+        labels: HashMap<String, String>,
+    ) -> Result<Vec<v1::Container>, CriError> {
+        let filter = v1::ContainerFilter { label_selector: labels, ..v1::ContainerFilter::default() };
+        let request = v1::ListContainersRequest { filter: Some(filter) };
+        let mut runtime = self.runtime.clone();
+        Ok(call("list containers", USUAL_LIMIT, runtime.list_containers(request)).await?.containers)
+    }
+
+    /// `None` if there is no such container.
+    pub(crate) async fn container_status(&self, id: &str) -> Result<Option<v1::ContainerStatus>, CriError> {
+        let request = v1::ContainerStatusRequest { container_id: id.to_owned() };
+        let mut runtime = self.runtime.clone();
+        match call("read the container", USUAL_LIMIT, runtime.container_status(request)).await {
+            Ok(answer) => Ok(answer.status),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(crate) async fn create_container(
+        &self,
+        request: v1::CreateContainerRequest,
+    ) -> Result<String, CriError> {
+        let mut runtime = self.runtime.clone();
+        Ok(call("create the container", USUAL_LIMIT, runtime.create_container(request)).await?.container_id)
+    }
+
+    pub(crate) async fn start_container(&self, id: &str) -> Result<(), CriError> {
+        let request = v1::StartContainerRequest { container_id: id.to_owned() };
+        let mut runtime = self.runtime.clone();
+        call("start the container", USUAL_LIMIT, runtime.start_container(request)).await.map(drop)
+    }
+
+    /// Asks the container to end, and ends it by force after `grace`.
+    pub(crate) async fn stop_container(&self, id: &str, grace: Duration) -> Result<(), CriError> {
+        let timeout = i64::try_from(grace.as_secs()).unwrap_or(i64::MAX);
+        let request = v1::StopContainerRequest { container_id: id.to_owned(), timeout };
+        let mut runtime = self.runtime.clone();
+        let limit = USUAL_LIMIT.saturating_add(grace);
+        unless_gone(call("stop the container", limit, runtime.stop_container(request)).await)
+    }
+
+    pub(crate) async fn remove_container(&self, id: &str) -> Result<(), CriError> {
+        let request = v1::RemoveContainerRequest { container_id: id.to_owned() };
+        let mut runtime = self.runtime.clone();
+        unless_gone(call("remove the container", USUAL_LIMIT, runtime.remove_container(request)).await)
+    }
+
+    /// Runs a command in the container to its end.
+    pub(crate) async fn exec(
+        &self,
+        id: &str,
+        command: &[String],
+        limit: Duration,
+    ) -> Result<v1::ExecSyncResponse, CriError> {
+        let timeout = i64::try_from(limit.as_secs().max(1)).unwrap_or(i64::MAX);
+        let request = v1::ExecSyncRequest { container_id: id.to_owned(), cmd: command.to_vec(), timeout };
+        let mut runtime = self.runtime.clone();
+        call("run the command", limit.saturating_add(Duration::from_secs(5)), runtime.exec_sync(request))
+            .await
+    }
+
+    /// The image of this name, if it is here.
+    pub(crate) async fn image(&self, name: &str) -> Result<Option<v1::Image>, CriError> {
+        let request = v1::ImageStatusRequest { image: Some(v1::ImageSpec { image: name.to_owned() }) };
+        let mut images = self.images.clone();
+        Ok(call("look for the image", USUAL_LIMIT, images.image_status(request)).await?.image)
+    }
+
+    pub(crate) async fn pull_image(&self, name: &str) -> Result<(), CriError> {
+        let image = Some(v1::ImageSpec { image: name.to_owned() });
+        let request = v1::PullImageRequest { image, sandbox_config: None };
+        let mut images = self.images.clone();
+        call("pull the image", PULL_LIMIT, images.pull_image(request)).await.map(drop)
+    }
+}
+
+async fn call<T>(
+    action: &'static str,
+    limit: Duration,
+    answer: impl Future<Output = Result<Response<T>, Status>>,
+) -> Result<T, CriError> {
+    match tokio::time::timeout(limit, answer).await {
+        Ok(Ok(response)) => Ok(response.into_inner()),
+        Ok(Err(status)) => Err(CriError { action, code: status.code(), message: words_of(&status) }),
+        Err(_) => {
+            let message = format!("containerd did not answer within {} seconds", limit.as_secs());
+            Err(CriError { action, code: Code::DeadlineExceeded, message })
+        }
+    }
+}
+
+/// The transport's errors carry their cause only as a source.
+fn words_of(status: &Status) -> String {
+    let mut words = status.message().to_owned();
+    let mut source = std::error::Error::source(status);
+    while let Some(cause) = source {
+        let cause_words = cause.to_string();
+        if !words.contains(&cause_words) {
+            words.push_str(": ");
+            words.push_str(&cause_words);
+        }
+        source = cause.source();
+    }
+    words
+}
+
+fn unless_gone<T>(answer: Result<T, CriError>) -> Result<(), CriError> {
+    match answer {
+        Err(error) if !error.is_not_found() => Err(error),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+impl CriError {
+    pub(crate) fn for_test(message: &str) -> Self {
+        CriError { action: "pull the image", code: Code::Unknown, message: message.to_owned() }
+    }
+}

@@ -1,0 +1,215 @@
+//! Gives each pod its worker, and wakes workers when something that concerns them may have changed.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use bythos_operator::{Cache, ObjectKey};
+use k8s_openapi::api::core::v1::Pod;
+use kube::Resource;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tracing::{Instrument as _, debug, info_span, warn};
+
+use super::objects::References;
+use super::runtime::{PodInRuntime, Snapshot};
+use super::spec;
+use super::terminate::remove_folder;
+use super::worker::{Worker, sleep_until};
+use crate::cri::labels::PodIdentity;
+use crate::node::Node;
+
+/// CRI takes note of an image a moment after containerd has told of it.
+const IMAGE_SETTLES: Duration = Duration::from_millis(500);
+
+/// How a worker is woken, and by what.
+struct Handle {
+    namespace: String,
+    references: References,
+    seen: Option<Arc<PodInRuntime>>,
+    wake: Arc<Notify>,
+}
+
+/// The workers of all pods, by uid.
+#[derive(Clone, Default)]
+pub(crate) struct Workers(Arc<Mutex<BTreeMap<String, Handle>>>);
+
+impl Workers {
+    fn handles(&self) -> MutexGuard<'_, BTreeMap<String, Handle>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wake_all(&self) {
+        self.handles().values().for_each(|handle| handle.wake.notify_one());
+    }
+
+    fn wake_those(&self, concerned: impl Fn(&Handle) -> bool) {
+        self.handles()
+            .values()
+            .filter(|handle| concerned(handle))
+            .for_each(|handle| handle.wake.notify_one());
+    }
+
+    fn downgrade(&self) -> Weak<Mutex<BTreeMap<String, Handle>>> {
+        Arc::downgrade(&self.0)
+    }
+}
+
+/// Runs the workers of this node until the future is dropped. `images` is told when an image arrived.
+pub(crate) async fn run(node: Arc<Node>, images: Arc<Notify>) {
+    let workers = Workers::default();
+    let changed = Arc::new(Notify::new());
+    subscribe_to_pods(&node, &workers, &changed);
+    subscribe_to_objects(&node.objects.config_maps, &workers, |references: &References, name| {
+        references.config_maps.contains(name)
+    });
+    subscribe_to_objects(&node.objects.secrets, &workers, |references: &References, name| {
+        references.secrets.contains(name)
+    });
+    remove_strays(&node);
+    let mut snapshot = node.snapshot.clone();
+    let mut no_network = node.no_network.clone();
+    let mut running = JoinSet::new();
+    let mut image_arrives = None;
+    loop {
+        let seen = snapshot.borrow_and_update().clone();
+        wake_for_snapshot(&workers, &seen);
+        for (identity, references) in known_pods(&node, &seen) {
+            start_worker(&node, &workers, &mut running, identity, references, &seen);
+        }
+        tokio::select! {
+            () = changed.notified() => {}
+            Ok(()) = snapshot.changed() => {}
+            Ok(()) = no_network.changed() => {
+                no_network.mark_unchanged();
+                workers.wake_all();
+            }
+            () = images.notified() => image_arrives = Some(Instant::now() + IMAGE_SETTLES),
+            () = sleep_until(image_arrives) => {
+                image_arrives = None;
+                workers.wake_all();
+            }
+            Some(ended) = running.join_next() => forget(&workers, ended),
+        }
+    }
+}
+
+/// All pods that the API binds to this node, and all that run here.
+fn known_pods(node: &Node, seen: &Snapshot) -> BTreeMap<PodIdentity, References> {
+    let references = |pod: &Pod| pod.spec.as_ref().map(References::of).unwrap_or_default();
+    let mut known: BTreeMap<_, _> =
+        seen.values().map(|pod| (pod.identity.clone(), References::default())).collect();
+    let wanted = node.pods.list().into_iter().filter(|pod| node.owns(pod));
+    known.extend(wanted.map(|pod| (spec::identity(&pod), references(&pod))));
+    known
+}
+
+fn start_worker(
+    node: &Arc<Node>,
+    workers: &Workers,
+    running: &mut JoinSet<String>,
+    identity: PodIdentity,
+    references: References,
+    seen: &Snapshot,
+) {
+    let mut handles = workers.handles();
+    if handles.contains_key(&identity.uid) {
+        return;
+    }
+    let wake = Arc::new(Notify::new());
+    let (uid, namespace) = (identity.uid.clone(), identity.namespace.clone());
+    let seen = seen.get(&uid).cloned();
+    handles.insert(uid.clone(), Handle { namespace, references, seen, wake: wake.clone() });
+    let span = info_span!("pod", namespace = identity.namespace, name = identity.name);
+    let worker = Worker::new(node.clone(), identity, wake);
+    running.spawn(
+        async move {
+            worker.run().await;
+            uid
+        }
+        .instrument(span),
+    );
+}
+
+fn forget(workers: &Workers, ended: Result<String, tokio::task::JoinError>) {
+    match ended {
+        Ok(uid) => {
+            debug!(uid, "nothing of the pod is left");
+            workers.handles().remove(&uid);
+        }
+        Err(failed) if failed.is_panic() => std::panic::resume_unwind(failed.into_panic()),
+        Err(_) => {}
+    }
+}
+
+fn wake_for_snapshot(workers: &Workers, seen: &Snapshot) {
+    for (uid, handle) in workers.handles().iter_mut() {
+        let now = seen.get(uid);
+        let is_same = match (&handle.seen, now) {
+            (Some(before), Some(now)) => Arc::ptr_eq(before, now),
+            (None, None) => true,
+            _ => false,
+        };
+        if !is_same {
+            handle.seen = now.cloned();
+            handle.wake.notify_one();
+        }
+    }
+}
+
+fn subscribe_to_pods(node: &Arc<Node>, workers: &Workers, changed: &Arc<Notify>) {
+    let (workers, changed) = (workers.downgrade(), Arc::downgrade(changed));
+    let node_name = node.config.node_name.clone();
+    node.pods.subscribe(move |change| {
+        let (Some(workers), Some(changed)) = (workers.upgrade(), changed.upgrade()) else { return false };
+        let workers = Workers(workers);
+        for pod in [change.old, change.new].into_iter().flatten() {
+            let bound_to = pod.spec.as_ref().and_then(|spec| spec.node_name.as_ref());
+            let Some(uid) = pod.metadata.uid.as_ref().filter(|_| bound_to == Some(&node_name)) else {
+                continue;
+            };
+            match workers.handles().get(uid) {
+                Some(handle) => handle.wake.notify_one(),
+                None => changed.notify_one(),
+            }
+        }
+        true
+    });
+}
+
+fn subscribe_to_objects<K>(
+    cache: &Cache<K>,
+    workers: &Workers,
+    concerns: impl Fn(&References, &str) -> bool + Send + Sync + 'static,
+) where
+    K: Resource,
+{
+    let workers = workers.downgrade();
+    cache.subscribe(move |change| {
+        let Some(workers) = workers.upgrade() else { return false };
+        if let Some(object) = change.new.or(change.old) {
+            let key = ObjectKey::of(object);
+            Workers(workers).wake_those(|handle| {
+                handle.namespace == key.namespace && concerns(&handle.references, &key.name)
+            });
+        }
+        true
+    });
+}
+
+/// Removes the folders of pods that neither the API nor CRI knows: a crash came between their end and this.
+fn remove_strays(node: &Node) {
+    let known = known_pods(node, &node.snapshot.borrow());
+    let is_known = |uid: &str| known.keys().any(|identity| identity.uid == uid);
+    for parent in [node.config.pods_dir.clone(), node.config.secret_volumes_dir()] {
+        for entry in std::fs::read_dir(&parent).into_iter().flatten().flatten() {
+            if entry.file_name().to_str().is_some_and(is_known) {
+                continue;
+            }
+            if let Err(error) = remove_folder(&entry.path()) {
+                warn!(path = %entry.path().display(), %error, "failed to remove what a pod has left");
+            }
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! Where the files of a pod lie on the host.
+
+use std::path::PathBuf;
+
+use crate::config::NodeConfig;
+use crate::cri::labels::PodIdentity;
+
+/// Folder of the pod's own files, as the kubelet lays them out.
+pub(crate) fn pod_dir(config: &NodeConfig, uid: &str) -> PathBuf {
+    config.pods_dir.join(uid)
+}
+
+/// Folder of the pod's volumes that may hold secrets.
+pub(crate) fn secret_dir(config: &NodeConfig, uid: &str) -> PathBuf {
+    config.secret_volumes_dir().join(uid)
+}
+
+pub(crate) fn hosts_file(config: &NodeConfig, uid: &str) -> PathBuf {
+    pod_dir(config, uid).join("etc-hosts")
+}
+
+/// The file into which one container may write why it ended.
+pub(crate) fn termination_message_file(
+    config: &NodeConfig,
+    uid: &str,
+    container: &str,
+    restart_count: u32,
+) -> PathBuf {
+    pod_dir(config, uid).join("containers").join(container).join(restart_count.to_string())
+}
+
+/// Folder of the pod's logs.
+pub(crate) fn log_dir(config: &NodeConfig, pod: &PodIdentity) -> PathBuf {
+    config.host_pod_logs.join(format!("{}_{}_{}", pod.namespace, pod.name, pod.uid))
+}
+
+/// The log of one container, below the pod's folder.
+pub(crate) fn log_file(container: &str, restart_count: u32) -> PathBuf {
+    PathBuf::from(container).join(format!("{restart_count}.log"))
+}

@@ -1,0 +1,135 @@
+//! One attempt of a probe.
+
+use std::time::Duration;
+
+use bythos_operator::error_chain;
+use tokio::net::TcpStream;
+
+use super::http;
+use super::spec::{Check, HttpCheck};
+use crate::cri::Cri;
+
+const OUTPUT_BYTES_MAX: usize = 1024;
+
+/// Whom a probe asks.
+#[derive(Debug, Clone)]
+pub(super) struct Target {
+    pub(super) cri: Cri,
+    pub(super) container_id: String,
+    /// The pod's own address.
+    pub(super) address: String,
+}
+
+/// Asks once; the error says in words what was wrong.
+pub(super) async fn attempt(check: &Check, target: &Target, timeout: Duration) -> Result<(), String> {
+    let attempt = async {
+        match check {
+            Check::Http(http) => ask_http(http, target).await,
+            Check::Tcp { host, port } => {
+                let host = host.as_deref().unwrap_or(&target.address);
+                let connected = TcpStream::connect((host, *port)).await;
+                connected.map(drop).map_err(|error| format!("dial tcp {host}:{port}: {error}"))
+            }
+            Check::Exec { command } => run(command, target, timeout).await,
+        }
+    };
+    tokio::time::timeout(timeout, attempt)
+        .await
+        .unwrap_or_else(|_| Err(format!("got no answer within {} s", timeout.as_secs())))
+}
+
+async fn ask_http(check: &HttpCheck, target: &Target) -> Result<(), String> {
+    let host = check.host.as_deref().unwrap_or(&target.address);
+    match http::ask(check, host).await {
+        Ok(status) if (200..400).contains(&status.as_u16()) => Ok(()),
+        Ok(status) => Err(format!("HTTP probe failed with statuscode: {}", status.as_u16())),
+        Err(error) => {
+            let scheme = if check.is_https { "https" } else { "http" };
+            let (port, path) = (check.port, &check.path);
+            Err(format!("Get \"{scheme}://{host}:{port}{path}\": {}", error_chain(&error)))
+        }
+    }
+}
+
+async fn run(command: &[String], target: &Target, timeout: Duration) -> Result<(), String> {
+    let answer =
+        target.cri.exec(&target.container_id, command, timeout).await.map_err(|error| error.to_string())?;
+    if answer.exit_code == 0 {
+        return Ok(());
+    }
+    let output = [answer.stdout, answer.stderr].concat();
+    let output = output.get(..OUTPUT_BYTES_MAX).unwrap_or(&output);
+    let output = String::from_utf8_lossy(output);
+    Err(format!("command ended with exit code {}: {}", answer.exit_code, output.trim()))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(5);
+
+    fn target() -> Target {
+        let cri = Cri::new(std::path::Path::new("/nowhere")).unwrap();
+        Target { cri, container_id: String::new(), address: "127.0.0.1".to_owned() }
+    }
+
+    fn http(port: u16) -> Check {
+        let headers = vec![("X-Probe".to_owned(), "yes".to_owned())];
+        Check::Http(HttpCheck { host: None, port, path: "/ready".to_owned(), is_https: false, headers })
+    }
+
+    /// Answers one request with `answer`, returns what was asked.
+    async fn serve(listener: TcpListener, answer: &'static str) -> String {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut asked = vec![0; 4096];
+        let count = stream.read(&mut asked).await.unwrap();
+        stream.write_all(answer.as_bytes()).await.unwrap();
+        String::from_utf8_lossy(&asked[..count]).into_owned()
+    }
+
+    async fn asked_and_answered(answer: &'static str) -> (String, Result<(), String>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let check = http(listener.local_addr().unwrap().port());
+        let server = tokio::spawn(serve(listener, answer));
+        let outcome = attempt(&check, &target(), LIMIT).await;
+        (server.await.unwrap(), outcome)
+    }
+
+    #[tokio::test]
+    async fn an_http_probe_asks_as_the_kubelet_does() {
+        let (asked, outcome) = asked_and_answered("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+        assert_eq!(outcome, Ok(()));
+        assert!(asked.starts_with("GET /ready HTTP/1.1\r\n"), "{asked}");
+        assert!(asked.contains("user-agent: kube-probe/"), "{asked}");
+        assert!(asked.contains("x-probe: yes"), "{asked}");
+    }
+
+    #[tokio::test]
+    async fn the_status_decides() {
+        let (_, outcome) = asked_and_answered("HTTP/1.1 302 Found\r\nlocation: /\r\n\r\n").await;
+        assert_eq!(outcome, Ok(()));
+        let (_, outcome) = asked_and_answered("HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n").await;
+        assert_eq!(outcome, Err("HTTP probe failed with statuscode: 503".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn nobody_there_is_a_failure_that_says_so() {
+        let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+        for check in [http(port), Check::Tcp { host: None, port }] {
+            let failure = attempt(&check, &target(), LIMIT).await.unwrap_err();
+            assert!(failure.contains("refused"), "{failure}");
+        }
+    }
+
+    #[tokio::test]
+    async fn silence_is_a_failure() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let check = http(listener.local_addr().unwrap().port());
+        let failure = attempt(&check, &target(), Duration::from_millis(50)).await.unwrap_err();
+        assert_eq!(failure, "got no answer within 0 s");
+    }
+}

@@ -1,0 +1,309 @@
+//! Steps of a pod that should run: carries out the plan, probes, cleans up after restarts, reports.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bythos_operator::error_chain;
+use k8s_openapi::api::core::v1::{Container as ContainerSpec, Pod, PodSpec};
+use k8s_openapi::jiff::Timestamp;
+use tokio::time::Instant;
+use tracing::debug;
+
+use super::plan::{self, Facts, Hold as CrashHold, Plan, Steps};
+use super::probes::{ContainerProbes, ProbeSpec, Probed, Verdict};
+use super::restart::Retry;
+use super::runtime::{PodInRuntime, RunState};
+use super::spec::{ContainerKind, all_containers, grace_seconds, uses_host_network};
+use super::start::{Hold, NotStarted, PodView};
+use super::status::Waiting;
+use super::supported::unsupported;
+use super::worker::{Failure, Finished, Outcome, StepError, Worker, earlier, instant_of};
+use super::{paths, sandbox};
+use crate::cri::labels::ContainerNotes;
+
+/// How many steps are taken before the status is written in between.
+const STEPS_MAX: usize = 8;
+/// The sandbox among the failures, which are known by container names.
+const SANDBOX: &str = "";
+
+/// What came of one round of the plan.
+enum Round {
+    /// Something was started: look again.
+    Again,
+    Done {
+        is_finished: bool,
+        until: Option<Instant>,
+    },
+}
+
+impl Worker {
+    /// Brings a pod that should run one or more steps further.
+    pub(super) async fn keep_running(&mut self, pod: &Arc<Pod>) -> Result<Outcome, StepError> {
+        let Some(spec) = &pod.spec else { return Ok(Outcome::Wait(None)) };
+        let mut last = Round::Again;
+        let mut runtime = self.look().await?;
+        for _ in 0..STEPS_MAX {
+            last = self.round(pod, spec, &runtime).await?;
+            runtime = self.look().await?;
+            if matches!(last, Round::Done { .. }) {
+                break;
+            }
+        }
+        self.remove_superseded(&runtime).await?;
+        self.probe(pod, spec, &runtime).await?;
+        let (is_finished, until) = match last {
+            Round::Again => (false, Some(Instant::now())),
+            Round::Done { is_finished, until } => (is_finished, until),
+        };
+        self.write_status(pod, &runtime, is_finished).await?;
+        Ok(Outcome::Wait(until))
+    }
+
+    async fn round(
+        &mut self,
+        pod: &Arc<Pod>,
+        spec: &PodSpec,
+        runtime: &PodInRuntime,
+    ) -> Result<Round, StepError> {
+        self.waiting.clear();
+        if let Some(message) = unsupported(pod) {
+            let events = self.events(pod);
+            self.warn_once(&events, "supported", "Failed", &message).await;
+            self.all_wait(spec, &Waiting { reason: "CreateContainerConfigError", message });
+            return Ok(Round::Done { is_finished: false, until: None });
+        }
+        let unhealthy =
+            self.verdicts().into_iter().filter_map(|(id, verdict)| Some((id, verdict.unhealthy?)));
+        let plan = plan::decide(&Facts {
+            pod,
+            runtime,
+            details: &self.details,
+            backoffs: &self.backoffs,
+            unhealthy: &unhealthy.collect(),
+            now: Timestamp::now(),
+        });
+        let view = PodView { pod, spec, runtime };
+        match plan {
+            Plan::Finished => self.finish(runtime).await,
+            Plan::MakeSandbox { attempt } => self.make_sandbox(view, attempt).await,
+            Plan::Containers(steps) => self.carry_out(view, steps).await,
+        }
+    }
+
+    /// All containers have ended: the network is given back, the logs stay.
+    async fn finish(&mut self, runtime: &PodInRuntime) -> Result<Round, StepError> {
+        for sandbox in runtime.sandboxes.iter().filter(|sandbox| sandbox.ready) {
+            self.node.cri.stop_sandbox(&sandbox.id).await?;
+        }
+        Ok(Round::Done { is_finished: true, until: None })
+    }
+
+    async fn make_sandbox(&mut self, view: PodView<'_>, attempt: u32) -> Result<Round, StepError> {
+        if let Some(hold) = self.sandbox_hold(view).await {
+            self.all_wait(view.spec, &hold.waiting);
+            return Ok(Round::Done { is_finished: false, until: hold.until });
+        }
+        // Of one that broke, whatever still runs in it and its network.
+        for broken in &view.runtime.sandboxes {
+            self.node.cri.stop_sandbox(&broken.id).await?;
+        }
+        let made = match std::fs::create_dir_all(paths::log_dir(&self.node.config, &self.identity)) {
+            Ok(()) => {
+                let config = sandbox::config(&self.node.config, view.pod, view.spec, attempt);
+                self.node.cri.run_sandbox(config).await.map_err(|error| error.to_string())
+            }
+            Err(error) => Err(format!("failed to make the folder of its logs: {error}")),
+        };
+        let Err(message) = made else {
+            self.failures.remove(SANDBOX);
+            return Ok(Round::Again);
+        };
+        let message = format!("Failed to create pod sandbox: {message}");
+        self.events(view.pod).warning("FailedCreatePodSandBox", &message).await;
+        let waiting = Waiting { reason: "ContainerCreating", message };
+        let due = self.note_failure(SANDBOX, waiting.clone());
+        self.all_wait(view.spec, &waiting);
+        Ok(Round::Done { is_finished: false, until: Some(due) })
+    }
+
+    /// Why no sandbox can be made now.
+    async fn sandbox_hold(&mut self, view: PodView<'_>) -> Option<Hold> {
+        if let Some(failure) = self.failures.get(SANDBOX)
+            && let Some(due) = failure.retry.holds(Instant::now())
+        {
+            return Some(Hold { waiting: failure.waiting.clone(), until: Some(due) });
+        }
+        let no_network = self.node.no_network.borrow().clone();
+        let reason = no_network.filter(|_| !uses_host_network(view.spec))?;
+        let message = format!("network is not ready: {reason}");
+        let events = self.events(view.pod);
+        self.warn_once(&events, "network", "NetworkNotReady", &message).await;
+        Some(Hold { waiting: Waiting { reason: "ContainerCreating", message }, until: None })
+    }
+
+    async fn carry_out(&mut self, view: PodView<'_>, steps: Steps) -> Result<Round, StepError> {
+        let mut until = None;
+        for hold in steps.hold {
+            until = earlier(until, Some(instant_of(hold.until)));
+            self.hold_back(view.pod, hold).await;
+        }
+        for stop in steps.stop {
+            if !self.stopping.contains_key(&stop.id) {
+                let events = self.events(view.pod).of_container(ContainerKind::Main, &stop.name);
+                events.normal("Killing", &stop.reason).await;
+                self.stop(&stop.id, Duration::from_secs(grace_seconds(view.spec)));
+            }
+        }
+        if view.runtime.running().next().is_some() {
+            self.refresh_volumes(view).await?;
+        }
+        let mut started = false;
+        for start in &steps.start {
+            match self.start_container(view, start).await {
+                Ok(()) => started = true,
+                Err(NotStarted::Hold(hold)) => {
+                    self.waiting.insert(start.name.clone(), hold.waiting);
+                    until = earlier(until, hold.until);
+                }
+                Err(NotStarted::Failed(error)) => return Err(error),
+            }
+        }
+        Ok(if started { Round::Again } else { Round::Done { is_finished: false, until } })
+    }
+
+    async fn hold_back(&mut self, pod: &Pod, hold: CrashHold) {
+        let identity = &self.identity;
+        let message = format!(
+            "back-off {}s restarting failed container={} pod={}_{}({})",
+            hold.delay.as_secs(),
+            hold.name,
+            identity.name,
+            identity.namespace,
+            identity.uid
+        );
+        let events = self.events(pod);
+        self.warn_once(&events, &hold.name, "BackOff", &message).await;
+        self.waiting.insert(hold.name, Waiting { reason: "CrashLoopBackOff", message });
+    }
+
+    /// Begins to stop a container, unless it is being stopped and will end no later than this asks for.
+    pub(super) fn stop(&mut self, id: &str, grace: Duration) {
+        let deadline = Instant::now() + grace;
+        // A second of tolerance, as the API counts in whole ones.
+        if self.stopping.get(id).is_some_and(|known| *known <= deadline + Duration::from_secs(1)) {
+            return;
+        }
+        self.stopping.insert(id.to_owned(), deadline);
+        let (cri, id) = (self.node.cri.clone(), id.to_owned());
+        self.tasks.spawn(async move {
+            let result = cri.stop_container(&id, grace).await;
+            Finished::Stop { id, result }
+        });
+    }
+
+    pub(super) fn note_failure(&mut self, name: &str, waiting: Waiting) -> Instant {
+        let failure = self
+            .failures
+            .entry(name.to_owned())
+            .or_insert_with(|| Failure { retry: Retry::of_setup(), waiting: waiting.clone() });
+        failure.waiting = waiting;
+        failure.retry.failed(Instant::now())
+    }
+
+    fn all_wait(&mut self, spec: &PodSpec, waiting: &Waiting) {
+        for (_, container) in all_containers(spec) {
+            self.waiting.insert(container.name.clone(), waiting.clone());
+        }
+    }
+
+    /// Keeps, of each container that ended, the last one: for its log and its last state.
+    async fn remove_superseded(&mut self, runtime: &PodInRuntime) -> Result<(), StepError> {
+        let mut kept_sandboxes: Vec<&str> = runtime
+            .ready_sandbox()
+            .or(runtime.sandboxes.first())
+            .map(|sandbox| sandbox.id.as_str())
+            .into_iter()
+            .collect();
+        for container in &runtime.containers {
+            let ended =
+                runtime.instances(&container.notes.name).filter(|other| other.state == RunState::Ended);
+            let is_last = ended.take(1).any(|last| last.id == container.id);
+            if container.state != RunState::Ended || is_last {
+                kept_sandboxes.push(&container.sandbox_id);
+                continue;
+            }
+            debug!(container = container.id, "removing a container that was replaced");
+            self.node.cri.remove_container(&container.id).await?;
+            self.remove_files_of(&container.notes)?;
+        }
+        for sandbox in runtime.sandboxes.iter().filter(|sandbox| !sandbox.ready) {
+            if !kept_sandboxes.contains(&sandbox.id.as_str()) {
+                self.node.cri.remove_sandbox(&sandbox.id).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn remove_files_of(&self, container: &ContainerNotes) -> Result<(), StepError> {
+        let (config, name, count) = (&self.node.config, &container.name, container.restart_count);
+        let log = paths::log_dir(config, &self.identity).join(paths::log_file(name, count));
+        let message = paths::termination_message_file(config, &self.identity.uid, name, count);
+        for file in [log, message] {
+            match std::fs::remove_file(&file) {
+                Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(StepError::Clean { what: file.display().to_string(), source });
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Probes each container that runs, and no other.
+    async fn probe(
+        &mut self,
+        pod: &Arc<Pod>,
+        spec: &PodSpec,
+        runtime: &PodInRuntime,
+    ) -> Result<(), StepError> {
+        let running: Vec<_> = runtime.running().map(|container| container.id.as_str()).collect();
+        self.probes.retain(|id, _| running.contains(&id.as_str()));
+        let addresses = self.addresses(pod, runtime).await?;
+        for container in runtime.running() {
+            let named = spec.containers.iter().find(|spec| spec.name == container.notes.name);
+            let Some(named) = named.filter(|_| !self.probes.contains_key(&container.id)) else { continue };
+            let probed = Probed {
+                cri: self.node.cri.clone(),
+                container_id: container.id.clone(),
+                container_name: named.name.clone(),
+                address: addresses.pod.first().map(ToString::to_string).unwrap_or_default(),
+                started_at: self.details.get(&container.id).and_then(|details| details.started_at),
+                events: self.events(pod).of_container(ContainerKind::Main, &named.name),
+                wake: self.wake.clone(),
+            };
+            let known = reported_verdict(pod, named, &container.id);
+            match ProbeSpec::of(named) {
+                Ok(specs) => {
+                    self.probes.insert(container.id.clone(), ContainerProbes::start(probed, specs, &known));
+                }
+                // A container is not started with probes like these; they can only have been made so afterwards.
+                Err(error) => debug!(error = %error_chain(&error), "the container cannot be probed"),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What the API says of this very container: probes of an earlier run of Bythos found it.
+fn reported_verdict(pod: &Pod, spec: &ContainerSpec, id: &str) -> Verdict {
+    let statuses = pod.status.iter().flat_map(|status| status.container_statuses.iter().flatten());
+    let is_same = |container_id: &String| container_id.strip_prefix("containerd://") == Some(id);
+    let reported = statuses
+        .into_iter()
+        .find(|status| status.name == spec.name && status.container_id.as_ref().is_some_and(is_same));
+    reported.map_or_else(Verdict::default, |status| Verdict {
+        started: status.started == Some(true),
+        ready: status.ready,
+        unhealthy: None,
+    })
+}

@@ -1,0 +1,337 @@
+//! Steps of starting one container: volumes, image, environment, the container itself.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bythos_operator::error_chain;
+use k8s_openapi::api::core::v1::{Container as ContainerSpec, Pod, PodSpec};
+use k8s_openapi::jiff::Timestamp;
+use tokio::time::Instant;
+use tracing::debug;
+
+use super::container::{self, Ingredients};
+use super::image::{self, PullPolicy, pulled_message};
+use super::plan::Start;
+use super::probes::ProbeSpec;
+use super::report::PodEvents;
+use super::runtime::PodInRuntime;
+use super::spec::{self, all_containers};
+use super::status::Waiting;
+use super::worker::{Finished, StepError, Worker};
+use super::{environment, network, paths, sandbox, volumes};
+use crate::cri::{CriError, v1};
+
+/// The container does not start now.
+pub(super) enum NotStarted {
+    Hold(Hold),
+    Failed(StepError),
+}
+
+/// What the container waits for.
+pub(super) struct Hold {
+    pub(super) waiting: Waiting,
+    /// When that may change without anything being told.
+    pub(super) until: Option<Instant>,
+}
+
+impl NotStarted {
+    fn hold(reason: &'static str, message: impl Into<String>) -> Self {
+        NotStarted::Hold(Hold { waiting: Waiting { reason, message: message.into() }, until: None })
+    }
+}
+
+impl From<StepError> for NotStarted {
+    fn from(error: StepError) -> Self {
+        NotStarted::Failed(error)
+    }
+}
+
+impl From<CriError> for NotStarted {
+    fn from(error: CriError) -> Self {
+        NotStarted::Failed(error.into())
+    }
+}
+
+/// A pod with what runs of it.
+#[derive(Clone, Copy)]
+pub(super) struct PodView<'a> {
+    pub(super) pod: &'a Arc<Pod>,
+    pub(super) spec: &'a PodSpec,
+    pub(super) runtime: &'a PodInRuntime,
+}
+
+/// A container that is to be started.
+struct ToStart<'a> {
+    view: PodView<'a>,
+    container: &'a ContainerSpec,
+    start: &'a Start,
+    events: PodEvents,
+}
+
+impl Worker {
+    /// Starts a container, or says what it waits for.
+    pub(super) async fn start_container(
+        &mut self,
+        view: PodView<'_>,
+        start: &Start,
+    ) -> Result<(), NotStarted> {
+        if let Some(failure) = self.failures.get(&start.name)
+            && let Some(due) = failure.retry.holds(Instant::now())
+        {
+            return Err(NotStarted::Hold(Hold { waiting: failure.waiting.clone(), until: Some(due) }));
+        }
+        let found =
+            all_containers(view.spec).find(|(kind, spec)| *kind == start.kind && spec.name == start.name);
+        let Some((_, container)) = found else { return Ok(()) };
+        let events = self.events(view.pod).of_container(start.kind, &start.name);
+        let to_start = ToStart { view, container, start, events };
+        let id = match &start.created {
+            Some(id) => id.clone(),
+            None => self.create(&to_start).await?,
+        };
+        self.start_created(&to_start, &id).await
+    }
+
+    async fn create(&mut self, to_start: &ToStart<'_>) -> Result<String, NotStarted> {
+        let ToStart { view, container, start, events } = to_start;
+        let Some(sandbox) = view.runtime.ready_sandbox() else {
+            return Err(NotStarted::hold("ContainerCreating", String::new()));
+        };
+        let volumes = self.mounted_volumes(*view).await?;
+        let image = self.image(container, events).await?;
+        let config = self.container_config(to_start, &image, &volumes).await?;
+        self.prepare_files(to_start).await?;
+        let request = v1::CreateContainerRequest {
+            pod_sandbox_id: sandbox.id.clone(),
+            config: Some(config),
+            sandbox_config: Some(sandbox::config(&self.node.config, view.pod, view.spec, sandbox.attempt)),
+        };
+        let id = match self.node.cri.create_container(request).await {
+            Ok(id) => id,
+            Err(error) => {
+                return Err(self.failed(events, start, "CreateContainerError", error.message).await);
+            }
+        };
+        self.pulls.used(spec::image(container));
+        self.said.remove(&container.name);
+        self.said.remove(&image_topic(container));
+        if start.is_restart {
+            self.backoffs.entry(start.name.clone()).or_default().restarted(Timestamp::now());
+        }
+        events.normal("Created", &format!("Created container: {}", container.name)).await;
+        Ok(id)
+    }
+
+    async fn start_created(&mut self, to_start: &ToStart<'_>, id: &str) -> Result<(), NotStarted> {
+        let ToStart { start, events, .. } = to_start;
+        if let Err(error) = self.node.cri.start_container(id).await {
+            // It has ended for the plan; the next attempt makes a new one.
+            debug!(container = id, %error, "the container did not start");
+            return Err(self.failed(events, start, "RunContainerError", error.message).await);
+        }
+        self.failures.remove(&start.name);
+        events.normal("Started", &format!("Started container {}", start.name)).await;
+        Ok(())
+    }
+
+    async fn failed(
+        &mut self,
+        events: &PodEvents,
+        start: &Start,
+        reason: &'static str,
+        message: String,
+    ) -> NotStarted {
+        events.warning("Failed", &format!("Error: {message}")).await;
+        let waiting = Waiting { reason, message };
+        let until = Some(self.note_failure(&start.name, waiting.clone()));
+        NotStarted::Hold(Hold { waiting, until })
+    }
+
+    /// The image, if it is here; a pull is begun if it should be and is not.
+    async fn image(
+        &mut self,
+        container: &ContainerSpec,
+        events: &PodEvents,
+    ) -> Result<v1::Image, NotStarted> {
+        let name = spec::image(container);
+        let present = match self.node.cri.image(name).await {
+            Ok(present) => present,
+            Err(error) if error.is_unreachable() => return Err(error.into()),
+            Err(error) => {
+                let message = format!("\"{name}\" is not the name of an image: {}", error.message);
+                self.warn_once(events, &container.name, "InspectFailed", &message).await;
+                return Err(NotStarted::hold("InvalidImageName", message));
+            }
+        };
+        let now = Instant::now();
+        match self.pulls.decide(name, PullPolicy::of(container), present.is_some(), now) {
+            image::Verdict::Use(took) => {
+                let image = present.unwrap_or_default();
+                self.announce(events, container, &pulled_message(name, took, &image)).await;
+                Ok(image)
+            }
+            image::Verdict::Pull => {
+                events.normal("Pulling", &format!("Pulling image \"{name}\"")).await;
+                self.pull(name, now);
+                Err(NotStarted::hold("ContainerCreating", format!("pulling image \"{name}\"")))
+            }
+            image::Verdict::Wait { waiting, until } => {
+                if let Some(reason) = reason_of_event(&waiting) {
+                    self.warn_once(events, &container.name, reason, &waiting.message).await;
+                }
+                Err(NotStarted::Hold(Hold { waiting, until }))
+            }
+        }
+    }
+
+    fn pull(&mut self, name: &str, now: Instant) {
+        self.pulls.started(name, now);
+        let (cri, image) = (self.node.cri.clone(), name.to_owned());
+        self.tasks.spawn(async move {
+            let result = cri.pull_image(&image).await;
+            Finished::Pull { image, result }
+        });
+    }
+
+    /// The image is found at each attempt, but said to be here once for each container that is made.
+    async fn announce(&mut self, events: &PodEvents, container: &ContainerSpec, message: &str) {
+        if self.said.insert(image_topic(container), message.to_owned()).is_none() {
+            events.normal("Pulled", message).await;
+        }
+    }
+
+    /// The container as CRI takes it.
+    async fn container_config(
+        &mut self,
+        to_start: &ToStart<'_>,
+        image: &v1::Image,
+        volumes: &BTreeMap<String, PathBuf>,
+    ) -> Result<v1::ContainerConfig, NotStarted> {
+        let ToStart { view, container, start, events } = to_start;
+        let addresses = self.addresses(view.pod, view.runtime).await?;
+        let objects = self.node.objects.gather(&self.identity.namespace, view.spec);
+        let made = environment::build(view.pod, container, &objects, &addresses)
+            .map_err(|error| error_chain(&error))
+            .and_then(|environment| {
+                ProbeSpec::of(container).map_err(|error| error_chain(&error))?;
+                container::config(&Ingredients {
+                    config: &self.node.config,
+                    pod: view.pod,
+                    spec: view.spec,
+                    container,
+                    image,
+                    environment,
+                    volumes,
+                    restart_count: start.restart_count,
+                    memory_bytes: self.node.memory_bytes,
+                })
+                .map_err(|error| error_chain(&error))
+            });
+        match made {
+            Ok(config) => Ok(config),
+            Err(message) => {
+                self.warn_once(events, &container.name, "Failed", &format!("Error: {message}")).await;
+                Err(NotStarted::hold("CreateContainerConfigError", message))
+            }
+        }
+    }
+
+    async fn mounted_volumes(&mut self, view: PodView<'_>) -> Result<BTreeMap<String, PathBuf>, NotStarted> {
+        match self.volumes(view).await? {
+            Ok(volumes) => Ok(volumes),
+            Err(message) => {
+                let events = self.events(view.pod);
+                self.warn_once(&events, "volumes", "FailedMount", &message).await;
+                Err(NotStarted::hold("ContainerCreating", message))
+            }
+        }
+    }
+
+    /// Brings the volumes of a pod that runs up to date; what is missing by now leaves them as they are.
+    pub(super) async fn refresh_volumes(&mut self, view: PodView<'_>) -> Result<(), StepError> {
+        let has_volumes = view.spec.volumes.as_ref().is_some_and(|volumes| !volumes.is_empty());
+        if has_volumes && let Err(message) = self.volumes(view).await? {
+            debug!(message, "the volumes stay as they are");
+        }
+        Ok(())
+    }
+
+    /// Where the volumes lie, once they are what they should be; or, in words, why they are not.
+    async fn volumes(
+        &mut self,
+        view: PodView<'_>,
+    ) -> Result<Result<BTreeMap<String, PathBuf>, String>, StepError> {
+        let addresses = self.addresses(view.pod, view.runtime).await?;
+        let objects = self.node.objects.gather(&self.identity.namespace, view.spec);
+        let prepared = match volumes::prepare(&self.node.config, view.pod, view.spec, &objects, &addresses) {
+            Ok(prepared) => prepared,
+            Err(error) => return Ok(Err(error_chain(&error))),
+        };
+        let realized = tokio::task::spawn_blocking(move || volumes::realize(prepared)).await;
+        Ok(match realized {
+            Ok(realized) => realized.map_err(|error| error_chain(&error)),
+            Err(failed) => Err(failed.to_string()),
+        })
+    }
+
+    /// The files of the container that are no volumes: hosts, the folder of its log, its termination message.
+    async fn prepare_files(&mut self, to_start: &ToStart<'_>) -> Result<(), NotStarted> {
+        let ToStart { view, start, events, .. } = to_start;
+        let addresses = self.addresses(view.pod, view.runtime).await?;
+        let (config, uid) = (&self.node.config, &self.identity.uid);
+        let host_file = std::fs::read_to_string("/etc/hosts").unwrap_or_default();
+        let hosts = network::hosts_file(config, view.pod, view.spec, &addresses.pod, &host_file);
+        let log = paths::log_file(&start.name, start.restart_count);
+        let files = Files {
+            hosts: paths::hosts_file(config, uid),
+            message: paths::termination_message_file(config, uid, &start.name, start.restart_count),
+            log: paths::log_dir(config, &self.identity).join(log),
+        };
+        match files.prepare(&hosts) {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                let message = format!("failed to prepare the files of the container: {error}");
+                Err(self.failed(events, start, "CreateContainerError", message).await)
+            }
+        }
+    }
+}
+
+struct Files {
+    hosts: PathBuf,
+    message: PathBuf,
+    log: PathBuf,
+}
+
+impl Files {
+    fn prepare(&self, hosts: &str) -> std::io::Result<()> {
+        use std::os::unix::fs::PermissionsExt as _;
+        for folder in
+            [&self.hosts, &self.message, &self.log].into_iter().filter_map(|file| Path::parent(file))
+        {
+            std::fs::create_dir_all(folder)?;
+        }
+        // In place: containers that run have this very file mounted.
+        if std::fs::read_to_string(&self.hosts).ok().as_deref() != Some(hosts) {
+            std::fs::write(&self.hosts, hosts)?;
+        }
+        std::fs::write(&self.message, "")?;
+        // The container may run as any user.
+        std::fs::set_permissions(&self.message, std::fs::Permissions::from_mode(0o666))
+    }
+}
+
+/// What was said about the image of a container, apart from what was said about the container.
+fn image_topic(container: &ContainerSpec) -> String {
+    format!("image of {}", container.name)
+}
+
+/// The first failure of a pull is told when it happens.
+fn reason_of_event(waiting: &Waiting) -> Option<&'static str> {
+    match waiting.reason {
+        "ImagePullBackOff" => Some("BackOff"),
+        "ErrImageNeverPull" => Some("Failed"),
+        _ => None,
+    }
+}

@@ -1,0 +1,104 @@
+//! Steps of a pod that should end: its containers, its sandboxes, its files, its object.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::jiff::Timestamp;
+
+use super::resources::QosClass;
+use super::runtime::{PodInRuntime, RunState};
+use super::spec::ContainerKind;
+use super::worker::{Outcome, StepError, Worker};
+use super::{paths, report, sandbox};
+use crate::config::NodeConfig;
+use crate::containerd::cgroup::Hierarchies;
+use crate::cri::labels::PodIdentity;
+
+impl Worker {
+    /// Ends the pod step by step; without an object in the API it has no time to lose.
+    pub(super) async fn end(&mut self, pod: Option<&Arc<Pod>>) -> Result<Outcome, StepError> {
+        self.waiting.clear();
+        let runtime = self.look().await?;
+        if runtime.running().next().is_some() {
+            self.stop_containers(pod, &runtime).await;
+            if let Some(pod) = pod {
+                self.write_status(pod, &runtime, false).await?;
+            }
+            return Ok(Outcome::Wait(None));
+        }
+        self.probes.clear();
+        if let Some(ready) = runtime.ready_sandbox() {
+            self.node.cri.stop_sandbox(&ready.id).await?;
+        }
+        let runtime = self.look().await?;
+        if let Some(pod) = pod {
+            self.write_status(pod, &runtime, true).await?;
+        }
+        for sandbox in &runtime.sandboxes {
+            self.node.cri.remove_sandbox(&sandbox.id).await?;
+        }
+        for container in self.look().await?.containers {
+            self.node.cri.remove_container(&container.id).await?;
+        }
+        clean(&self.node.config, &self.identity)?;
+        if let Some(pod) = pod {
+            report::remove_from_api(&self.api(), pod)
+                .await
+                .map_err(|source| StepError::RemoveFromApi(Box::new(source)))?;
+            return Ok(Outcome::Wait(None));
+        }
+        Ok(Outcome::Gone)
+    }
+
+    async fn stop_containers(&mut self, pod: Option<&Arc<Pod>>, runtime: &PodInRuntime) {
+        let grace = pod.map_or(Duration::from_secs(1), |pod| grace_left(pod));
+        for container in runtime.containers.iter().filter(|container| container.state == RunState::Running) {
+            if let Some(pod) = pod
+                && !self.stopping.contains_key(&container.id)
+            {
+                let name = &container.notes.name;
+                let events = self.events(pod).of_container(ContainerKind::Main, name);
+                events.normal("Killing", &format!("Stopping container {name}")).await;
+            }
+            self.stop(&container.id, grace);
+        }
+    }
+}
+
+/// The API sets the time of deletion to the end of the grace, so a restart of Bythos in between adds nothing to it.
+fn grace_left(pod: &Pod) -> Duration {
+    let whole = Duration::from_secs(
+        pod.metadata.deletion_grace_period_seconds.and_then(|grace| u64::try_from(grace).ok()).unwrap_or(0),
+    );
+    let left = pod.metadata.deletion_timestamp.as_ref().map(|end| end.0.duration_since(Timestamp::now()));
+    let left = left.and_then(|left| Duration::try_from(left).ok()).unwrap_or(Duration::ZERO);
+    left.min(whole).max(Duration::from_secs(1))
+}
+
+/// Removes what the pod leaves on the host.
+pub(super) fn clean(config: &NodeConfig, pod: &PodIdentity) -> Result<(), StepError> {
+    let uid = &pod.uid;
+    for folder in [paths::pod_dir(config, uid), paths::secret_dir(config, uid), paths::log_dir(config, pod)] {
+        remove_folder(&folder)
+            .map_err(|source| StepError::Clean { what: folder.display().to_string(), source })?;
+    }
+    let failed = |source: crate::containerd::cgroup::CgroupError| StepError::Clean {
+        what: "the cgroup of the pod".to_owned(),
+        source: io::Error::other(source),
+    };
+    let hierarchies = Hierarchies::of_host().map_err(failed)?;
+    for class in [QosClass::Guaranteed, QosClass::Burstable, QosClass::BestEffort] {
+        hierarchies.remove(&sandbox::cgroup(config, uid, class)).map_err(failed)?;
+    }
+    Ok(())
+}
+
+pub(super) fn remove_folder(folder: &Path) -> io::Result<()> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}

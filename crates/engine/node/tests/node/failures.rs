@@ -1,0 +1,144 @@
+//! What is wrong is said: images, objects and programs that are missing or broken.
+
+use anyhow::{Context as _, ensure};
+use bythos_node::import_image;
+use serde_json::json;
+
+use crate::host::alone;
+use crate::pods::{container, first_container, is_ready, waiting};
+
+#[test]
+fn a_missing_image_is_named_with_its_cause() {
+    alone("failures::a_missing_image_is_named_with_its_cause", |host| async move {
+        let node = host.run_node().await?;
+        let image = "localhost/nobody/has:1";
+        host.create("web", json!({"containers": [{"name": "web", "image": image}]})).await?;
+        let pod = host.wait_for("web", "failing to pull", |pod| waiting(pod).0 == "ErrImagePull").await?;
+        let (_, message) = waiting(&pod);
+        ensure!(message.contains(image) && message.contains("refused"), "{message}");
+        let pod = host.wait_for("web", "held back", |pod| waiting(pod).0 == "ImagePullBackOff").await?;
+        let (_, message) = waiting(&pod);
+        ensure!(message.contains(image) && message.contains("refused"), "{message}");
+        let (status, refused) = host.log("web", "web", "").await?;
+        ensure!(status == 400 && refused.contains("is waiting to start: ImagePullBackOff"), "{refused}");
+
+        let never = json!({"containers": [{"name": "web", "image": image, "imagePullPolicy": "Never"}]});
+        host.create("never", never).await?;
+        let pod = host.wait_for("never", "refused", |pod| waiting(pod).0 == "ErrImageNeverPull").await?;
+        ensure!(waiting(&pod).1.contains(image), "{:?}", waiting(&pod));
+        node.stop().await
+    });
+}
+
+#[test]
+fn an_image_that_is_imported_starts_the_pod_that_waits_for_it() {
+    alone("failures::an_image_that_is_imported_starts_the_pod_that_waits_for_it", |host| async move {
+        let node = host.run_node_with_image().await?;
+        let recipe = host.folder().join("late.yaml");
+        std::fs::write(
+            &recipe,
+            "image: localhost/late:1\nfiles: {busybox: /bin/busybox}\nlinks: {/bin/sh: busybox}\n",
+        )?;
+        let archive = host.folder().join("late.tar");
+        bythos_node::build_image(&recipe, &archive, |_| {})?;
+        let mut late = container("web", "exec /bin/busybox sleep 1000");
+        late["image"] = json!("localhost/late:1");
+        host.create("late", json!({"containers": [late], "terminationGracePeriodSeconds": 0})).await?;
+        host.wait_for("late", "held back", |pod| waiting(pod).0 == "ImagePullBackOff").await?;
+        import_image(&host.config, &archive).await?;
+        host.wait_for("late", "ready", is_ready).await?;
+        node.stop().await
+    });
+}
+
+#[test]
+fn a_missing_object_is_named_and_its_arrival_starts_the_pod() {
+    alone("failures::a_missing_object_is_named_and_its_arrival_starts_the_pod", |host| async move {
+        let node = host.run_node_with_image().await?;
+        let mut env = container("web", "exec /bin/sleep 1000");
+        env["envFrom"] = json!([{"configMapRef": {"name": "late"}}]);
+        let mut volume = container("web", "exec /bin/sleep 1000");
+        volume["volumeMounts"] = json!([{"name": "late", "mountPath": "/late"}]);
+        let volumes = json!([{"name": "late", "configMap": {"name": "late"}}]);
+        host.create("env", json!({"containers": [env], "terminationGracePeriodSeconds": 0})).await?;
+        host.create(
+            "volume",
+            json!({"containers": [volume], "volumes": volumes, "terminationGracePeriodSeconds": 0}),
+        )
+        .await?;
+        let pod =
+            host.wait_for("env", "refused", |pod| waiting(pod).0 == "CreateContainerConfigError").await?;
+        ensure!(waiting(&pod).1 == "configmap \"late\" not found", "{:?}", waiting(&pod));
+        let pod = host.wait_for("volume", "waiting", |pod| waiting(pod).1.contains("late")).await?;
+        let expected = "MountVolume.SetUp failed for volume \"late\": configmap \"late\" not found";
+        ensure!(waiting(&pod).1 == expected, "{:?}", waiting(&pod));
+        host.put_config("late", json!({"key": "value"})).await?;
+        host.wait_for("env", "ready", is_ready).await?;
+        host.wait_for("volume", "ready", is_ready).await?;
+        node.stop().await
+    });
+}
+
+#[test]
+fn a_program_that_crashes_is_restarted_with_growing_pauses() {
+    alone("failures::a_program_that_crashes_is_restarted_with_growing_pauses", |host| async move {
+        let node = host.run_node_with_image().await?;
+        let mut web = container("web", "echo about to fail; exit 3");
+        web["terminationMessagePolicy"] = json!("FallbackToLogsOnError");
+        host.create("web", json!({"containers": [web]})).await?;
+        let pod = host.wait_for("web", "held back", |pod| waiting(pod).0 == "CrashLoopBackOff").await?;
+        let status = first_container(&pod);
+        let last = status.last_state.and_then(|state| state.terminated).context("a last state")?;
+        ensure!(status.restart_count == 1 && last.exit_code == 3, "{last:?}");
+        ensure!(last.message.as_deref() == Some("about to fail\n"), "{last:?}");
+        ensure!(
+            waiting(&pod).1.starts_with("back-off 10s restarting failed container=web"),
+            "{:?}",
+            waiting(&pod)
+        );
+        let (_, previous) = host.log("web", "web", "previous=true").await?;
+        ensure!(previous == "about to fail\n", "{previous}");
+
+        let missing = json!({"containers": [{"name": "web", "command": ["/no/such/program"]}]});
+        host.create("missing", missing).await?;
+        let says_so = |pod: &_| waiting(pod).1.contains("/no/such/program");
+        let pod = host.wait_for("missing", "refused", says_so).await?;
+        ensure!(waiting(&pod).0 == "RunContainerError", "{:?}", waiting(&pod));
+        node.stop().await
+    });
+}
+
+#[test]
+fn a_container_that_does_not_live_is_restarted() {
+    alone("failures::a_container_that_does_not_live_is_restarted", |host| async move {
+        let node = host.run_node_with_image().await?;
+        let mut web = container("web", "exec /bin/sleep 1000");
+        web["livenessProbe"] = json!({"tcpSocket": {"port": 9}, "periodSeconds": 1, "failureThreshold": 2});
+        host.create("web", json!({"containers": [web], "terminationGracePeriodSeconds": 1})).await?;
+        let pod = host.wait_for("web", "restarted", |pod| first_container(pod).restart_count >= 1).await?;
+        let last =
+            first_container(&pod).last_state.and_then(|state| state.terminated).context("a last state")?;
+        ensure!(last.exit_code != 0, "{last:?}");
+        node.stop().await
+    });
+}
+
+#[test]
+fn what_the_node_cannot_do_yet_is_said_and_not_done_halfway() {
+    alone("failures::what_the_node_cannot_do_yet_is_said_and_not_done_halfway", |host| async move {
+        let node = host.run_node_with_image().await?;
+        let mut web = container("web", "exec /bin/sleep 1000");
+        web["volumeMounts"] = json!([{"name": "v", "mountPath": "/v", "subPath": "x"}]);
+        host.create("web", json!({"containers": [web], "volumes": [{"name": "v", "emptyDir": {}}]})).await?;
+        let pod =
+            host.wait_for("web", "refused", |pod| waiting(pod).0 == "CreateContainerConfigError").await?;
+        ensure!(
+            waiting(&pod).1 == "spec.containers[web].volumeMounts with subPath is not supported yet",
+            "{:?}",
+            waiting(&pod)
+        );
+        host.pods().delete("web", &Default::default()).await?;
+        host.wait_until_gone("web").await?;
+        node.stop().await
+    });
+}

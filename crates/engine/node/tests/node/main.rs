@@ -1,0 +1,11 @@
+//! The node on a real containerd, each test in a network namespace of its own and with folders of its own.
+
+#![cfg(test)]
+
+mod host;
+mod pods;
+
+mod failures;
+mod images;
+mod life;
+mod restarts;

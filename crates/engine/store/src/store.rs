@@ -1,0 +1,172 @@
+//! The door: readers go to the state, writers to the queue.
+
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::thread::JoinHandle;
+
+use tokio::sync::{Notify, mpsc, oneshot};
+
+use crate::disk::{Disk, DiskOptions, SystemFiles};
+use crate::state::State;
+use crate::writer::{Durable, MemoryOnly, Request, Writer};
+use crate::{
+    CommitError, Entry, Event, Expired, Key, Listing, OpenError, Operation, Page, Revision, Scope, Watch,
+};
+
+/// So many transactions wait for the writer at most; further ones wait for a place.
+const QUEUE_TRANSACTIONS: usize = 1024;
+
+/// A smaller log is not worth a snapshot.
+const COMPACTION_BYTES_MIN: u64 = 4 << 20;
+
+/// The disk's room is taken in steps of so many bytes.
+const ROOM_BYTES: u64 = 1 << 20;
+
+/// Where the store lives and how much it remembers.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Folder of the store's files, made if it is not there; `None` keeps everything in memory, for tests.
+    pub directory: Option<PathBuf>,
+    /// How many past events watchers can resume from.
+    pub history_events: usize,
+}
+
+/// The store. Clones share it; when the last one is dropped, its files are closed.
+#[derive(Clone)]
+pub struct Store {
+    opened: Arc<Opened>,
+}
+
+impl Store {
+    /// Opens or makes the store. Needs no runtime, and reads everything before it returns.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open(options: Options) -> Result<Store, OpenError> {
+        let Options { directory, history_events } = options;
+        let Some(directory) = directory else {
+            return Store::start(State::new(history_events), Box::new(MemoryOnly));
+        };
+        let files = Arc::new(SystemFiles);
+        Store::open_on(DiskOptions {
+            room_bytes: ROOM_BYTES,
+            files,
+            directory,
+            history_events,
+            compaction_bytes_min: COMPACTION_BYTES_MIN,
+        })
+    }
+
+    pub(crate) fn open_on(options: DiskOptions) -> Result<Store, OpenError> {
+        let (disk, state) = Disk::open(options)?;
+        Store::start(state, Box::new(disk))
+    }
+
+    fn start(state: State, durable: Box<dyn Durable>) -> Result<Store, OpenError> {
+        let shared = Arc::new(Shared { state: RwLock::new(state) });
+        let (sender, queue) = mpsc::channel(QUEUE_TRANSACTIONS);
+        let writer = Writer { shared: Arc::clone(&shared), queue, durable };
+        let thread = std::thread::Builder::new()
+            .name("store-writer".to_owned())
+            .spawn(move || writer.run())
+            .map_err(|source| OpenError::Io { file: PathBuf::new(), source })?;
+        Ok(Store { opened: Arc::new(Opened { shared, queue: Some(sender), thread: Some(thread) }) })
+    }
+
+    /// The newest committed revision.
+    pub fn revision(&self) -> Revision {
+        self.opened.shared.read().revision()
+    }
+
+    /// The object as it is now.
+    pub fn get(&self, key: &Key) -> Option<Arc<Entry>> {
+        self.opened.shared.read().get(key).cloned()
+    }
+
+    /// A page of the objects in `scope`.
+    ///
+    /// # Errors
+    /// The page asks for a revision that is not retained.
+    pub fn list(&self, scope: &Scope, page: &Page) -> Result<Listing, Expired> {
+        self.opened.shared.read().list(scope, page)
+    }
+
+    /// Carries out all operations at one new revision, or none. Returns once they are durable and visible.
+    ///
+    /// No operations are carried out at the newest revision. A commit that is dropped while it waits may still
+    /// be carried out.
+    ///
+    /// # Errors
+    /// See [`CommitError`].
+    pub async fn commit(&self, operations: Vec<Operation>) -> Result<Revision, CommitError> {
+        let (reply, outcome) = oneshot::channel();
+        let queue = self.opened.queue.as_ref().ok_or(CommitError::Closed)?;
+        queue.send(Request { operations, reply }).await.map_err(|_| CommitError::Closed)?;
+        match outcome.await.map_err(|_| CommitError::Closed)? {
+            Ok(result) => result,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    }
+
+    /// Every event in `scope` after revision `after`, in order, without a gap or a duplicate.
+    ///
+    /// # Errors
+    /// Events after that revision are not known any more, or the revision was never reached.
+    pub fn watch(&self, scope: Scope, after: Revision) -> Result<Watch, Expired> {
+        Watch::begin(Arc::clone(&self.opened.shared), scope, after)
+    }
+}
+
+/// Lives as long as the last clone of the store.
+struct Opened {
+    shared: Arc<Shared>,
+    queue: Option<mpsc::Sender<Request>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Opened {
+    /// Waits for the writer, so that the store can be opened again right away.
+    fn drop(&mut self) {
+        self.queue = None;
+        let Some(thread) = self.thread.take() else { return };
+        // The last clone may have been held by an encoder, which lives on the writer.
+        if thread.thread().id() != std::thread::current().id() && thread.join().is_err() {
+            tracing::error!("the store's writer panicked");
+        }
+    }
+}
+
+/// What readers and the writer share.
+pub(crate) struct Shared {
+    state: RwLock<State>,
+}
+
+impl Shared {
+    pub(crate) fn read(&self) -> RwLockReadGuard<'_, State> {
+        // No code under the lock panics half way through a change.
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn write(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes events visible, all at once, and wakes those who wait for them.
+    pub(crate) fn publish(&self, events: Vec<Event>) {
+        for arrived in self.apply(events) {
+            arrived.notify_waiters();
+        }
+    }
+
+    fn apply(&self, events: Vec<Event>) -> Vec<Arc<Notify>> {
+        let mut touched: Vec<Arc<str>> =
+            events.iter().map(|event| Arc::clone(&event.entry.key.resource)).collect();
+        touched.sort_unstable();
+        touched.dedup();
+        let mut state = self.write();
+        for event in events {
+            state.apply(event);
+        }
+        touched.iter().filter_map(|name| state.resource(name)).map(|resource| resource.arrived()).collect()
+    }
+}

@@ -1,0 +1,214 @@
+//! `configMapGenerator` and `secretGenerator`.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value, json};
+
+use crate::Error;
+use crate::error::Place;
+use crate::kustomization::{Behavior, Generated, Generator};
+use crate::resource::{Resource, effective, map_in};
+
+/// Keys and raw values of a generated object.
+pub(crate) type Data = BTreeMap<String, Vec<u8>>;
+
+/// Gathers the data of a generator. `load` reads a file by its path as seen from the kustomization.
+pub(crate) fn gather(
+    generator: &Generator,
+    file: &str,
+    mut load: impl FnMut(&str) -> Result<Vec<u8>, Error>,
+) -> Result<Data, Error> {
+    let refuse = |message| Error::Field { file: file.to_owned(), field: generator.field.clone(), message };
+    let mut data = Data::new();
+    let mut add = |key: &str, value: Vec<u8>| {
+        let good = |it: char| it.is_ascii_alphanumeric() || "-_.".contains(it);
+        if key.is_empty() || !key.chars().all(good) {
+            return Err(refuse(format!("key {key:?} may hold only letters, digits, '-', '_' and '.'")));
+        }
+        match data.insert(key.to_owned(), value) {
+            Some(_) => Err(refuse(format!("key {key:?} is there twice"))),
+            None => Ok(()),
+        }
+    };
+    for path in &generator.envs {
+        let content = load(path)?;
+        let text = String::from_utf8(content).map_err(|_| refuse(format!("{path:?} is not text")))?;
+        for line in text.strip_prefix('\u{feff}').unwrap_or(&text).lines().map(str::trim_start) {
+            if !line.is_empty() && !line.starts_with('#') {
+                let (key, value) = line.split_once('=').unwrap_or((line, ""));
+                add(key, value.as_bytes().to_vec())?;
+            }
+        }
+    }
+    for literal in &generator.literals {
+        let (key, value) = literal
+            .split_once('=')
+            .ok_or_else(|| refuse(format!("literal {literal:?} is not of the form key=value")))?;
+        add(key, without_quotes(value).as_bytes().to_vec())?;
+    }
+    for source in &generator.files {
+        let (key, path) = source.split_once('=').unwrap_or_else(|| {
+            (source.rsplit_once('/').map_or(source.as_str(), |(_, name)| name), source.as_str())
+        });
+        add(key, load(path)?)?;
+    }
+    Ok(data)
+}
+
+fn without_quotes(value: &str) -> &str {
+    let within = |quote| value.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote));
+    within('"').or_else(|| within('\'')).unwrap_or(value)
+}
+
+/// Puts the generated object among the others, by itself or into the one that is there.
+pub(crate) fn place(
+    resources: &mut Vec<Resource>,
+    generator: &Generator,
+    data: &Data,
+    file: &str,
+) -> Result<(), Error> {
+    let refuse = |message| Error::Field { file: file.to_owned(), field: generator.field.clone(), message };
+    let made = make(generator, data, file);
+    let known = resources
+        .iter_mut()
+        .find(|known| known.kind() == made.kind() && known.group().is_empty() && was_called_as(known, &made));
+    match (known, generator.behavior) {
+        (None, Behavior::Create) => resources.push(made),
+        (Some(known), Behavior::Merge) => merge(known, &made),
+        (Some(known), Behavior::Replace) => replace(known, made),
+        (Some(known), Behavior::Create) => {
+            let message =
+                format!("{} is there already; behavior \"merge\" or \"replace\" changes it", known.label());
+            return Err(refuse(message));
+        }
+        (None, Behavior::Merge | Behavior::Replace) => {
+            return Err(refuse(format!("there is no {} to change", made.label())));
+        }
+    }
+    Ok(())
+}
+
+fn was_called_as(known: &Resource, made: &Resource) -> bool {
+    known.identities().any(|identity| {
+        identity.name == made.name() && effective(&identity.namespace) == effective(made.namespace())
+    })
+}
+
+fn make(generator: &Generator, data: &Data, file: &str) -> Resource {
+    let kind = match generator.kind {
+        Generated::ConfigMap => "ConfigMap",
+        Generated::Secret => "Secret",
+    };
+    let mut value = json!({ "apiVersion": "v1", "kind": kind, "metadata": { "name": generator.name } });
+    if generator.kind == Generated::Secret {
+        value["type"] = json!(generator.type_.as_deref().unwrap_or("Opaque"));
+    }
+    if let Some(namespace) = &generator.namespace {
+        value["metadata"]["namespace"] = json!(namespace);
+    }
+    for (field, pairs) in
+        [("labels", &generator.options.labels), ("annotations", &generator.options.annotations)]
+    {
+        if !pairs.is_empty() {
+            value["metadata"][field] = json!(pairs);
+        }
+    }
+    if generator.options.immutable {
+        value["immutable"] = json!(true);
+    }
+    for (key, bytes) in data {
+        let (field, text) = match (generator.kind, std::str::from_utf8(bytes)) {
+            (Generated::ConfigMap, Ok(text)) => ("data", text.to_owned()),
+            (Generated::ConfigMap, Err(_)) => ("binaryData", base64_lines(bytes)),
+            (Generated::Secret, _) => ("data", base64_lines(bytes)),
+        };
+        map_in(&mut value, field).insert(key.clone(), Value::String(text));
+    }
+    let mut resource = Resource::new(value, Place { file: file.to_owned(), document: 1, line: None });
+    resource.hashed = !generator.options.disable_name_suffix_hash;
+    resource
+}
+
+/// Base64 in lines of 70 characters, as kustomize writes it: the hash of the name is taken over these.
+fn base64_lines(bytes: &[u8]) -> String {
+    const LINE: usize = 70;
+    let text = STANDARD.encode(bytes);
+    if text.len() < LINE {
+        return text;
+    }
+    let mut lines = String::with_capacity(text.len() + text.len() / LINE + 1);
+    for (index, character) in text.chars().enumerate() {
+        if index > 0 && index % LINE == 0 {
+            lines.push('\n');
+        }
+        lines.push(character);
+    }
+    lines.push('\n');
+    lines
+}
+
+/// Takes the line breaks out again that [`base64_lines`] put in for the hash.
+pub(crate) fn join_base64_lines(resource: &mut Resource) {
+    let field = if resource.kind() == "Secret" { "data" } else { "binaryData" };
+    let values = resource.value.get_mut(field).and_then(Value::as_object_mut).into_iter().flatten();
+    for (_, value) in values {
+        if let Value::String(text) = value {
+            text.retain(|character| character != '\n');
+        }
+    }
+}
+
+fn merge(known: &mut Resource, made: &Resource) {
+    for field in ["data", "binaryData"] {
+        put_all(&mut known.value, field, made.value[field].as_object());
+    }
+    for field in ["labels", "annotations"] {
+        if let Some(pairs) = made.value["metadata"][field].as_object() {
+            put_all(&mut known.value["metadata"], field, Some(pairs));
+        }
+    }
+    if made.value["immutable"] == true {
+        known.value["immutable"] = json!(true);
+    }
+    known.hashed = known.hashed || made.hashed;
+}
+
+fn put_all(value: &mut Value, field: &str, pairs: Option<&Map<String, Value>>) {
+    if let Some(pairs) = pairs {
+        map_in(value, field).extend(pairs.clone());
+    }
+}
+
+/// The new contents under the old name: what refers to it goes on to find it.
+fn replace(known: &mut Resource, mut made: Resource) {
+    let name = known.value["metadata"]["name"].clone();
+    let namespace = known.value["metadata"]["namespace"].clone();
+    made.metadata().insert("name".to_owned(), name);
+    if !namespace.is_null() {
+        made.metadata().insert("namespace".to_owned(), namespace);
+    }
+    known.value = made.value;
+    known.hashed = made.hashed;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_base64_is_broken_as_kustomize_breaks_it() {
+        assert_eq!(base64_lines(b"short"), "c2hvcnQ=");
+        let long = base64_lines(&[0; 60]);
+        assert_eq!(long.lines().map(str::len).collect::<Vec<_>>(), [70, 10]);
+        assert!(long.ends_with('\n'));
+    }
+
+    #[test]
+    fn literals_lose_one_pair_of_quotes() {
+        for (value, expected) in [("a", "a"), ("\"a\"", "a"), ("'a'", "a"), ("'a\"", "'a\""), ("\"", "\"")] {
+            assert_eq!(without_quotes(value), expected);
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! The built-in kinds: what k8s-openapi knows of them, completed by our table of list types and merge keys.
+//!
+//! A kind is expanded when it is first asked for and kept from then on. Kinds share the definitions they have in
+//! common, so that a pod's specification is in memory once for Pods, Deployments and all others that hold one.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use k8s_openapi::api::{
+    apps::v1 as apps, authentication::v1 as authentication, authorization::v1 as authorization,
+    autoscaling::v1 as autoscaling, batch::v1 as batch, coordination::v1 as coordination, core::v1 as core,
+    discovery::v1 as discovery, events::v1 as events, networking::v1 as networking, policy::v1 as policy,
+    rbac::v1 as rbac, scheduling::v1 as scheduling, storage::v1 as storage,
+};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1 as apiextensions;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use schemars::{JsonSchema, SchemaGenerator};
+
+use crate::Schema;
+
+mod expand;
+mod merge_table;
+
+/// One built-in kind.
+struct BuiltIn {
+    group: &'static str,
+    version: &'static str,
+    kind: &'static str,
+    definition: fn() -> std::borrow::Cow<'static, str>,
+    generate: fn(&mut SchemaGenerator) -> schemars::Schema,
+}
+
+const fn kind<T: k8s_openapi::Resource + JsonSchema>() -> BuiltIn {
+    BuiltIn {
+        group: T::GROUP,
+        version: T::VERSION,
+        kind: T::KIND,
+        definition: T::schema_name,
+        generate: T::json_schema,
+    }
+}
+
+const KINDS: &[BuiltIn] = &[
+    kind::<core::Binding>(),
+    kind::<core::ConfigMap>(),
+    kind::<core::Endpoints>(),
+    kind::<core::Event>(),
+    kind::<core::LimitRange>(),
+    kind::<core::Namespace>(),
+    kind::<core::Node>(),
+    kind::<core::PersistentVolume>(),
+    kind::<core::PersistentVolumeClaim>(),
+    kind::<core::Pod>(),
+    kind::<core::PodTemplate>(),
+    kind::<core::ReplicationController>(),
+    kind::<core::ResourceQuota>(),
+    kind::<core::Secret>(),
+    kind::<core::Service>(),
+    kind::<core::ServiceAccount>(),
+    kind::<apps::ControllerRevision>(),
+    kind::<apps::DaemonSet>(),
+    kind::<apps::Deployment>(),
+    kind::<apps::ReplicaSet>(),
+    kind::<apps::StatefulSet>(),
+    kind::<apiextensions::CustomResourceDefinition>(),
+    kind::<authentication::SelfSubjectReview>(),
+    kind::<authentication::TokenRequest>(),
+    kind::<authentication::TokenReview>(),
+    kind::<authorization::LocalSubjectAccessReview>(),
+    kind::<authorization::SelfSubjectAccessReview>(),
+    kind::<authorization::SelfSubjectRulesReview>(),
+    kind::<authorization::SubjectAccessReview>(),
+    kind::<autoscaling::Scale>(),
+    kind::<batch::CronJob>(),
+    kind::<batch::Job>(),
+    kind::<coordination::Lease>(),
+    kind::<discovery::EndpointSlice>(),
+    kind::<events::Event>(),
+    kind::<networking::Ingress>(),
+    kind::<networking::IngressClass>(),
+    kind::<networking::NetworkPolicy>(),
+    kind::<policy::Eviction>(),
+    kind::<policy::PodDisruptionBudget>(),
+    kind::<rbac::ClusterRole>(),
+    kind::<rbac::ClusterRoleBinding>(),
+    kind::<rbac::Role>(),
+    kind::<rbac::RoleBinding>(),
+    kind::<scheduling::PriorityClass>(),
+    kind::<storage::StorageClass>(),
+];
+
+/// Definitions by their OpenAPI name, those of kinds included, and scalars by their type and format.
+type Definitions = BTreeMap<String, Arc<Schema>>;
+
+static EXPANDED: Mutex<Definitions> = Mutex::new(Definitions::new());
+
+/// The schema of a built-in kind, expanded on first use and then kept; `None` if there is no such kind.
+pub fn built_in(group: &str, version: &str, kind: &str) -> Option<Arc<Schema>> {
+    let row = KINDS.iter().find(|row| row.group == group && row.version == version && row.kind == kind)?;
+    Some(expanded(&(row.definition)(), row.generate))
+}
+
+/// The schema of `metadata`, which every kind has.
+pub(crate) fn object_meta() -> Arc<Schema> {
+    expanded(&ObjectMeta::schema_name(), ObjectMeta::json_schema)
+}
+
+fn expanded(definition: &str, generate: fn(&mut SchemaGenerator) -> schemars::Schema) -> Arc<Schema> {
+    // Every entry is whole at any time: a panic elsewhere leaves nothing half written.
+    let mut shared = EXPANDED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(schema) = shared.get(definition) {
+        return schema.clone();
+    }
+    let mut generator = SchemaGenerator::default();
+    let root = generate(&mut generator);
+    expand::Expansion { generated: generator.definitions(), shared: &mut shared }
+        .add(definition, root.as_value())
+}
+
+#[cfg(test)]
+mod tests;

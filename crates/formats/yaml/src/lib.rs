@@ -1,0 +1,31 @@
+//! YAML as Go's Kubernetes libraries read and write it: bytes in, JSON values out, and back.
+//!
+//! For everything that reads what people wrote for Kubernetes. "Go's rules" are those of `sigs.k8s.io/yaml` on
+//! `go.yaml.in/yaml/v2`, which kubectl, Helm and the API server use: YAML 1.1 scalars (`yes` is a boolean, `0644` is
+//! octal), then JSON (no non-string keys, `1e3` is `1000`).
+//!
+//! ```text
+//! text ──saphyr-parser──> events ──build──> Value     scalars resolved, aliases and merge keys copied in
+//! Value ──emit──> text                                keys sorted, quoted only where reading would differ
+//! ```
+//!
+//! Every reader takes [`Limits`]: no text can make it run long or build more than it was allowed to. Nothing here
+//! does I/O or knows what the values mean.
+
+mod build;
+mod emit;
+mod error;
+mod key_order;
+mod limits;
+mod number;
+mod parse;
+mod scalar;
+mod timestamp;
+
+pub use emit::to_string;
+pub use error::Error;
+pub use limits::Limits;
+pub use parse::{parse, parse_all};
+
+#[cfg(test)]
+mod tests;

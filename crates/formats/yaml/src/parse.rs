@@ -1,0 +1,81 @@
+//! From text to values.
+
+use saphyr_parser::{Event, Parser};
+use serde_json::Value;
+
+use crate::build::Builder;
+use crate::limits::Budget;
+use crate::{Error, Limits, number};
+
+/// All documents of a stream, in order; empty ones are left out, and so are those that are only `null`.
+///
+/// # Errors
+/// The text is not YAML, or goes beyond the limits.
+pub fn parse_all(text: &str, limits: Limits) -> Result<Vec<Value>, Error> {
+    let mut documents = documents(text, limits)?;
+    documents.retain(|document| !document.is_null());
+    Ok(documents)
+}
+
+/// The one document of a stream; `null` if it is empty.
+///
+/// # Errors
+/// As [`parse_all`], and if there is more than one document.
+pub fn parse(text: &str, limits: Limits) -> Result<Value, Error> {
+    let mut documents = parse_all(text, limits)?;
+    if documents.len() > 1 {
+        return Err(Error::of_text(format!("expected one document, found {}", documents.len())));
+    }
+    Ok(documents.pop().unwrap_or(Value::Null))
+}
+
+fn documents(text: &str, limits: Limits) -> Result<Vec<Value>, Error> {
+    let mut budget = Budget::new(limits);
+    budget.check_text(text).map_err(Error::of_text)?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    match read_json(text) {
+        Some(value) => Ok(vec![from_json(value, &mut budget, 0).map_err(Error::of_text)?]),
+        None => read_yaml(text, budget),
+    }
+}
+
+/// JSON has escapes that YAML has not (`\ud83d\ude00`), so it is first read as what it is.
+fn read_json(text: &str) -> Option<Value> {
+    let looks_like_json = text.trim_start().starts_with(['{', '[']);
+    looks_like_json.then(|| serde_json::from_str(text).ok()).flatten()
+}
+
+/// Counts the values and writes numbers as Go would.
+fn from_json(value: Value, budget: &mut Budget, depth: usize) -> Result<Value, String> {
+    budget.spend_value()?;
+    let inside = depth + 1;
+    Ok(match value {
+        Value::Number(number) => Value::Number(number::canonical(number)),
+        Value::Array(items) => {
+            budget.check_depth(inside)?;
+            let items = items.into_iter().map(|item| from_json(item, budget, inside));
+            Value::Array(items.collect::<Result<_, _>>()?)
+        }
+        Value::Object(fields) => {
+            budget.check_depth(inside)?;
+            let fields = fields.into_iter().map(|(key, field)| Ok((key, from_json(field, budget, inside)?)));
+            Value::Object(fields.collect::<Result<_, String>>()?)
+        }
+        other => other,
+    })
+}
+
+fn read_yaml(text: &str, budget: Budget) -> Result<Vec<Value>, Error> {
+    let mut parser = Parser::new_from_str(text);
+    let mut builder = Builder::new(budget);
+    let mut documents = Vec::new();
+    while let Some(next) = parser.next_event() {
+        let (event, span) = next?;
+        match event {
+            Event::DocumentStart(_) => builder.begin_document(),
+            Event::DocumentEnd => documents.push(builder.end_document()),
+            event => builder.add(event).map_err(|message| Error::at(span.start, message))?,
+        }
+    }
+    Ok(documents)
+}

@@ -1,0 +1,5 @@
+//! What this crate promises, as tables.
+
+mod read;
+mod round_trip;
+mod write;
