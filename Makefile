@@ -56,4 +56,4 @@ lint:
 bench:
 	@tools/packages test
 	@$(CARGO) build --locked --release --package bythos
-	@$(CARGO) run --release --package bythos-benches --bin way
+	@$(CARGO) run --package bythos-benches --bin way

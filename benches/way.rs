@@ -11,6 +11,8 @@ use anyhow::{Context as _, Result, ensure};
 use bythos_end_to_end::Owner;
 use bythos_testing::machine::{eventually, stdout, succeed};
 
+/// The program that is measured, in the workspace.
+const RELEASE: &str = "target/release/bythos";
 const ROUNDS: usize = 3;
 const ADDRESS: &str = "https://hello.bythos.localhost/";
 const BEGIN: &str = "<!-- figures of benches/way: begin -->";
@@ -34,7 +36,7 @@ fn main() -> Result<()> {
     }
     println!("building anew, cold and warm");
     let (cold, warm) = builds(&root)?;
-    let binary = std::fs::metadata(root.join("target/release/bythos"))?.len();
+    let binary = std::fs::metadata(root.join(RELEASE))?.len();
     let text = table(&rounds, binary, cold, warm)?;
     println!("{text}");
     write_into(&root.join("README.md"), &text)
@@ -46,7 +48,7 @@ fn workspace() -> Result<PathBuf> {
 }
 
 fn round(number: usize) -> Result<Round> {
-    let mut owner = Owner::new(&format!("bench{number}"))?;
+    let mut owner = Owner::new(&format!("bench{number}"), workspace()?.join(RELEASE))?;
     let archive = owner.build_image_of(&workspace()?.join("examples/platform/images/hello/recipe.yaml"))?;
 
     let began = Instant::now();

@@ -44,12 +44,12 @@ pub struct Owner {
 }
 
 impl Owner {
-    /// An owner at a machine with nothing on it.
+    /// An owner at a machine with nothing on it; `binary` is the program under test.
     ///
     /// # Errors
     /// The machine cannot be made.
-    pub fn new(story: &str) -> Result<Owner> {
-        let machine = Machine::new(story, binary()?)?;
+    pub fn new(story: &str, binary: PathBuf) -> Result<Owner> {
+        let machine = Machine::new(story, binary)?;
         let repository = machine.home().join("my-cloud");
         Ok(Owner { machine, repository })
     }
@@ -79,7 +79,7 @@ impl Owner {
     pub fn build_image_of(&self, recipe: &Path) -> Result<PathBuf> {
         std::fs::create_dir_all(self.machine.home())?;
         let archive = self.machine.home().join("image.tar");
-        let mut build = Command::new(binary()?);
+        let mut build = Command::new(self.machine.binary());
         succeed(build.args(["image", "build"]).arg(recipe).arg("--output").arg(&archive))?;
         Ok(archive)
     }

@@ -1,7 +1,7 @@
 //! The way: a push to Git becomes an application behind HTTPS, and stays one whatever happens to Bythos.
 
 use anyhow::{Result, ensure};
-use bythos_end_to_end::{Owner, pictures};
+use bythos_end_to_end::{Owner, binary, pictures};
 use bythos_testing::machine::{eventually, succeed};
 use serde_json::Value;
 
@@ -9,7 +9,7 @@ const ADDRESS: &str = "https://hello.bythos.localhost/";
 
 #[test]
 fn a_push_becomes_an_application_behind_https() -> Result<()> {
-    let mut owner = Owner::new("way")?;
+    let mut owner = Owner::new("way", binary()?)?;
     tell(&owner.machine.up(&[])?);
     let story = walk(&mut owner);
     if story.is_err() {

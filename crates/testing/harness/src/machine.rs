@@ -37,6 +37,11 @@ impl Machine {
         Ok(Machine { namespace, folder, binary, process: None })
     }
 
+    /// The program under test.
+    pub fn binary(&self) -> &Path {
+        &self.binary
+    }
+
     /// Folder of the cloud.
     pub fn root(&self) -> PathBuf {
         self.folder.path().join("root")
