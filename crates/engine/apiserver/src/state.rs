@@ -11,6 +11,7 @@ use serde_json::Value;
 use tokio::sync::Notify;
 
 use crate::Check;
+use crate::admission::quota::recount::{Noticed, Quotas};
 use crate::admission::service::ServiceNetwork;
 use crate::policy::{PolicyCache, objects};
 use crate::registry::{DEFINITIONS, Registry};
@@ -22,6 +23,7 @@ pub(crate) struct State {
     pub(crate) tokens: TokenSigner,
     pub(crate) policy: PolicyCache,
     pub(crate) services: ServiceNetwork,
+    pub(crate) quotas: Quotas,
     /// Held from the check of a definition's names until it is committed.
     pub(crate) definitions: tokio::sync::Mutex<()>,
     /// Told when a definition's deletion begins, and when it gets on.
@@ -47,6 +49,7 @@ impl State {
             tokens,
             policy: PolicyCache::new(),
             services,
+            quotas: Quotas::default(),
             definitions: tokio::sync::Mutex::new(()),
             definition_ended: Arc::new(Notify::new()),
             watches: WatchCounts::default(),
@@ -72,7 +75,9 @@ impl State {
     pub(crate) async fn commit(&self, operations: Vec<Operation>) -> Result<Revision, CommitError> {
         let resources: Vec<Arc<str>> =
             operations.iter().map(|operation| operation.key.resource.clone()).collect();
+        let noticed: Vec<Noticed> = operations.iter().map(Noticed::of).collect();
         let revision = self.store.commit(operations).await?;
+        self.quotas.noticed(&noticed);
         for resource in &resources {
             self.policy.noticed(resource);
             if self.registry.load().is_ending(resource) {

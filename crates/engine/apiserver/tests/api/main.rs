@@ -16,6 +16,7 @@ mod delete;
 mod discovery;
 mod eviction;
 mod impersonation;
+mod limits;
 mod list;
 mod patch;
 mod rbac;
