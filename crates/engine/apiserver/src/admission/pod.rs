@@ -13,7 +13,7 @@ pub(crate) fn admit_new(
     warnings: &mut Vec<String>,
 ) -> Result<(), Failure> {
     let limits = Limits::of(writing);
-    service_account::admit(writing, pod);
+    service_account::admit(writing, pod)?;
     limits.fill(pod);
     priority::admit_new_pod(writing, pod)?;
     tolerations::admit(pod);

@@ -355,3 +355,22 @@ async fn a_pod_pulls_its_images_as_its_account_says() {
     own["spec"]["imagePullSecrets"] = json!([{"name": "mine"}]);
     assert_eq!(post(&admin, PODS, own).await.ok()["spec"]["imagePullSecrets"], json!([{"name": "mine"}]));
 }
+
+#[tokio::test]
+async fn a_mirror_pod_has_no_account() {
+    let Server { admin, .. } = server().await;
+    let mirror = |name: &str| {
+        let mut pod = pod(name);
+        pod["metadata"]["annotations"] = json!({"kubernetes.io/config.mirror": "hash"});
+        pod["spec"]["nodeName"] = json!("one");
+        pod
+    };
+    assert!(post(&admin, PODS, mirror("a")).await.ok()["spec"].get("serviceAccountName").is_none());
+    let mut named = mirror("b");
+    named["spec"]["serviceAccountName"] = json!("default");
+    post(&admin, PODS, named).await.fails(
+        403,
+        "Forbidden",
+        "a mirror pod may not reference service accounts",
+    );
+}
