@@ -142,8 +142,8 @@ fn resources(served: &Served) -> Vec<Value> {
     if !kind.categories.is_empty() {
         resource["categories"] = json!(kind.categories);
     }
-    let subresources = kind.subresources.iter().filter_map(|subresource| {
-        let Door { path, kind: own_kind, verbs } = door(subresource)?;
+    let subresources = kind.subresources.iter().map(|subresource| {
+        let Door { path, kind: own_kind, verbs } = door(subresource);
         let mut resource = json!({
             "name": format!("{}/{path}", kind.plural),
             "singularName": "",
@@ -155,7 +155,7 @@ fn resources(served: &Served) -> Vec<Value> {
             resource["group"] = json!(group);
             resource["version"] = json!(version);
         }
-        Some(resource)
+        resource
     });
     std::iter::once(resource).chain(subresources).collect()
 }
@@ -172,7 +172,7 @@ struct Door {
     verbs: &'static [&'static str],
 }
 
-fn door(subresource: &Subresource) -> Option<Door> {
+fn door(subresource: &Subresource) -> Door {
     let (path, kind, verbs): (_, _, &[&str]) = match subresource {
         Subresource::Status => ("status", None, &["get", "patch", "update"]),
         Subresource::Scale { .. } => {
@@ -181,10 +181,10 @@ fn door(subresource: &Subresource) -> Option<Door> {
         Subresource::Binding => ("binding", Some(("", "v1", "Binding")), &["create"]),
         Subresource::Log => ("log", None, &["get"]),
         Subresource::Finalize => ("finalize", None, &["update"]),
-        // Not served yet.
-        Subresource::Eviction => return None,
+        Subresource::Eviction => ("eviction", Some(("policy", "v1", "Eviction")), &["create"]),
+        Subresource::Token => ("token", Some(("authentication.k8s.io", "v1", "TokenRequest")), &["create"]),
     };
-    Some(Door { path, kind, verbs })
+    Door { path, kind, verbs }
 }
 
 fn wants_aggregated(call: &Call) -> bool {
@@ -225,7 +225,7 @@ fn aggregated_resource(served: &Served) -> Value {
     let subresources: Vec<Value> = kind
         .subresources
         .iter()
-        .filter_map(door)
+        .map(door)
         .map(|Door { path, kind, verbs }| {
             let response = kind.map_or_else(
                 || own.clone(),
