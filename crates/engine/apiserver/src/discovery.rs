@@ -142,8 +142,7 @@ fn resources(served: &Served) -> Vec<Value> {
     if !kind.categories.is_empty() {
         resource["categories"] = json!(kind.categories);
     }
-    let subresources = kind.subresources.iter().map(|subresource| {
-        let Door { path, kind: own_kind, verbs } = door(subresource);
+    let subresources = doors(served).map(|Door { path, kind: own_kind, verbs }| {
         let mut resource = json!({
             "name": format!("{}/{path}", kind.plural),
             "singularName": "",
@@ -164,12 +163,17 @@ fn verbs(served: &Served) -> &'static [&'static str] {
     if served.kind.stored { &VERBS } else { &["create"] }
 }
 
-/// A subresource as discovery shows it.
-struct Door {
-    path: &'static str,
+/// A subresource as clients see it.
+pub(crate) struct Door {
+    pub(crate) path: &'static str,
     /// Group, version and kind, if they are not those of the object.
-    kind: Option<(&'static str, &'static str, &'static str)>,
-    verbs: &'static [&'static str],
+    pub(crate) kind: Option<(&'static str, &'static str, &'static str)>,
+    pub(crate) verbs: &'static [&'static str],
+}
+
+/// The subresources of a kind that are served.
+pub(crate) fn doors(served: &Served) -> impl Iterator<Item = Door> {
+    served.kind.subresources.iter().map(door)
 }
 
 fn door(subresource: &Subresource) -> Door {
@@ -222,10 +226,7 @@ fn aggregated(registry: &Registry, is_asked: impl Fn(&str) -> bool) -> Result<Re
 fn aggregated_resource(served: &Served) -> Value {
     let kind = &served.kind;
     let own = json!({ "group": kind.group, "version": kind.version, "kind": kind.kind });
-    let subresources: Vec<Value> = kind
-        .subresources
-        .iter()
-        .map(door)
+    let subresources: Vec<Value> = doors(served)
         .map(|Door { path, kind, verbs }| {
             let response = kind.map_or_else(
                 || own.clone(),

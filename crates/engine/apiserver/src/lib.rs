@@ -28,6 +28,7 @@ mod authorize;
 mod body;
 mod bootstrap;
 mod call;
+mod compress;
 mod custom;
 mod decode;
 mod discovery;

@@ -58,7 +58,7 @@ where
     authorize(&call, &destination)?;
     call.body = body::read(body).await?;
     match destination {
-        Destination::Path => paths::answer(&call),
+        Destination::Path => paths::answer(&call).await,
         Destination::Resource(request) => resources::answer(&call, &request).await,
     }
 }
