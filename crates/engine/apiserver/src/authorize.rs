@@ -3,7 +3,7 @@
 use bythos_access::{Decision, Request, User};
 
 use crate::call::Call;
-use crate::request::{Destination, ResourceRequest, Verb};
+use crate::request::{CONNECTS, Destination, ResourceRequest, Verb};
 use crate::selection;
 use crate::state::State;
 use crate::status::{Failure, ResourceName};
@@ -49,7 +49,20 @@ fn authorize_resource(call: &Call, request: &ResourceRequest) -> Result<(), Fail
         name,
     };
     let decision = decide(&call.state, call.user(), &asked);
-    if decision.allowed { Ok(()) } else { Err(refusal(call.user(), request, name, &decision.reason)) }
+    if !decision.allowed {
+        return Err(refusal(call.user(), request, name, &decision.reason));
+    }
+    match create_as_well(request) {
+        Some(request) => authorize_resource(call, &request),
+        None => Ok(()),
+    }
+}
+
+/// Who may only read must not come into a container because a connection is opened by GET as well as by POST.
+fn create_as_well(request: &ResourceRequest) -> Option<ResourceRequest> {
+    let connects = request.resource == "pods" && CONNECTS.contains(&request.subresource.as_str());
+    let is_read = request.group.is_empty() && request.verb == Verb::Get;
+    (connects && is_read).then(|| ResourceRequest { verb: Verb::Create, ..request.clone() })
 }
 
 /// Upstream's words: `apiserver/pkg/endpoints/handlers/responsewriters`, `forbiddenMessage`.

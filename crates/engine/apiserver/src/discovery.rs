@@ -13,6 +13,8 @@ use crate::registry::{Registry, Served};
 use crate::status::Failure;
 
 const VERBS: [&str; 8] = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
+const CONNECT_VERBS: [&str; 2] = ["create", "get"];
+const PROXY_VERBS: [&str; 5] = ["create", "delete", "get", "patch", "update"];
 const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
 
 /// `/api`
@@ -165,14 +167,14 @@ fn verbs(served: &Served) -> &'static [&'static str] {
 }
 
 /// A subresource as discovery shows it.
-struct Door {
+struct Door<'a> {
     path: &'static str,
     /// Group, version and kind, if they are not those of the object.
-    kind: Option<(&'static str, &'static str, &'static str)>,
+    kind: Option<(&'static str, &'static str, &'a str)>,
     verbs: &'static [&'static str],
 }
 
-fn door(subresource: &Subresource) -> Option<Door> {
+fn door(subresource: &Subresource) -> Option<Door<'_>> {
     let (path, kind, verbs): (_, _, &[&str]) = match subresource {
         Subresource::Status => ("status", None, &["get", "patch", "update"]),
         Subresource::Scale { .. } => {
@@ -180,6 +182,12 @@ fn door(subresource: &Subresource) -> Option<Door> {
         }
         Subresource::Binding => ("binding", Some(("", "v1", "Binding")), &["create"]),
         Subresource::Log => ("log", None, &["get"]),
+        Subresource::Exec => ("exec", Some(("", "v1", "PodExecOptions")), &CONNECT_VERBS),
+        Subresource::Attach => ("attach", Some(("", "v1", "PodAttachOptions")), &CONNECT_VERBS),
+        Subresource::PortForward => {
+            ("portforward", Some(("", "v1", "PodPortForwardOptions")), &CONNECT_VERBS)
+        }
+        Subresource::Proxy { options } => ("proxy", Some(("", "v1", options)), &PROXY_VERBS),
         Subresource::Finalize => ("finalize", None, &["update"]),
         // Not served yet.
         Subresource::Eviction => return None,

@@ -78,8 +78,12 @@ impl PolicyCache {
 
 /// All stored objects of a resource.
 pub(crate) fn objects(store: &Store, resource: &str) -> Vec<Value> {
-    let scope = Scope { resource: resource.into(), namespace: None };
-    let entries = match store.list(&scope, &Page::default()) {
+    objects_in(store, &Scope { resource: resource.into(), namespace: None })
+}
+
+/// All stored objects of a scope.
+pub(crate) fn objects_in(store: &Store, scope: &Scope) -> Vec<Value> {
+    let entries = match store.list(scope, &Page::default()) {
         Ok(listing) => listing.entries,
         // The newest revision is always retained.
         Err(_) => Vec::new(),

@@ -1,4 +1,4 @@
-//! The kubelet's HTTP API, as far as it is spoken: logs.
+//! The kubelet's HTTP API, as far as it is spoken: logs and streams.
 //!
 //! The API server calls it in process; it has authenticated and authorized the request before.
 
@@ -21,14 +21,15 @@ use crate::logs::{self, LogOptions, LogSource, OptionError};
 use crate::node::Node;
 use crate::pods::runtime::{Container, RunState, look};
 use crate::pods::{paths, spec};
+use crate::streams::{self, StreamError};
 
 /// The answer to a request that cannot be served.
 #[derive(Debug, thiserror::Error)]
 enum Refusal {
     #[error("the node does not serve {path:?}")]
     NoSuchPath { path: String },
-    #[error("{what} is not supported by the node yet")]
-    Unsupported { what: String },
+    #[error(transparent)]
+    Stream(#[from] StreamError),
     #[error(transparent)]
     Option(#[from] OptionError),
     #[error("pod {pod} is not on this node")]
@@ -47,7 +48,7 @@ impl Refusal {
     fn status(&self) -> StatusCode {
         match self {
             Refusal::NoSuchPath { .. } | Refusal::NoPod { .. } => StatusCode::NOT_FOUND,
-            Refusal::Unsupported { .. } => StatusCode::NOT_IMPLEMENTED,
+            Refusal::Stream(error) => error.status(),
             Refusal::Option(_)
             | Refusal::NoContainer { .. }
             | Refusal::Waiting { .. }
@@ -85,8 +86,14 @@ async fn route(node: &Node, request: &Parts) -> Result<Response<NodeBody>, Refus
             let frames = pieces.map(|piece| piece.map(Frame::data).map_err(Into::into));
             Ok(plain(StatusCode::OK, StreamBody::new(frames).boxed_unsync()))
         }
-        (_, [what @ ("exec" | "attach" | "portForward" | "run"), ..]) => {
-            Err(Refusal::Unsupported { what: (*what).to_owned() })
+        (&Method::GET | &Method::POST, ["exec", namespace, pod, container]) => {
+            Ok(streams::exec(node, &ObjectKey::namespaced(*namespace, *pod), container, request).await?)
+        }
+        (&Method::GET | &Method::POST, ["attach", namespace, pod, container]) => {
+            Ok(streams::attach(node, &ObjectKey::namespaced(*namespace, *pod), container, request).await?)
+        }
+        (&Method::GET | &Method::POST, ["portForward", namespace, pod]) => {
+            Ok(streams::port_forward(node, &ObjectKey::namespaced(*namespace, *pod), request).await?)
         }
         _ => Err(Refusal::NoSuchPath { path: path.to_owned() }),
     }

@@ -9,3 +9,4 @@ mod failures;
 mod images;
 mod life;
 mod restarts;
+mod streams;
