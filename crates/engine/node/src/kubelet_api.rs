@@ -3,6 +3,7 @@
 //! The API server calls it in process; it has authenticated and authorized the request before.
 
 use std::convert::Infallible;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -13,7 +14,7 @@ use http::request::Parts;
 use http::{Method, Request, Response, StatusCode, header};
 use http_body::Frame;
 use http_body_util::{BodyExt as _, Full, StreamBody};
-use k8s_openapi::api::core::v1::{ContainerStateWaiting, ContainerStatus, Pod};
+use k8s_openapi::api::core::v1::{ContainerStateWaiting, ContainerStatus, Pod, PodSpec};
 use k8s_openapi::jiff::Timestamp;
 use tower::util::BoxCloneSyncService;
 
@@ -107,8 +108,7 @@ async fn find(
 ) -> Result<LogSource, Refusal> {
     let pod =
         node.pods.get(key).filter(|pod| node.owns(pod)).ok_or_else(|| Refusal::NoPod { pod: key.clone() })?;
-    let is_of_pod = |pod_spec| spec::all_containers(pod_spec).any(|(_, known)| known.name == container);
-    if !pod.spec.as_ref().is_some_and(is_of_pod) {
+    if !pod.spec.as_ref().is_some_and(|spec| is_of_pod(spec, container)) {
         return Err(Refusal::NoContainer { container: container.to_owned(), pod: key.clone() });
     }
     let identity = spec::identity(&pod);
@@ -123,7 +123,21 @@ async fn find(
     let latest = latest.filter(|latest| latest.state != RunState::Created);
     let found =
         if options.previous { latest.filter(|latest| is_last(latest)).or(instances.next()) } else { latest };
+    let folder = paths::log_dir(&node.config, &identity);
+    let source = |file: PathBuf, id: &str, is_known: bool| LogSource {
+        file,
+        pod_uid: identity.uid.clone(),
+        container_id: id.to_owned(),
+        is_known,
+        snapshot: node.snapshot.clone(),
+    };
     let Some(found) = found else {
+        // Containerd has forgotten the container, and its log is still there.
+        if let Some(file) = logs::latest_files(&folder.join(container)).nth(usize::from(options.previous))
+            && runtime.latest(container).is_none()
+        {
+            return Ok(source(file, "", true));
+        }
         let (container, pod_name) = (container.to_owned(), key.name.clone());
         return Err(if options.previous {
             Refusal::NoPrevious { container, pod: pod_name }
@@ -132,19 +146,19 @@ async fn find(
             Refusal::Waiting { container, pod: pod_name, reason }
         });
     };
-    let log = paths::log_file(container, found.notes.restart_count);
-    Ok(LogSource {
-        file: paths::log_dir(&node.config, &identity).join(log),
-        pod_uid: identity.uid.clone(),
-        container_id: found.id.clone(),
-        is_known: found.state == RunState::Ended,
-        snapshot: node.snapshot.clone(),
-    })
+    let file = folder.join(paths::log_file(container, found.notes.restart_count));
+    Ok(source(file, &found.id, found.state == RunState::Ended))
+}
+
+fn is_of_pod(spec: &PodSpec, container: &str) -> bool {
+    let ephemeral = spec.ephemeral_containers.iter().flatten().map(|known| &known.name);
+    spec::all_containers(spec).map(|(_, known)| &known.name).chain(ephemeral).any(|known| known == container)
 }
 
 fn status_of(pod: &Pod, container: &str) -> Option<ContainerStatus> {
     let status = pod.status.as_ref()?;
-    let lists = [&status.init_container_statuses, &status.container_statuses];
+    let lists =
+        [&status.init_container_statuses, &status.container_statuses, &status.ephemeral_container_statuses];
     lists.into_iter().flatten().flatten().find(|status| status.name == container).cloned()
 }
 

@@ -11,8 +11,8 @@ mod protocol;
 
 use std::net::SocketAddr;
 
-use bythos_operator::kubelet::{ForwardError, NodeBody, forward};
 use bythos_operator::ObjectKey;
+use bythos_operator::kubelet::{ForwardError, NodeBody, forward};
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{Request, Response, StatusCode, Uri};

@@ -22,7 +22,9 @@ const WEBSOCKET: &str = "sec-websocket-";
 pub(crate) async fn exec(target: &Target<'_>) -> Result<Response<Body>, Failure> {
     let commands: Vec<_> = target.call.query.all("command").map(|word| pair("command", word)).collect();
     if commands.is_empty() {
-        return Err(Failure::BadRequest("you must specify at least one command for the container".to_owned()));
+        return Err(Failure::BadRequest(
+            "you must specify at least one command for the container".to_owned(),
+        ));
     }
     to_container(target, "exec", commands).await
 }

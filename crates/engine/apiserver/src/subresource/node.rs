@@ -14,10 +14,7 @@ use crate::status::Failure;
 const REFUSAL_BYTES_MAX: usize = 4096;
 
 /// Asks the node for something that it answers with 200; a refusal comes with the node's own words.
-pub(super) async fn ask(
-    target: &Target<'_>,
-    request: Request<NodeBody>,
-) -> Result<Response<Body>, Failure> {
+pub(super) async fn ask(target: &Target<'_>, request: Request<NodeBody>) -> Result<Response<Body>, Failure> {
     let (head, body) = call(target.call.state.node.clone(), request).await?.into_parts();
     if head.status == StatusCode::OK {
         return Ok(Response::from_parts(head, body));
@@ -38,9 +35,9 @@ pub(super) fn call(
     node: NodePort,
     request: Request<NodeBody>,
 ) -> BoxFuture<'static, Result<Response<NodeBody>, Failure>> {
-    Box::pin(async move {
-        node.call(request).await.map_err(|no_node| Failure::Unavailable(no_node.to_string()))
-    })
+    Box::pin(
+        async move { node.call(request).await.map_err(|no_node| Failure::Unavailable(no_node.to_string())) },
+    )
 }
 
 fn words(mut body: NodeBody) -> BoxFuture<'static, String> {

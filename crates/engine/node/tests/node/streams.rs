@@ -76,7 +76,8 @@ async fn make_service(host: &Host) -> anyhow::Result<()> {
 
 async fn exec_passes_streams_and_the_exit_code(socket: &Socket) -> anyhow::Result<()> {
     let script = "cat; echo problem >&2; exit 7";
-    let output = kubectl(socket, &["exec", "-i", "web", "-c", "main", "--", "sh", "-c", script], "hello").await?;
+    let output =
+        kubectl(socket, &["exec", "-i", "web", "-c", "main", "--", "sh", "-c", script], "hello").await?;
     let (code, stdout, stderr) = text(&output);
     ensure!(code == Some(7) && stdout == "hello", "{code:?} {stdout} {stderr}");
     ensure!(stderr.contains("problem") && stderr.contains("exit code 7"), "{stderr}");
@@ -105,7 +106,8 @@ async fn what_cannot_be_reached_is_named(socket: &Socket) -> anyhow::Result<()> 
 }
 
 async fn files_are_copied_there_and_back(socket: &Socket) -> anyhow::Result<()> {
-    let content: Vec<u8> = (0..3_000_000_u32).flat_map(|number| (number ^ (number >> 7)).to_le_bytes()).collect();
+    let content: Vec<u8> =
+        (0..3_000_000_u32).flat_map(|number| (number ^ (number >> 7)).to_le_bytes()).collect();
     let (there, back) = (socket.folder().join("there"), socket.folder().join("back"));
     std::fs::write(&there, &content)?;
     for paths in [["there", "web:/copied"], ["web:/copied", "back"]] {
@@ -128,7 +130,8 @@ async fn run_attaches_to_a_pod_and_removes_it(host: &Host, socket: &Socket) -> a
 
 async fn ports_are_forwarded(socket: &Socket, what: &str, port: &str) -> anyhow::Result<()> {
     let mut forward = socket.command("kubectl");
-    let mut forward = forward.args(["port-forward", what, &format!(":{port}")]).stdout(Stdio::piped()).spawn()?;
+    let mut forward =
+        forward.args(["port-forward", what, &format!(":{port}")]).stdout(Stdio::piped()).spawn()?;
     let mut lines = BufReader::new(forward.stdout.take().context("its output is piped")?).lines();
     let line = tokio::time::timeout(LIMIT, lines.next_line()).await??.context("it says where it listens")?;
     let address = line.split_whitespace().nth(2).context("the third word is the address")?.to_owned();
@@ -222,7 +225,8 @@ fn a_web_socket_of_the_fourth_protocol_is_spoken_and_a_newer_one_refused() {
         host.create("one", json!({"containers": [container("main", "while sleep 1; do :; done")]})).await?;
         host.wait_for("one", "ready", is_ready).await?;
         let ask = |protocol: &'static str| {
-            let uri = "/exec/default/one/main?command=sh&command=-c&command=echo%20out;exit%203&output=1&error=1";
+            let uri =
+                "/exec/default/one/main?command=sh&command=-c&command=echo%20out;exit%203&output=1&error=1";
             let request = http::Request::get(uri)
                 .header("connection", "Upgrade")
                 .header("upgrade", "websocket")

@@ -67,9 +67,8 @@ impl<'a> Asked<'a> {
         };
         let port = if self.port.is_empty() { first_port().unwrap_or(HTTP_PORT) } else { self.number()? };
         let address = object::text_at(pod, "/status/podIP");
-        let address = address.ok_or_else(|| {
-            Failure::Unavailable(format!("pod {:?} has no address yet", self.name))
-        })?;
+        let address =
+            address.ok_or_else(|| Failure::Unavailable(format!("pod {:?} has no address yet", self.name)))?;
         Ok(SocketAddr::new(allowed(address)?, port))
     }
 
@@ -94,8 +93,11 @@ impl<'a> Asked<'a> {
             namespace: Some(target.namespace.into()),
         };
         let slices = objects_in(&target.call.state.store, &scope);
-        let ready: Vec<_> =
-            slices.iter().filter(|slice| of_service(slice)).flat_map(|slice| endpoints(slice, &port)).collect();
+        let ready: Vec<_> = slices
+            .iter()
+            .filter(|slice| of_service(slice))
+            .flat_map(|slice| endpoints(slice, &port))
+            .collect();
         let chosen = ready.choose(&mut rand::rng());
         let none = || Failure::Unavailable(format!("no endpoints available for service {:?}", target.name));
         let (address, port) = chosen.ok_or_else(none)?;
@@ -205,7 +207,8 @@ mod tests {
 
     #[test]
     fn what_the_machine_serves_to_itself_is_not_reached() {
-        for address in ["127.0.0.1", "0.0.0.0", "169.254.169.254", "::1", "fe80::1", "::ffff:127.0.0.1", "x"] {
+        for address in ["127.0.0.1", "0.0.0.0", "169.254.169.254", "::1", "fe80::1", "::ffff:127.0.0.1", "x"]
+        {
             assert!(allowed(address).is_err(), "{address}");
         }
         assert!(allowed("10.42.0.2").is_ok());

@@ -20,9 +20,14 @@ const OF_API: [HeaderName; 3] = [header::AUTHORIZATION, header::PROXY_AUTHORIZAT
 
 /// The client's headers as the object gets them.
 pub(super) fn of_request(headers: &HeaderMap, upgrades: bool) -> HeaderMap {
-    let is_kept =
-        |name: &HeaderName| !OF_API.contains(name) && (!OF_CONNECTION.contains(name) || stays(name, upgrades));
-    headers.iter().filter(|(name, _)| is_kept(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
+    let is_kept = |name: &HeaderName| {
+        !OF_API.contains(name) && (!OF_CONNECTION.contains(name) || stays(name, upgrades))
+    };
+    headers
+        .iter()
+        .filter(|(name, _)| is_kept(name))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
 }
 
 fn stays(name: &HeaderName, upgrades: bool) -> bool {
