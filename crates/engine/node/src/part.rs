@@ -28,7 +28,7 @@ use crate::node::Node;
 use crate::pods::dispatch;
 use crate::pods::objects::ObjectCaches;
 use crate::pods::runtime::{Snapshot, keep_fresh, look_at_all};
-use crate::{kubelet_api, node_status};
+use crate::{kubelet_api, logs, node_status};
 
 /// While pods cannot run, containerd is asked this often: it tells nobody when it has found a network.
 const ASK_WHILE_NOT_READY: Duration = Duration::from_millis(250);
@@ -168,6 +168,7 @@ async fn drive(
     spawn(&mut tasks, "events", follow_events(cri.clone(), look.clone(), images.clone()));
     spawn(&mut tasks, "snapshot", keep_snapshot(cri.clone(), look, snapshot_sender));
     spawn(&mut tasks, "readiness", watch_readiness(cri.clone(), ask_now, not_ready_sender, health.clone()));
+    spawn(&mut tasks, "logs", keep_logs_small(node.clone()));
     spawn(&mut tasks, "pods", dispatch::run(node, images));
     match tasks.join_next().await {
         Some(Err(failed)) if failed.is_panic() => std::panic::resume_unwind(failed.into_panic()),
@@ -220,6 +221,10 @@ async fn follow_events(cri: Cri, look: Arc<Notify>, images: Arc<Notify>) {
         Happened::ToImage => images.notify_one(),
     })
     .await;
+}
+
+async fn keep_logs_small(node: Arc<Node>) {
+    logs::keep_small(&node).await;
 }
 
 async fn keep_snapshot(cri: Cri, look: Arc<Notify>, snapshot: watch::Sender<Arc<Snapshot>>) {

@@ -110,7 +110,8 @@ impl KindPaths<'_> {
     }
 
     fn of_subresources(&self) -> Vec<(String, Value)> {
-        let paths = crate::discovery::doors(self.served).map(|door| {
+        let doors = crate::discovery::doors(self.served).filter(|door| !door.connects());
+        let paths = doors.map(|door| {
             let kind = door.kind.map(|(group, version, kind)| GroupVersionKind(group, version, kind));
             let suffix = capitalized(door.path);
             let operations = door.verbs.iter().filter_map(|verb| match *verb {

@@ -44,6 +44,25 @@ async fn a_user_may_what_a_role_grants_from_the_next_request_on() {
 }
 
 #[tokio::test]
+async fn who_may_only_get_exec_may_not_come_into_a_container() {
+    let Server { admin, api } = server().await;
+    let mut bound = pod("a");
+    bound["spec"]["nodeName"] = json!("node");
+    post(&admin, PODS, bound).await.ok();
+    let bob = api.client(User::authenticated("bob", &[]));
+    let path = format!("{PODS}/a/exec?command=ls");
+    grant(&admin, "bob", &["get"], &["pods/exec"]).await;
+    get(&bob, &path).await.fails(403, "Forbidden", "cannot create resource \"pods/exec\"");
+    grant(&admin, "bob", &["create"], &["pods/exec", "pods/attach"]).await;
+    get(&bob, &path).await.fails(400, "BadRequest", "Upgrade request required");
+    post(&bob, &format!("{PODS}/a/attach"), json!({})).await.fails(
+        400,
+        "BadRequest",
+        "Upgrade request required",
+    );
+}
+
+#[tokio::test]
 async fn somebody_unknown_sees_version_and_health_and_nothing_else() {
     let Server { api, .. } = server().await;
     let anonymous = api.client(User::anonymous());

@@ -8,4 +8,6 @@ mod pods;
 mod failures;
 mod images;
 mod life;
+mod logs;
 mod restarts;
+mod streams;
