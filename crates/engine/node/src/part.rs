@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 use tracing::info;
 
 use crate::config::NodeConfig;
+use crate::containerd::parking::Parking;
 use crate::containerd::start::{ContainerdError, start_or_adopt};
 use crate::containerd::supervise::supervise;
 use crate::cri::{Cri, CriError, Happened, follow};
@@ -115,7 +116,8 @@ async fn run(config: NodeConfig, port: NodePort, context: PartContext) -> Result
 async fn work(config: NodeConfig, port: NodePort, context: PartContext) -> Result<(), RunError> {
     let health = &context.health;
     health.starting("starting containerd");
-    let cri = Cri::new(&config.containerd_socket()).map_err(|error| RunError::Socket(error.into()))?;
+    let cri = Cri::parked(&config.containerd_socket(), Parking::of(&config))
+        .map_err(|error| RunError::Socket(error.into()))?;
     let sandbox_image = pause::image_name();
     let process = start_or_adopt(&config, &cri, &sandbox_image).await?;
     make_private_folders(&config)?;

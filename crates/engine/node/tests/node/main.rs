@@ -6,6 +6,7 @@ mod host;
 mod pods;
 
 mod failures;
+mod faults;
 mod images;
 mod life;
 mod logs;
