@@ -18,7 +18,7 @@ fn binding(name: &str, role_kind: &str, role: &str, user: &str) -> Value {
 }
 
 async fn grant(admin: &Client, user: &str, verbs: &[&str], resources: &[&str]) {
-    let name = format!("{user}-{}", resources.join("-"));
+    let name = format!("{user}-{}", resources.join("-").replace('/', "."));
     post(admin, &format!("{RBAC}/namespaces/default/roles"), role(&name, verbs, resources)).await.ok();
     let bindings = format!("{RBAC}/namespaces/default/rolebindings");
     post(admin, &bindings, binding(&name, "Role", &name, user)).await.ok();
