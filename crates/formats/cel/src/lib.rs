@@ -14,6 +14,8 @@
 //!
 //! Values are borrowed from the JSON of an object and read along its schema only where an expression looks at them.
 //!
+//! [`Rules`] are the `x-kubernetes-validations` of a schema, compiled and held against objects.
+//!
 //! Left out: making messages (`Type{...}`), the authorizer of admission policies, and what the API server
 //! does not switch on either (the math, encoders and bindings extensions).
 
@@ -35,6 +37,7 @@ mod meter;
 mod parse;
 mod price;
 mod program;
+mod rules;
 mod token;
 mod types;
 mod value;
@@ -45,6 +48,7 @@ pub use error::{ExpressionError, Fault};
 pub use escape::{escape, unescape};
 pub use eval::{Binding, Lazy};
 pub use program::Program;
+pub use rules::{CostLimits, OBJECT_BUDGET, Rules, declared_path};
 pub use types::{Library, Type};
 pub use value::Value;
 
