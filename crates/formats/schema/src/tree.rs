@@ -57,8 +57,6 @@ pub enum Type {
 pub struct Schema {
     /// Type of the value.
     pub type_: Type,
-    /// For people: what the field is. Not loaded at present; see the crate's documentation.
-    pub description: Option<Arc<str>>,
     /// Declared fields.
     pub properties: BTreeMap<Arc<str>, Arc<Schema>>,
     /// Schema of a map's values (`additionalProperties`).
@@ -137,7 +135,6 @@ impl Schema {
     pub fn of(type_: Type) -> Self {
         Schema {
             type_,
-            description: None,
             properties: BTreeMap::new(),
             values: None,
             items: None,

@@ -11,6 +11,8 @@ mod bounds;
 mod format;
 mod ratchet;
 
+pub use ratchet::Counterparts;
+
 impl Schema {
     /// Everything that is wrong with types, required fields, bounds, enumerations and duplicate keys of lists.
     ///
@@ -24,7 +26,12 @@ impl Schema {
     /// [`Schema::validate`] of an update: what was wrong before and has not changed is no error, as upstream has it, so
     /// that a stricter schema does not hold up those who change something else.
     pub fn validate_change(&self, old: &Value, new: &Value) -> Vec<FieldError> {
+        const COMPARED_MAX: usize = 100;
         let mut errors = self.validate(new);
+        // Each is looked up in both objects. Where there are so many, all of them are told.
+        if errors.len() > COMPARED_MAX {
+            return errors;
+        }
         errors.retain(|error| !ratchet::is_unchanged(self, old, new, &error.path));
         errors
     }

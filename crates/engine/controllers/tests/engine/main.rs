@@ -1,8 +1,11 @@
 //! The controllers at work on the engine's API in process. The node is played by [`support::Node`].
 
+mod access;
+mod cron_jobs;
 mod deployments;
 mod endpoints;
 mod garbage;
+mod jobs;
 mod namespaces;
 mod replica_sets;
 mod support;

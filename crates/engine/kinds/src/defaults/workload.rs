@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{pod, volume};
-use crate::fields::{fill, is_unset, items_in, make_object, text};
+use crate::fields::{fill, items_in, make_object, text};
 
 pub(crate) fn deployment(deployment: &mut Value) {
     let Some(spec) = make_object(deployment, "spec") else { return };
@@ -52,35 +52,6 @@ pub(crate) fn daemon_set(daemon_set: &mut Value) {
         fill(rolling, "maxSurge", 0);
     }
     pod::default_template(spec);
-}
-
-pub(crate) fn job(job: &mut Value) {
-    let Some(spec) = make_object(job, "spec") else { return };
-    // Parallel workers without a count end when one of them succeeds; upstream keeps `completions` empty then.
-    if is_unset(spec.get("completions")) && is_unset(spec.get("parallelism")) {
-        fill(spec, "completions", 1);
-    }
-    fill(spec, "parallelism", 1);
-    fill(spec, "backoffLimit", 6);
-    fill(spec, "completionMode", "NonIndexed");
-    fill(spec, "suspend", false);
-    if spec.get("podFailurePolicy").is_none() {
-        fill(spec, "podReplacementPolicy", "TerminatingOrFailed");
-    }
-    pod::default_template(spec);
-}
-
-pub(crate) fn cron_job(cron_job: &mut Value) {
-    let Some(spec) = make_object(cron_job, "spec") else { return };
-    fill(spec, "concurrencyPolicy", "Allow");
-    fill(spec, "suspend", false);
-    fill(spec, "successfulJobsHistoryLimit", 3);
-    fill(spec, "failedJobsHistoryLimit", 1);
-    if let Some(job_spec) =
-        make_object(spec, "jobTemplate").and_then(|template| make_object(template, "spec"))
-    {
-        pod::default_template(job_spec);
-    }
 }
 
 /// The `rollingUpdate` of a strategy, made if the strategy is a rolling one, which it is by default.

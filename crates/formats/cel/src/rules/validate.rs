@@ -55,8 +55,9 @@ impl Run {
             Json::Array(items) => {
                 let Some(below) = &place.items else { return Ok(()) };
                 let old_items = here.old.and_then(Json::as_array).map_or(&[][..], Vec::as_slice);
+                let old_items = place.schema.counterparts(old_items);
                 for (index, item) in items.iter().enumerate() {
-                    let old = place.schema.counterpart(old_items, item);
+                    let old = old_items.of(item);
                     self.place(below, item, here.below(here.path.index(index), item, old))?;
                 }
             }

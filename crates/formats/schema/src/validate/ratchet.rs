@@ -1,23 +1,39 @@
 //! What an update has not changed: the old value of a place is found by fields, by keys of maps, and by the keys of a
 //! list's items.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use crate::{FieldPath, ListType, Schema, Step};
 
+/// The old items of a list, found by the keys of new ones.
+pub struct Counterparts<'s, 'o> {
+    schema: &'s Schema,
+    by_keys: BTreeMap<String, &'o Value>,
+}
+
 impl Schema {
-    /// The old item of a list of this schema that has the keys of `item`; `None` if its items have no keys.
-    pub fn counterpart<'o>(&self, old: &'o [Value], item: &Value) -> Option<&'o Value> {
-        let ListType::Map(keys) = &self.list_type else { return None };
-        let default = |key: &str| self.items.as_ref().and_then(|items| items.field(key)?.default.as_ref());
-        let same = |old: &Value| {
-            keys.iter().all(|key| {
-                let of = |item: &Value| item.get(&**key).or_else(|| default(key)).cloned();
-                of(old) == of(item)
-            })
-        };
-        old.iter().find(|old| same(old))
+    /// The old items of a list of this schema; none of them can be found if they have no keys.
+    pub fn counterparts<'s, 'o>(&'s self, old: &'o [Value]) -> Counterparts<'s, 'o> {
+        let by_keys = old.iter().rev().filter_map(|item| Some((identity(self, item)?, item))).collect();
+        Counterparts { schema: self, by_keys }
     }
+}
+
+impl<'o> Counterparts<'_, 'o> {
+    /// The old item that has the keys of this one.
+    pub fn of(&self, item: &Value) -> Option<&'o Value> {
+        self.by_keys.get(&identity(self.schema, item)?).copied()
+    }
+}
+
+/// The keys of an item as a text, which tells items apart.
+fn identity(list: &Schema, item: &Value) -> Option<String> {
+    let ListType::Map(keys) = &list.list_type else { return None };
+    let default = |key: &str| list.items.as_ref().and_then(|items| items.field(key)?.default.as_ref());
+    let keys = keys.iter().map(|key| item.get(&**key).or_else(|| default(key)).unwrap_or(&Value::Null));
+    Some(keys.fold(String::new(), |text, key| format!("{text}{key};")))
 }
 
 /// Whether the value at a place, or one above it, is as it was. A place that is empty now says nothing of itself.
@@ -36,7 +52,7 @@ pub(super) fn is_unchanged(schema: &Schema, old: &Value, new: &Value, path: &Fie
                 let items = old.as_array().map_or(&[][..], Vec::as_slice);
                 let below = schema.and_then(|schema| schema.items.as_ref());
                 let item = new.get(index);
-                let counterpart = item.and_then(|item| schema?.counterpart(items, item));
+                let counterpart = item.and_then(|item| schema?.counterparts(items).of(item));
                 counterpart.zip(item).map(|(old, new)| (below, old, new))
             }
             Step::Item(_) => None,
