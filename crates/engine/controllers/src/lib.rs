@@ -6,6 +6,7 @@
 //!
 //! ```text
 //! Deployment ─> ReplicaSet ─> Pod ─> EndpointSlice (of the Services that select it)
+//! StatefulSet, DaemonSet ─> Pod, and ControllerRevisions that remember templates
 //! CronJob ─> Job ─> Pod
 //! Namespace ─> ServiceAccount `default`, ConfigMap `kube-root-ca.crt`; emptied when it goes
 //! ServiceAccount ─> its Secrets of type `kubernetes.io/service-account-token`; ClusterRole ─> aggregated ClusterRoles
@@ -21,6 +22,7 @@
 mod aggregation;
 mod call;
 mod cronjob;
+mod daemonset;
 mod deployment;
 mod discover;
 mod endpointslice;
@@ -36,9 +38,11 @@ mod pods;
 mod ranking;
 mod reconcile;
 mod replicaset;
+mod revisions;
 mod selectors;
 mod serviceaccount;
 mod share;
+mod statefulset;
 mod suffix;
 mod token_secret;
 
@@ -50,7 +54,7 @@ use bythos_operator::{Part, PartContext};
 use k8s_openapi::api::rbac::v1::PolicyRule;
 
 use expectations::Expectations;
-use pod_control::PodControl;
+use pod_control::{PodControl, Wording};
 
 /// The part `controllers`.
 pub fn part() -> Part {
@@ -75,12 +79,13 @@ fn role() -> Vec<PolicyRule> {
     vec![
         allow("*", &["*"], &["get", "list", "watch", "patch", "delete", "deletecollection"]),
         allow("", &["pods", "serviceaccounts", "configmaps", "events"], &["create"]),
-        allow("", &["serviceaccounts/token"], &["create"]),
+        allow("", &["serviceaccounts/token", "persistentvolumeclaims"], &["create"]),
         allow("rbac.authorization.k8s.io", &["clusterroles"], &["escalate"]),
-        allow("apps", &["replicasets"], &["create"]),
+        allow("apps", &["replicasets", "controllerrevisions"], &["create"]),
         allow("batch", &["jobs"], &["create"]),
         allow("discovery.k8s.io", &["endpointslices"], &["create"]),
         allow("apps", &["deployments/status", "replicasets/status"], &["update"]),
+        allow("apps", &["statefulsets/status", "daemonsets/status"], &["update"]),
         allow("batch", &["jobs/status", "cronjobs/status"], &["update"]),
         allow("", &["namespaces/status", "namespaces/finalize"], &["update"]),
     ]
@@ -106,6 +111,11 @@ async fn run(context: PartContext) -> Result<(), RunError> {
     let config_maps = caches.of().await?;
     let secrets = caches.of().await?;
     let cluster_roles = caches.of().await?;
+    let stateful_sets = caches.of().await?;
+    let daemon_sets = caches.of().await?;
+    let revisions = caches.of().await?;
+    let claims = caches.of().await?;
+    let nodes = caches.of().await?;
     let jobs = caches.of().await?;
     let cron_jobs = caches.of().await?;
 
@@ -119,6 +129,20 @@ async fn run(context: PartContext) -> Result<(), RunError> {
         control: control("replicaset-controller"),
         replica_sets,
         pods: pods.clone(),
+    };
+    let stateful_sets = statefulset::StatefulSets {
+        control: control("statefulset-controller").speaking(Wording::Member),
+        sets: stateful_sets,
+        pods: pods.clone(),
+        revisions: revisions.clone(),
+        claims,
+    };
+    let daemon_sets = daemonset::DaemonSets {
+        control: control("daemonset-controller"),
+        sets: daemon_sets,
+        pods: pods.clone(),
+        nodes,
+        revisions,
     };
     let cron_jobs = cronjob::CronJobs::new(client.clone(), cron_jobs, jobs.clone());
     let jobs = job::Jobs::new(control("job-controller"), jobs, pods.clone());
@@ -143,6 +167,8 @@ async fn run(context: PartContext) -> Result<(), RunError> {
     tokio::join!(
         deployments.run(shutdown.clone()),
         replica_sets.run(shutdown.clone()),
+        stateful_sets.run(shutdown.clone()),
+        daemon_sets.run(shutdown.clone()),
         jobs.run(shutdown.clone()),
         cron_jobs.run(shutdown.clone()),
         endpoints.run(shutdown.clone()),

@@ -22,6 +22,18 @@ pub(crate) fn check_immutable(new: &Spot<'_, '_>, old: &Value, errors: &mut Vec<
     }
 }
 
+/// Checks a number of things, or a share of them: `3`, `25%`.
+pub(crate) fn check_share(amount: &Spot<'_, '_>, errors: &mut Vec<FieldError>) {
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    match amount.value() {
+        Value::String(text) if !text.strip_suffix('%').is_some_and(is_digits) => errors.push(amount.invalid(
+            "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', \
+             regex used for validation is '[0-9]+%')",
+        )),
+        _ => amount.check_not_negative(errors),
+    }
+}
+
 /// Checks an integer that names a port.
 pub(crate) fn check_port_number(port: &Spot<'_, '_>, errors: &mut Vec<FieldError>) {
     if !port.integer().is_some_and(|number| (1..=65_535).contains(&number)) {

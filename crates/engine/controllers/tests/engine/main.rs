@@ -2,10 +2,12 @@
 
 mod access;
 mod cron_jobs;
+mod daemon_sets;
 mod deployments;
 mod endpoints;
 mod garbage;
 mod jobs;
 mod namespaces;
 mod replica_sets;
+mod stateful_sets;
 mod support;
