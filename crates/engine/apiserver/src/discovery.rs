@@ -173,10 +173,10 @@ pub(crate) struct Door {
 
 /// The subresources of a kind that are served.
 pub(crate) fn doors(served: &Served) -> impl Iterator<Item = Door> {
-    served.kind.subresources.iter().filter_map(door)
+    served.kind.subresources.iter().map(door)
 }
 
-fn door(subresource: &Subresource) -> Option<Door> {
+fn door(subresource: &Subresource) -> Door {
     let (path, kind, verbs): (_, _, &[&str]) = match subresource {
         Subresource::Status => ("status", None, &["get", "patch", "update"]),
         Subresource::Scale { .. } => {
@@ -185,10 +185,10 @@ fn door(subresource: &Subresource) -> Option<Door> {
         Subresource::Binding => ("binding", Some(("", "v1", "Binding")), &["create"]),
         Subresource::Log => ("log", None, &["get"]),
         Subresource::Finalize => ("finalize", None, &["update"]),
-        // Not served yet.
-        Subresource::Eviction => return None,
+        Subresource::Eviction => ("eviction", Some(("policy", "v1", "Eviction")), &["create"]),
+        Subresource::Token => ("token", Some(("authentication.k8s.io", "v1", "TokenRequest")), &["create"]),
     };
-    Some(Door { path, kind, verbs })
+    Door { path, kind, verbs }
 }
 
 fn wants_aggregated(call: &Call) -> bool {

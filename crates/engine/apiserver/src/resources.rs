@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bythos_kinds::Subresource;
 use futures::future::BoxFuture;
 use http::Response;
+use serde_json::Value;
 
 use crate::body::Body;
 use crate::call::Call;
@@ -27,6 +28,12 @@ pub(crate) struct Target<'a> {
 impl Target<'_> {
     pub(crate) fn key(&self) -> bythos_store::Key {
         self.served.key(self.namespace, self.name)
+    }
+
+    /// The stored object that is meant.
+    pub(crate) fn object(&self) -> Result<Value, Failure> {
+        let entry = self.call.state.store.get(&self.key()).ok_or_else(|| self.not_found())?;
+        Ok(serde_json::from_slice(&entry.value)?)
     }
 
     pub(crate) fn not_found(&self) -> Failure {
@@ -57,7 +64,7 @@ pub(crate) async fn answer(call: &Call, request: &ResourceRequest) -> Result<Res
     let namespace = namespace(&served, request)?;
     let target = Target { call, served, namespace, name: &request.name };
     if !target.served.kind.stored {
-        return reviews::answer(&target, request);
+        return reviews::answer(&target, request).await;
     }
     if request.subresource.is_empty() {
         return on_object(&target, request.verb).await;
@@ -111,10 +118,11 @@ fn on_subresource<'a>(target: &'a Target<'a>, request: &'a ResourceRequest) -> A
             (Subresource::Scale { .. }, Verb::Get) => subresource::scale::get(target),
             (Subresource::Scale { .. }, Verb::Update) => subresource::scale::update(target).await,
             (Subresource::Scale { .. }, Verb::Patch) => subresource::scale::patch(target).await,
-            (Subresource::Binding, Verb::Create) => subresource::binding::create(target).await,
+            (Subresource::Binding, Verb::Create) => subresource::binding::create(target, target.name).await,
             (Subresource::Finalize, Verb::Update) => subresource::finalize::update(target).await,
             (Subresource::Log, Verb::Get) => subresource::log::get(target).await,
-            (Subresource::Eviction, _) => Err(Failure::UnknownPath),
+            (Subresource::Eviction, Verb::Create) => subresource::eviction::create(target).await,
+            (Subresource::Token, Verb::Create) => subresource::token::create(target),
             _ => Err(Failure::MethodNotAllowed),
         }
     })
@@ -128,5 +136,6 @@ fn path_of(subresource: &Subresource) -> &'static str {
         Subresource::Eviction => "eviction",
         Subresource::Log => "log",
         Subresource::Finalize => "finalize",
+        Subresource::Token => "token",
     }
 }

@@ -7,6 +7,7 @@
 //! ```text
 //! Deployment ─> ReplicaSet ─> Pod ─> EndpointSlice (of the Services that select it)
 //! Namespace ─> ServiceAccount `default`, ConfigMap `kube-root-ca.crt`; emptied when it goes
+//! ServiceAccount ─> its Secrets of type `kubernetes.io/service-account-token`; ClusterRole ─> aggregated ClusterRoles
 //! any object ─> goes when its owners are gone (garbage)
 //! ```
 //!
@@ -16,6 +17,7 @@
 //! Left out on purpose: pods of nodes that do not exist are not collected, since the engine's one node adopts what
 //! it finds.
 
+mod aggregation;
 mod call;
 mod deployment;
 mod discover;
@@ -28,6 +30,7 @@ mod replicaset;
 mod selectors;
 mod serviceaccount;
 mod suffix;
+mod token_secret;
 
 use std::sync::Arc;
 
@@ -59,6 +62,8 @@ fn role() -> Vec<PolicyRule> {
     vec![
         allow("*", &["*"], &["get", "list", "watch", "patch", "delete", "deletecollection"]),
         allow("", &["pods", "serviceaccounts", "configmaps", "events"], &["create"]),
+        allow("", &["serviceaccounts/token"], &["create"]),
+        allow("rbac.authorization.k8s.io", &["clusterroles"], &["escalate"]),
         allow("apps", &["replicasets"], &["create"]),
         allow("discovery.k8s.io", &["endpointslices"], &["create"]),
         allow("apps", &["deployments/status", "replicasets/status"], &["update"]),
@@ -84,12 +89,21 @@ async fn run(context: PartContext) -> Result<(), RunError> {
     let namespaces = caches.of().await?;
     let accounts = caches.of().await?;
     let config_maps = caches.of().await?;
+    let secrets = caches.of().await?;
+    let cluster_roles = caches.of().await?;
 
     let deployments = deployment::Deployments::new(client.clone(), deployments, replica_sets.clone());
     let replica_sets = replicaset::ReplicaSets::new(client.clone(), replica_sets, pods.clone())
         .await
         .map_err(RunError::CatchUp)?;
     let endpoints = endpointslice::EndpointSlices { client: client.clone(), services, pods, slices };
+    let token_secrets = token_secret::TokenSecrets {
+        client: client.clone(),
+        accounts: accounts.clone(),
+        secrets,
+        authority_pem: platform.authority_pem.clone(),
+    };
+    let aggregated = aggregation::AggregatedRoles { client: client.clone(), roles: cluster_roles };
     let furnishing = serviceaccount::Furnishing {
         client: client.clone(),
         namespaces: namespaces.clone(),
@@ -105,6 +119,8 @@ async fn run(context: PartContext) -> Result<(), RunError> {
         replica_sets.run(shutdown.clone()),
         endpoints.run(shutdown.clone()),
         furnishing.run(shutdown.clone()),
+        token_secrets.run(shutdown.clone()),
+        aggregated.run(shutdown.clone()),
         namespaces.run(shutdown.clone()),
         garbage.run(shutdown),
     );

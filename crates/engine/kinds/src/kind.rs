@@ -100,6 +100,8 @@ pub enum Subresource {
     Log,
     /// A namespace's finalizers: `PUT namespaces/x/finalize`.
     Finalize,
+    /// A service account's tokens: `POST serviceaccounts/x/token`.
+    Token,
 }
 
 /// One column of a table.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bythos_access::User;
+use bythos_access::token::TokenSigner;
 use bythos_apiserver::{ApiServer, Config};
 use bythos_operator::kubelet::NodePort;
 use bythos_operator::part::{BoundListener, RunPart};
@@ -39,6 +40,7 @@ impl Engine {
         let config = Config {
             store,
             node: NodePort::default(),
+            tokens: TokenSigner::ephemeral()?,
             service_network: "10.43.0.0/16".to_owned(),
             checks: Vec::new(),
         };

@@ -109,3 +109,18 @@ async fn access_reviews_are_answered() {
     let granted = rules["status"]["resourceRules"].as_array().unwrap();
     assert!(granted.iter().any(|rule| rule["resources"] == json!(["configmaps"])), "{rules}");
 }
+
+#[tokio::test]
+async fn nobody_binds_a_sum_of_roles_whose_parts_they_do_not_have() {
+    let Server { admin, api } = server().await;
+    let bob = api.client(User::authenticated("bob", &[]));
+    let role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "binds"},
+        "rules": [{"apiGroups": ["rbac.authorization.k8s.io"], "resources": ["rolebindings"], "verbs": ["create"]}]});
+    post(&admin, &format!("{RBAC}/namespaces/default/roles"), role).await.ok();
+    let bindings = format!("{RBAC}/namespaces/default/rolebindings");
+    post(&admin, &bindings, binding("binds", "Role", "binds", "bob")).await.ok();
+    let refused = post(&bob, &bindings, binding("more", "ClusterRole", "view", "bob")).await;
+    refused.fails(403, "Forbidden", "not currently held");
+    let unknown = post(&bob, &bindings, binding("more", "ClusterRole", "nothing", "bob")).await;
+    unknown.fails(404, "NotFound", "clusterroles.rbac.authorization.k8s.io \"nothing\" not found");
+}
