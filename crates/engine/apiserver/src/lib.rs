@@ -19,9 +19,8 @@
 //! quotas (`admission::quota::recount`), both of which guard the server's own promises. The store's bytes are JSON with
 //! the revision put in at the commit (`encode`), so that reads, lists and watches hand them out unread.
 //!
-//! Not there yet: answers in protobuf (they are JSON, which such clients accept), OIDC tokens, exec, attach,
-//! port-forward and proxy, webhooks and CEL policies, conversion webhooks of custom resources, definitions in
-//! OpenAPI version 2.
+//! Not there yet: answers in protobuf (they are JSON, which such clients accept), OIDC tokens, webhooks and CEL policies,
+//! conversion webhooks of custom resources.
 
 #![cfg_attr(
     test,
@@ -34,6 +33,7 @@ mod authorize;
 mod body;
 mod bootstrap;
 mod call;
+mod compress;
 mod custom;
 mod decode;
 mod discovery;

@@ -10,12 +10,12 @@ use crate::status::{Failure, json_response};
 use crate::{discovery, health, openapi};
 
 /// The version that clients see: the Kubernetes minor that is followed.
-const GIT_VERSION: &str = "v1.37.0+bythos";
+pub(crate) const GIT_VERSION: &str = "v1.37.0+bythos";
 const MAJOR: &str = "1";
 const MINOR: &str = "37";
 
 /// Answers a path that is no resource.
-pub(crate) fn answer(call: &Call) -> Result<Response<Body>, Failure> {
+pub(crate) async fn answer(call: &Call) -> Result<Response<Body>, Failure> {
     if !matches!(call.method, Method::GET | Method::HEAD) {
         return Err(Failure::MethodNotAllowed);
     }
@@ -32,9 +32,9 @@ pub(crate) fn answer(call: &Call) -> Result<Response<Body>, Failure> {
         ["api", version] => discovery::version(call, "", version),
         ["apis", group] => discovery::group(call, group),
         ["apis", group, version] => discovery::version(call, group, version),
-        ["openapi", "v2"] => openapi::v2::answer(call),
+        ["openapi", "v2"] => openapi::v2::answer(call).await,
         ["openapi", "v3"] => Ok(openapi::v3::index(call)),
-        ["openapi", "v3", path @ ..] => openapi::v3::document(call, path),
+        ["openapi", "v3", path @ ..] => openapi::v3::document(call, path).await,
         [".well-known", "openid-configuration"] => {
             public_document("application/json", &call.state.tokens.discovery())
         }

@@ -150,7 +150,7 @@ impl Door {
             },
         };
         let caller = Caller { user, ending: self.ending.clone() };
-        if is_long_running(request.uri()) {
+        if is_long_running(request.method(), request.uri()) {
             return answer(self.state.clone(), caller, request).await;
         }
         self.answer_in_time(caller, request).await.unwrap_or_else(|failure| failure.response())

@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 use crate::Check;
 use crate::admission::quota::recount::{Noticed, Quotas};
 use crate::admission::service::ServiceNetwork;
+use crate::openapi::Documents;
 use crate::policy::{PolicyCache, objects};
 use crate::registry::{DEFINITIONS, Registry};
 
@@ -30,6 +31,7 @@ pub(crate) struct State {
     pub(crate) definition_ended: Arc<Notify>,
     pub(crate) watches: WatchCounts,
     pub(crate) checks: Mutex<Vec<(String, Check)>>,
+    pub(crate) documents: Documents,
     registry: ArcSwap<Registry>,
     refreshing: Mutex<()>,
 }
@@ -54,6 +56,7 @@ impl State {
             definition_ended: Arc::new(Notify::new()),
             watches: WatchCounts::default(),
             checks: Mutex::new(checks),
+            documents: Documents::default(),
             registry: ArcSwap::from_pointee(registry),
             refreshing: Mutex::new(()),
         }
