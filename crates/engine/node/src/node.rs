@@ -9,8 +9,10 @@ use kube::Client;
 use tokio::sync::{Notify, watch};
 
 use crate::config::NodeConfig;
+use crate::containerd::cgroup::CgroupVersion;
 use crate::cri::Cri;
 use crate::pods::objects::ObjectCaches;
+use crate::pods::resource_field::Capacity;
 use crate::pods::runtime::Snapshot;
 
 /// See the module's documentation.
@@ -27,8 +29,9 @@ pub(crate) struct Node {
     pub(crate) look: Arc<Notify>,
     /// Why pods cannot have a network, in containerd's words; `None` if they can.
     pub(crate) no_network: watch::Receiver<Option<String>>,
-    /// Memory of the host.
-    pub(crate) memory_bytes: i64,
+    /// What the host has to give.
+    pub(crate) capacity: Capacity,
+    pub(crate) cgroup_version: CgroupVersion,
 }
 
 impl Node {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use bythos_operator::{Cache, ObjectKey};
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::PersistentVolume;
 use kube::Resource;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -67,6 +67,10 @@ pub(crate) async fn run(node: Arc<Node>, images: Arc<Notify>) {
     subscribe_to_objects(&node.objects.secrets, &workers, |references: &References, name| {
         references.secrets.contains(name)
     });
+    subscribe_to_objects(&node.objects.claims, &workers, |references: &References, name| {
+        references.claims.contains(name)
+    });
+    subscribe_to_volumes(&node.objects.volumes, &workers);
     remove_strays(&node);
     let mut snapshot = node.snapshot.clone();
     let mut no_network = node.no_network.clone();
@@ -97,11 +101,10 @@ pub(crate) async fn run(node: Arc<Node>, images: Arc<Notify>) {
 
 /// All pods that the API binds to this node, and all that run here.
 fn known_pods(node: &Node, seen: &Snapshot) -> BTreeMap<PodIdentity, References> {
-    let references = |pod: &Pod| pod.spec.as_ref().map(References::of).unwrap_or_default();
     let mut known: BTreeMap<_, _> =
         seen.values().map(|pod| (pod.identity.clone(), References::default())).collect();
     let wanted = node.pods.list().into_iter().filter(|pod| node.owns(pod));
-    known.extend(wanted.map(|pod| (spec::identity(&pod), references(&pod))));
+    known.extend(wanted.map(|pod| (spec::identity(&pod), References::of(&pod))));
     known
 }
 
@@ -192,6 +195,21 @@ fn subscribe_to_objects<K>(
             let key = ObjectKey::of(object);
             Workers(workers).wake_those(|handle| {
                 handle.namespace == key.namespace && concerns(&handle.references, &key.name)
+            });
+        }
+        true
+    });
+}
+
+/// A volume concerns the pods that use the claim that it is bound to.
+fn subscribe_to_volumes(cache: &Cache<PersistentVolume>, workers: &Workers) {
+    let workers = workers.downgrade();
+    cache.subscribe(move |change| {
+        let Some(workers) = workers.upgrade() else { return false };
+        let claim = change.new.or(change.old).and_then(|volume| volume.spec.as_ref()?.claim_ref.as_ref());
+        if let Some((namespace, name)) = claim.and_then(|claim| claim.namespace.as_ref().zip(claim.name.as_ref())) {
+            Workers(workers).wake_those(|handle| {
+                handle.namespace == *namespace && handle.references.claims.contains(name)
             });
         }
         true

@@ -37,11 +37,11 @@ impl Worker {
         if let Some(pod) = pod {
             self.write_status(pod, &runtime, &Outlook::Finished).await?;
         }
+        for container in &runtime.containers {
+            self.remove_container(container).await?;
+        }
         for sandbox in &runtime.sandboxes {
             self.node.cri.remove_sandbox(&sandbox.id).await?;
-        }
-        for container in self.look().await?.containers {
-            self.node.cri.remove_container(&container.id).await?;
         }
         clean(&self.node.config, &self.identity)?;
         if let Some(pod) = pod {
@@ -82,7 +82,7 @@ pub(super) fn clean(config: &NodeConfig, pod: &PodIdentity) -> Result<(), StepEr
     Ok(())
 }
 
-pub(super) fn remove_folder(folder: &Path) -> io::Result<()> {
+pub(crate) fn remove_folder(folder: &Path) -> io::Result<()> {
     match std::fs::remove_dir_all(folder) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),

@@ -22,6 +22,7 @@ use super::restart::{RestartBackoff, Retry};
 use super::runtime::{Details, PodInRuntime};
 use super::status::{self, Known, Outlook, Waiting};
 use super::stop::Stopping;
+use super::tokens::Tokens;
 use crate::cri::CriError;
 use crate::cri::labels::PodIdentity;
 use crate::node::Node;
@@ -31,6 +32,8 @@ use crate::node::Node;
 pub(super) enum StepError {
     #[error(transparent)]
     Cri(#[from] CriError),
+    #[error("failed to discard what a start that was broken off has left")]
+    Discard(#[source] Box<tonic::Status>),
     #[error("failed to write the status")]
     WriteStatus(#[source] Box<kube::Error>),
     #[error("failed to take the pod out of the API")]
@@ -91,6 +94,7 @@ pub(crate) struct Worker {
     pub(super) stopping: BTreeMap<String, Stopping>,
     /// By container id.
     pub(super) post_start: BTreeMap<String, PostStart>,
+    pub(super) tokens: Tokens,
     pub(super) pulls: Pulls,
     pub(super) backoffs: BTreeMap<String, RestartBackoff>,
     /// By container name; the sandbox has the empty name.
@@ -123,6 +127,7 @@ impl Worker {
             tasks: JoinSet::new(),
             stopping: BTreeMap::new(),
             post_start: BTreeMap::new(),
+            tokens: Tokens::default(),
             pulls: Pulls::default(),
             backoffs: BTreeMap::new(),
             failures: BTreeMap::new(),

@@ -9,4 +9,6 @@ mod failures;
 mod faults;
 mod images;
 mod life;
+mod lifecycle;
 mod restarts;
+mod volumes;
