@@ -92,10 +92,23 @@ impl Query {
     }
 }
 
-/// Whether an answer may go on for longer than a request usually takes: a watch, or a log that is followed.
-pub(crate) fn is_long_running(uri: &http::Uri) -> bool {
+/// The subresource through which requests are passed on to the object itself.
+pub(crate) const PROXY: &str = "proxy";
+
+/// The subresources that answer by becoming a stream of bytes.
+pub(crate) const CONNECTS: [&str; 3] = ["exec", "attach", "portforward"];
+
+/// Whether an answer may go on for longer than a request usually takes: a watch, a log that is followed, a connection
+/// to a container, and what is passed on.
+pub(crate) fn is_long_running(method: &Method, uri: &http::Uri) -> bool {
     let query = Query::parse(uri.query().unwrap_or_default());
-    query.is_true("watch") || uri.path().ends_with("/log")
+    let subresource = match destination(method, uri.path(), &query) {
+        Ok(Destination::Resource(request)) => request.subresource,
+        _ => String::new(),
+    };
+    query.is_true("watch")
+        || matches!(subresource.as_str(), "log" | PROXY)
+        || CONNECTS.contains(&subresource.as_str())
 }
 
 /// A request on a resource.
@@ -146,6 +159,8 @@ pub(crate) fn destination(method: &Method, path: &str, query: &Query) -> Result<
     let (resource, name, subresource) = match rest {
         [resource] => (*resource, "", String::new()),
         [resource, name] => (*resource, *name, String::new()),
+        // What follows is the business of whoever the request is passed on to.
+        [resource, name, PROXY, ..] => (*resource, *name, PROXY.to_owned()),
         [resource, name, subresource @ ..] => (*resource, *name, subresource.join("/")),
         [] => return Ok(Destination::Path),
     };

@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
+use bythos_access::token::TokenSigner;
 use bythos_operator::kubelet::NodePort;
-use bythos_store::{CommitError, Operation, Revision, Store};
+use bythos_store::{CommitError, Key, Operation, Revision, Store};
+use serde_json::Value;
 use tokio::sync::Notify;
 
 use crate::Check;
 use crate::admission::service::ServiceNetwork;
+use crate::openapi::Documents;
 use crate::policy::{PolicyCache, objects};
 use crate::registry::{DEFINITIONS, Registry};
 
@@ -17,6 +20,7 @@ use crate::registry::{DEFINITIONS, Registry};
 pub(crate) struct State {
     pub(crate) store: Store,
     pub(crate) node: NodePort,
+    pub(crate) tokens: TokenSigner,
     pub(crate) policy: PolicyCache,
     pub(crate) services: ServiceNetwork,
     /// Held from the check of a definition's names until it is committed.
@@ -25,6 +29,7 @@ pub(crate) struct State {
     pub(crate) definition_ended: Arc<Notify>,
     pub(crate) watches: WatchCounts,
     pub(crate) checks: Mutex<Vec<(String, Check)>>,
+    pub(crate) documents: Documents,
     registry: ArcSwap<Registry>,
     refreshing: Mutex<()>,
 }
@@ -33,6 +38,7 @@ impl State {
     pub(crate) fn new(
         store: Store,
         node: NodePort,
+        tokens: TokenSigner,
         services: ServiceNetwork,
         checks: Vec<(String, Check)>,
     ) -> State {
@@ -40,12 +46,14 @@ impl State {
         State {
             store,
             node,
+            tokens,
             policy: PolicyCache::new(),
             services,
             definitions: tokio::sync::Mutex::new(()),
             definition_ended: Arc::new(Notify::new()),
             watches: WatchCounts::default(),
             checks: Mutex::new(checks),
+            documents: Documents::default(),
             registry: ArcSwap::from_pointee(registry),
             refreshing: Mutex::new(()),
         }
@@ -54,6 +62,13 @@ impl State {
     /// The kinds served now.
     pub(crate) fn registry(&self) -> Arc<Registry> {
         self.registry.load_full()
+    }
+
+    /// A stored object, by its resource as the store names it; `namespace` is empty for cluster scope.
+    pub(crate) fn object(&self, resource: &str, namespace: &str, name: &str) -> Option<Value> {
+        let key = Key { resource: resource.into(), namespace: namespace.into(), name: name.into() };
+        // What is stored was encoded here.
+        self.store.get(&key).and_then(|entry| serde_json::from_slice(&entry.value).ok())
     }
 
     /// Commits, and lets what is derived from stored objects follow before anyone is answered.

@@ -74,6 +74,8 @@ pub(crate) enum Failure {
     TooLarge { bytes_max: usize },
     /// Too many requests are under way.
     TooManyRequests,
+    /// A disruption budget does not allow the eviction.
+    DisruptionBudget { cause: String, retry_after_seconds: Option<u32> },
     /// It took too long.
     Timeout,
     /// What has to be asked is not there.
@@ -104,7 +106,9 @@ impl Failure {
             Failure::NotAcceptable(_) => (StatusCode::NOT_ACCEPTABLE, "NotAcceptable"),
             Failure::UnsupportedMediaType(_) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType"),
             Failure::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge"),
-            Failure::TooManyRequests => (StatusCode::TOO_MANY_REQUESTS, "TooManyRequests"),
+            Failure::TooManyRequests | Failure::DisruptionBudget { .. } => {
+                (StatusCode::TOO_MANY_REQUESTS, "TooManyRequests")
+            }
             Failure::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable"),
             Failure::Commit(CommitError::Closed) => (StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable"),
             Failure::Commit(_) | Failure::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "InternalError"),
@@ -151,6 +155,9 @@ impl Failure {
             ),
             Failure::TooLarge { bytes_max } => format!("Request entity too large: limit is {bytes_max}"),
             Failure::TooManyRequests => "too many requests, please try again later".to_owned(),
+            Failure::DisruptionBudget { .. } => {
+                "Cannot evict pod as it would violate the pod's disruption budget.".to_owned()
+            }
             Failure::Timeout => "request did not complete within the allowed time".to_owned(),
             Failure::Commit(error) => format!("Internal error occurred: {}", error_chain(error)),
             Failure::Internal(message) => format!("Internal error occurred: {message}"),
@@ -185,6 +192,13 @@ impl Failure {
                 "retryAfterSeconds": 1,
             })),
             Failure::TooManyRequests => Some(json!({ "retryAfterSeconds": 1 })),
+            Failure::DisruptionBudget { cause, retry_after_seconds } => {
+                let mut details = json!({ "causes": [{ "reason": "DisruptionBudget", "message": cause }] });
+                if let Some(seconds) = retry_after_seconds {
+                    details["retryAfterSeconds"] = json!(seconds);
+                }
+                Some(details)
+            }
             _ => None,
         }
     }
@@ -211,10 +225,19 @@ impl Failure {
     pub(crate) fn response(&self) -> Response<Body> {
         let (code, _) = self.code_and_reason();
         let mut response = json_response(code, &self.status());
-        if code == StatusCode::TOO_MANY_REQUESTS {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        if let Some(seconds) = self.retry_after_seconds() {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
+    }
+
+    /// When to ask again. Clients do so by themselves: a disruption budget that allows nothing says nothing.
+    fn retry_after_seconds(&self) -> Option<u32> {
+        match self {
+            Failure::TooManyRequests => Some(1),
+            Failure::DisruptionBudget { retry_after_seconds, .. } => *retry_after_seconds,
+            _ => None,
+        }
     }
 
     /// The failure of a commit on one object.

@@ -32,7 +32,7 @@ use crate::node::Node;
 use crate::pods::dispatch;
 use crate::pods::objects::ObjectCaches;
 use crate::pods::runtime::{Snapshot, keep_fresh, look_at_all};
-use crate::{kubelet_api, node_status};
+use crate::{kubelet_api, logs, node_status};
 
 /// While pods cannot run, containerd is asked this often: it tells nobody when it has found a network.
 const ASK_WHILE_NOT_READY: Duration = Duration::from_millis(250);
@@ -190,6 +190,7 @@ async fn drive(
     let reconcile = move |key| ends.clone().reconcile(key);
     spawn(&mut tasks, "volumes", controller.run(1, context.shutdown.clone(), reconcile));
     spawn(&mut tasks, "image clean-up", keep_clean(config.clone(), cri.clone()));
+    spawn(&mut tasks, "logs", keep_logs_small(node.clone()));
     spawn(&mut tasks, "pods", dispatch::run(node, images));
     match tasks.join_next().await {
         Some(Err(failed)) if failed.is_panic() => std::panic::resume_unwind(failed.into_panic()),
@@ -242,6 +243,10 @@ async fn follow_events(cri: Cri, look: Arc<Notify>, images: Arc<Notify>) {
         Happened::ToImage => images.notify_one(),
     })
     .await;
+}
+
+async fn keep_logs_small(node: Arc<Node>) {
+    logs::keep_small(&node).await;
 }
 
 async fn keep_snapshot(cri: Cri, look: Arc<Notify>, snapshot: watch::Sender<Arc<Snapshot>>) {

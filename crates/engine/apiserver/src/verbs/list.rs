@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::body::{Body, full, streamed};
 use crate::call::answer as respond;
+use crate::compress::compressed;
 use crate::encode::in_version;
 use crate::negotiate::{Form, Shape};
 use crate::request::Query;
@@ -55,6 +56,7 @@ pub(crate) struct Found {
 pub(crate) fn answer(target: &Target<'_>) -> Result<Response<Body>, Failure> {
     let form = target.call.form()?;
     let found = find(target)?;
+    let stored_bytes = found.entries.iter().map(|entry| entry.value.len()).sum();
     let body = match form.shape {
         _ if form.is_stored() => streamed(futures::stream::iter(Pieces::new(target, found))),
         Shape::Table(include) => {
@@ -69,7 +71,8 @@ pub(crate) fn answer(target: &Target<'_>) -> Result<Response<Body>, Failure> {
         }
         Shape::Object | Shape::Metadata => full(values(target, &found, form)?),
     };
-    Ok(respond(StatusCode::OK, form.content_type(), body))
+    let response = respond(StatusCode::OK, form.content_type(), body);
+    Ok(compressed(&target.call.headers, response, stored_bytes))
 }
 
 /// The objects that the request selects.

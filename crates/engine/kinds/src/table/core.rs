@@ -9,6 +9,7 @@ use crate::{Kind, NameRule, Subresource};
 pub(super) fn kinds() -> Vec<Kind> {
     let core = |kind, plural| row("", "v1", kind, plural);
     vec![
+        core("Binding", "bindings").namespaced().only_answered(),
         core("ConfigMap", "configmaps")
             .namespaced()
             .short(&["cm"])
@@ -45,6 +46,7 @@ pub(super) fn kinds() -> Vec<Kind> {
         core("Node", "nodes")
             .short(&["no"])
             .status()
+            .subresource(Subresource::Proxy { options: "NodeProxyOptions".into() })
             .columns(node::columns())
             .defaults(defaults::node::default)
             // A node registers with its status.
@@ -73,6 +75,10 @@ pub(super) fn kinds() -> Vec<Kind> {
             .subresource(Subresource::Binding)
             .subresource(Subresource::Eviction)
             .subresource(Subresource::Log)
+            .subresource(Subresource::Exec)
+            .subresource(Subresource::Attach)
+            .subresource(Subresource::PortForward)
+            .subresource(Subresource::Proxy { options: "PodProxyOptions".into() })
             .columns(pod::columns())
             .defaults(defaults::pod::default)
             .on_create(defaults::pod::prepare_create)
@@ -104,6 +110,7 @@ pub(super) fn kinds() -> Vec<Kind> {
             .in_all()
             .names(NameRule::Rfc1035Label)
             .status()
+            .subresource(Subresource::Proxy { options: "ServiceProxyOptions".into() })
             .columns(service::columns())
             .defaults(defaults::service::default)
             .on_create(defaults::service::prepare_create)
@@ -111,6 +118,6 @@ pub(super) fn kinds() -> Vec<Kind> {
             .validate(validation::service::validate)
             .validate_update(validation::service::validate_update)
             .selectable(selectable_fields!["spec.clusterIP", "spec.type"]),
-        core("ServiceAccount", "serviceaccounts").namespaced().short(&["sa"]),
+        core("ServiceAccount", "serviceaccounts").namespaced().short(&["sa"]).subresource(Subresource::Token),
     ]
 }

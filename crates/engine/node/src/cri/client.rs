@@ -231,6 +231,31 @@ impl Cri {
         call("run the command", limit.saturating_add(Duration::from_secs(5)), runtime.exec_sync(request))
             .await
     }
+
+    /// Where a command can be run by whoever connects first; soon nobody can any more.
+    pub(crate) async fn exec_url(&self, request: v1::ExecRequest) -> Result<String, CriError> {
+        let mut runtime = self.runtime.clone();
+        Ok(call("prepare the command", USUAL_LIMIT, runtime.exec(request)).await?.url)
+    }
+
+    /// Where the streams of a container can be joined, see [`Cri::exec_url`].
+    pub(crate) async fn attach_url(&self, request: v1::AttachRequest) -> Result<String, CriError> {
+        let mut runtime = self.runtime.clone();
+        Ok(call("prepare to attach", USUAL_LIMIT, runtime.attach(request)).await?.url)
+    }
+
+    /// Where ports of a sandbox can be reached, see [`Cri::exec_url`].
+    pub(crate) async fn port_forward_url(&self, request: v1::PortForwardRequest) -> Result<String, CriError> {
+        let mut runtime = self.runtime.clone();
+        Ok(call("prepare to forward ports", USUAL_LIMIT, runtime.port_forward(request)).await?.url)
+    }
+
+    /// Makes containerd write the container's log into a new file, after the old one was moved away.
+    pub(crate) async fn reopen_log(&self, id: &str) -> Result<(), CriError> {
+        let request = v1::ReopenContainerLogRequest { container_id: id.to_owned() };
+        let mut runtime = self.runtime.clone();
+        call("reopen the log", USUAL_LIMIT, runtime.reopen_container_log(request)).await.map(drop)
+    }
 }
 
 fn endpoint(socket: &Path) -> Result<Endpoint, SocketError> {

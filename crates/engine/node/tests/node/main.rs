@@ -10,5 +10,7 @@ mod faults;
 mod images;
 mod life;
 mod lifecycle;
+mod logs;
 mod restarts;
+mod streams;
 mod volumes;
