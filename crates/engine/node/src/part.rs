@@ -31,6 +31,7 @@ use crate::images::pause;
 use crate::node::Node;
 use crate::pods::dispatch;
 use crate::pods::objects::ObjectCaches;
+use crate::pods::static_pods::{self, StaticPods, keep_mirror, mirror_keys};
 use crate::pods::runtime::{Snapshot, keep_fresh, look_at_all};
 use crate::{kubelet_api, logs, node_status};
 
@@ -87,7 +88,7 @@ pub fn part(config: NodeConfig, port: NodePort) -> Part {
 
 fn role() -> Vec<PolicyRule> {
     vec![
-        allow("", &["pods"], &["get", "list", "watch", "delete"]),
+        allow("", &["pods"], &["get", "list", "watch", "create", "delete"]),
         allow("", &["pods/status"], &["get", "patch"]),
         allow("", &["configmaps", "secrets", "services"], &["get", "list", "watch"]),
         allow("", &["persistentvolumeclaims"], &["get", "list", "watch"]),
@@ -157,6 +158,7 @@ async fn drive(
         client: client.clone(),
         publisher: Publisher::new(client.clone(), "kubelet"),
         pods: context.caches.of::<Pod>().await?,
+        static_pods: StaticPods::default(),
         objects: ObjectCaches {
             config_maps: context.caches.of().await?,
             secrets: context.caches.of().await?,
@@ -181,6 +183,12 @@ async fn drive(
     spawn(&mut tasks, "events", follow_events(cri.clone(), look.clone(), images.clone()));
     spawn(&mut tasks, "snapshot", keep_snapshot(cri.clone(), look, snapshot_sender));
     spawn(&mut tasks, "readiness", watch_readiness(cri.clone(), ask_now, not_ready_sender, health.clone()));
+    node.static_pods.read(config);
+    let mirrors = Controller::new("mirrors").watches(&node.pods, mirror_keys);
+    spawn(&mut tasks, "static pods", static_pods::follow(node.clone(), mirrors.trigger()));
+    let mirrored = node.clone();
+    let reconcile = move |key| keep_mirror(mirrored.clone(), key);
+    spawn(&mut tasks, "mirrors", mirrors.run(1, context.shutdown.clone(), reconcile));
     let ends = Arc::new(ClaimedVolumes {
         config: config.clone(),
         client: client.clone(),

@@ -35,6 +35,7 @@ pub(crate) mod sandbox;
 pub(crate) mod security;
 pub(crate) mod spec;
 pub(crate) mod start;
+pub(crate) mod static_pods;
 pub(crate) mod status;
 pub(crate) mod stop;
 pub(crate) mod sub_path;

@@ -15,6 +15,7 @@ use tracing::{Instrument as _, debug, info_span, warn};
 use super::objects::References;
 use super::runtime::{PodInRuntime, Snapshot};
 use super::spec;
+use super::static_pods::mirrored_uid;
 use super::terminate::remove_folder;
 use super::worker::{Worker, sleep_until};
 use crate::cri::labels::PodIdentity;
@@ -74,6 +75,7 @@ pub(crate) async fn run(node: Arc<Node>, images: Arc<Notify>) {
     remove_strays(&node);
     let mut snapshot = node.snapshot.clone();
     let mut no_network = node.no_network.clone();
+    let mut static_pods = node.static_pods.subscribe();
     let mut running = JoinSet::new();
     let mut image_arrives = None;
     loop {
@@ -87,6 +89,10 @@ pub(crate) async fn run(node: Arc<Node>, images: Arc<Notify>) {
             Ok(()) = snapshot.changed() => {}
             Ok(()) = no_network.changed() => {
                 no_network.mark_unchanged();
+                workers.wake_all();
+            }
+            Ok(()) = static_pods.changed() => {
+                static_pods.mark_unchanged();
                 workers.wake_all();
             }
             () = images.notified() => image_arrives = Some(Instant::now() + IMAGE_SETTLES),
@@ -103,7 +109,7 @@ pub(crate) async fn run(node: Arc<Node>, images: Arc<Notify>) {
 fn known_pods(node: &Node, seen: &Snapshot) -> BTreeMap<PodIdentity, References> {
     let mut known: BTreeMap<_, _> =
         seen.values().map(|pod| (pod.identity.clone(), References::default())).collect();
-    let wanted = node.pods.list().into_iter().filter(|pod| node.owns(pod));
+    let wanted = node.wanted_pods().into_iter();
     known.extend(wanted.map(|pod| (spec::identity(&pod), References::of(&pod))));
     known
 }
@@ -169,9 +175,8 @@ fn subscribe_to_pods(node: &Arc<Node>, workers: &Workers, changed: &Arc<Notify>)
         let workers = Workers(workers);
         for pod in [change.old, change.new].into_iter().flatten() {
             let bound_to = pod.spec.as_ref().and_then(|spec| spec.node_name.as_ref());
-            let Some(uid) = pod.metadata.uid.as_ref().filter(|_| bound_to == Some(&node_name)) else {
-                continue;
-            };
+            let uid = mirrored_uid(pod).or(pod.metadata.uid.as_deref());
+            let Some(uid) = uid.filter(|_| bound_to == Some(&node_name)) else { continue };
             match workers.handles().get(uid) {
                 Some(handle) => handle.wake.notify_one(),
                 None => changed.notify_one(),

@@ -41,8 +41,8 @@ fn shares_of_class(node: &Node, class: QosClass) -> Option<i64> {
         QosClass::Guaranteed => None,
         QosClass::BestEffort => Some(2),
         QosClass::Burstable => {
-            let pods = node.pods.list();
-            let specs = pods.iter().filter(|pod| node.owns(pod)).filter_map(|pod| pod.spec.as_ref());
+            let pods = node.wanted_pods();
+            let specs = pods.iter().filter_map(|pod| pod.spec.as_ref());
             let burstable = specs.filter(|spec| QosClass::of(spec) == QosClass::Burstable);
             let shares = burstable.filter_map(|spec| Some(PodLimits::of(spec).ok()?.cpu_shares)).sum::<i64>();
             Some(shares.max(2))

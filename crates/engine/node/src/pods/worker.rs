@@ -21,6 +21,7 @@ use super::report::{self, PodEvents};
 use super::restart::{RestartBackoff, Retry};
 use super::runtime::{Details, PodInRuntime};
 use super::status::{self, Known, Outlook, Waiting};
+use super::static_pods::{is_static, with_mirror};
 use super::stop::Stopping;
 use super::tokens::Tokens;
 use crate::cri::CriError;
@@ -107,6 +108,8 @@ pub(crate) struct Worker {
     /// Addresses of the pod, by the sandbox that has them.
     pub(super) known_addresses: Option<(String, Addresses)>,
     written: Option<Written>,
+    /// The manifest as it was last, for its end.
+    pub(super) static_pod: Option<Arc<Pod>>,
     own_retry: Retry,
 }
 
@@ -137,6 +140,7 @@ impl Worker {
             said: BTreeMap::new(),
             known_addresses: None,
             written: None,
+            static_pod: None,
             own_retry: Retry::of_setup(),
         }
     }
@@ -179,6 +183,9 @@ impl Worker {
         };
         if !is_behind {
             self.written = None;
+        }
+        if is_static(&pod) {
+            self.static_pod = Some(pod.clone());
         }
         if pod.metadata.deletion_timestamp.is_some() { Desired::End(pod) } else { Desired::Run(pod) }
     }
@@ -280,6 +287,7 @@ impl Worker {
                     Some(earlier) => earlier.over,
                     None => pod.metadata.resource_version.clone(),
                 };
+                let after = if is_static(pod) { with_mirror(pod, Some(&after)) } else { after };
                 self.written = Some(Written { over, pod: after });
                 Ok(())
             }

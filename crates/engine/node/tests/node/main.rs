@@ -12,5 +12,6 @@ mod life;
 mod lifecycle;
 mod logs;
 mod restarts;
+mod static_pods;
 mod streams;
 mod volumes;

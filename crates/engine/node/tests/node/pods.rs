@@ -74,6 +74,23 @@ impl Host {
         }
     }
 
+    /// As [`Host::wait_for`], of a pod that may not be there yet.
+    pub(crate) async fn wait_for_there(
+        &self,
+        name: &str,
+        wanted: impl Fn(&Pod) -> bool,
+    ) -> anyhow::Result<Pod> {
+        let found = tokio::time::timeout(LIMIT, async {
+            loop {
+                if let Some(pod) = self.pods().get_opt(name).await?.filter(&wanted) {
+                    return anyhow::Ok(pod);
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        });
+        found.await.with_context(|| format!("pod {name} is not as it should be after a minute"))?
+    }
+
     /// Waits until the pod is gone from the API.
     pub(crate) async fn wait_until_gone(&self, name: &str) -> anyhow::Result<()> {
         let gone = tokio::time::timeout(LIMIT, async {
