@@ -44,9 +44,9 @@ mod table;
 mod validation;
 
 pub use cell::cell;
-pub use definition::from_definition;
+pub use definition::{from_definition, rule_errors};
 pub use duration::human_duration;
-pub use kind::{Cell, Column, Kind, NameRule, Rules, SchemaSource, SelectableField, Subresource, Text};
+pub use kind::{Cell, Column, Custom, CustomRules, Kind, NameRule, Rules, SchemaSource, SelectableField, Subresource, Text};
 pub use quantity::Quantity;
 pub use selector::{FieldSelector, LabelSelector, SelectorError};
 pub use table::built_in;
