@@ -1,6 +1,7 @@
 //! The rows: one function per API group, one builder chain per kind.
 
 mod access;
+mod admission;
 mod apps;
 mod batch;
 mod core;
@@ -22,6 +23,7 @@ pub fn built_in() -> Vec<Kind> {
         network::kinds(),
         policy::kinds(),
         access::kinds(),
+        admission::kinds(),
         extensions::kinds(),
     ];
     groups.into_iter().flatten().collect()
