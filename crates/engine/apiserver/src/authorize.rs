@@ -3,7 +3,7 @@
 use bythos_access::{Decision, Request, User};
 
 use crate::call::Call;
-use crate::request::{Destination, ResourceRequest, Verb};
+use crate::request::{CONNECTS, Destination, ResourceRequest, Verb};
 use crate::selection;
 use crate::state::State;
 use crate::status::{Failure, ResourceName};
@@ -43,7 +43,18 @@ fn authorize_resource(call: &Call, request: &ResourceRequest) -> Result<(), Fail
         namespace: &request.namespace,
         name,
     };
-    require(&call.state, call.user(), &asked)
+    require(&call.state, call.user(), &asked)?;
+    match create_as_well(request) {
+        Some(request) => authorize_resource(call, &request),
+        None => Ok(()),
+    }
+}
+
+/// Who may only read must not come into a container because a connection is opened by GET as well as by POST.
+fn create_as_well(request: &ResourceRequest) -> Option<ResourceRequest> {
+    let connects = request.resource == "pods" && CONNECTS.contains(&request.subresource.as_str());
+    let is_read = request.group.is_empty() && request.verb == Verb::Get;
+    (connects && is_read).then(|| ResourceRequest { verb: Verb::Create, ..request.clone() })
 }
 
 /// Refuses what RBAC does not allow to `user`.

@@ -13,6 +13,8 @@ use crate::registry::{Registry, Served};
 use crate::status::Failure;
 
 const VERBS: [&str; 8] = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
+const CONNECT_VERBS: [&str; 2] = ["create", "get"];
+const PROXY_VERBS: [&str; 5] = ["create", "delete", "get", "patch", "update"];
 const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
 
 /// `/api`
@@ -164,19 +166,26 @@ fn verbs(served: &Served) -> &'static [&'static str] {
 }
 
 /// A subresource as clients see it.
-pub(crate) struct Door {
+pub(crate) struct Door<'a> {
     pub(crate) path: &'static str,
     /// Group, version and kind, if they are not those of the object.
-    pub(crate) kind: Option<(&'static str, &'static str, &'static str)>,
+    pub(crate) kind: Option<(&'static str, &'static str, &'a str)>,
     pub(crate) verbs: &'static [&'static str],
 }
 
+impl Door<'_> {
+    /// What is behind it is no object but a connection.
+    pub(crate) fn connects(&self) -> bool {
+        self.verbs == CONNECT_VERBS || self.verbs == PROXY_VERBS
+    }
+}
+
 /// The subresources of a kind that are served.
-pub(crate) fn doors(served: &Served) -> impl Iterator<Item = Door> {
+pub(crate) fn doors(served: &Served) -> impl Iterator<Item = Door<'_>> {
     served.kind.subresources.iter().map(door)
 }
 
-fn door(subresource: &Subresource) -> Door {
+fn door(subresource: &Subresource) -> Door<'_> {
     let (path, kind, verbs): (_, _, &[&str]) = match subresource {
         Subresource::Status => ("status", None, &["get", "patch", "update"]),
         Subresource::Scale { .. } => {
@@ -184,6 +193,12 @@ fn door(subresource: &Subresource) -> Door {
         }
         Subresource::Binding => ("binding", Some(("", "v1", "Binding")), &["create"]),
         Subresource::Log => ("log", None, &["get"]),
+        Subresource::Exec => ("exec", Some(("", "v1", "PodExecOptions")), &CONNECT_VERBS),
+        Subresource::Attach => ("attach", Some(("", "v1", "PodAttachOptions")), &CONNECT_VERBS),
+        Subresource::PortForward => {
+            ("portforward", Some(("", "v1", "PodPortForwardOptions")), &CONNECT_VERBS)
+        }
+        Subresource::Proxy { options } => ("proxy", Some(("", "v1", options)), &PROXY_VERBS),
         Subresource::Finalize => ("finalize", None, &["update"]),
         Subresource::Eviction => ("eviction", Some(("policy", "v1", "Eviction")), &["create"]),
         Subresource::Token => ("token", Some(("authentication.k8s.io", "v1", "TokenRequest")), &["create"]),

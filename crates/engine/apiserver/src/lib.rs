@@ -18,9 +18,8 @@
 //! controllers, but for the clean-up behind a CustomResourceDefinition (`custom`). The store's bytes are JSON with
 //! the revision put in at the commit (`encode`), so that reads, lists and watches hand them out unread.
 //!
-//! Not there yet: answers in protobuf (they are JSON, which such clients accept), OIDC tokens, exec, attach,
-//! port-forward and proxy, webhooks and CEL policies, conversion webhooks of custom resources, definitions in
-//! OpenAPI version 2.
+//! Not there yet: answers in protobuf (they are JSON, which such clients accept), OIDC tokens, webhooks and CEL policies,
+//! conversion webhooks of custom resources.
 
 mod admission;
 mod authenticate;

@@ -5,7 +5,8 @@
 //! kinds are described by the schema library, custom ones by their definitions as they are stored (`definitions`);
 //! what can be done to a kind follows from its row of the table (`operations`).
 //!
-//! Left out: the operations of discovery itself (`/apis/`, `/version/`), and the protobuf form of version 3, which
+//! Left out: the operations of discovery itself (`/apis/`, `/version/`) and those that open a connection (`exec`,
+//! `proxy` and their like), and the protobuf form of version 3, which
 //! clients ask for together with JSON.
 
 mod definitions;

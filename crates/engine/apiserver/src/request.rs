@@ -92,10 +92,19 @@ impl Query {
     }
 }
 
-/// Whether an answer may go on for longer than a request usually takes: a watch, or a log that is followed.
-pub(crate) fn is_long_running(uri: &http::Uri) -> bool {
+/// The subresource through which requests are passed on to the object itself.
+pub(crate) const PROXY: &str = "proxy";
+
+/// The subresources that answer by becoming a stream of bytes.
+pub(crate) const CONNECTS: [&str; 3] = ["exec", "attach", "portforward"];
+
+/// Whether an answer may go on for longer than a request usually takes: a watch, a log that is followed, a connection
+/// to a container, and what is passed on.
+pub(crate) fn is_long_running(method: &Method, uri: &http::Uri) -> bool {
     let query = Query::parse(uri.query().unwrap_or_default());
-    query.is_true("watch") || is_legacy_watch(uri.path()) || uri.path().ends_with("/log")
+    let Ok(Destination::Resource(request)) = destination(method, uri.path(), &query) else { return false };
+    let subresource = request.subresource.as_str();
+    request.verb == Verb::Watch || matches!(subresource, "log" | PROXY) || CONNECTS.contains(&subresource)
 }
 
 /// Whether a path is one of upstream's old ones for watches, `/api/v1/watch/...`, which it still serves.
@@ -158,6 +167,8 @@ pub(crate) fn destination(method: &Method, path: &str, query: &Query) -> Result<
     let (resource, name, subresource) = match rest {
         [resource] => (*resource, "", String::new()),
         [resource, name] => (*resource, *name, String::new()),
+        // What follows is the business of whoever the request is passed on to.
+        [resource, name, PROXY, ..] => (*resource, *name, PROXY.to_owned()),
         [resource, name, subresource @ ..] => (*resource, *name, subresource.join("/")),
         [] => return Ok(Destination::Path),
     };

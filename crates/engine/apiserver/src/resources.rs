@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::body::Body;
 use crate::call::Call;
 use crate::registry::Served;
-use crate::request::{ResourceRequest, Verb};
+use crate::request::{PROXY, ResourceRequest, Verb};
 use crate::status::Failure;
 use crate::write::{Door, WriteOptions, Writing};
 use crate::{reviews, subresource, verbs};
@@ -55,14 +55,7 @@ impl Target<'_> {
 
 /// Carries out a request that is allowed.
 pub(crate) async fn answer(call: &Call, request: &ResourceRequest) -> Result<Response<Body>, Failure> {
-    let registry = call.state.registry();
-    let served = registry
-        .find(&request.group, &request.version, &request.resource)
-        .ok_or(Failure::UnknownPath)?
-        .clone();
-    drop(registry);
-    let namespace = namespace(&served, request)?;
-    let target = Target { call, served, namespace, name: &request.name };
+    let target = target(call, request)?;
     if !target.served.kind.stored {
         return reviews::answer(&target, request).await;
     }
@@ -70,6 +63,31 @@ pub(crate) async fn answer(call: &Call, request: &ResourceRequest) -> Result<Res
         return on_object(&target, request.verb).await;
     }
     on_subresource(&target, request).await
+}
+
+/// Passes a request that is allowed on to the object itself, with its body as it comes.
+pub(crate) async fn pass_on(
+    call: &Call,
+    request: &ResourceRequest,
+    body: Body,
+) -> Result<Response<Body>, Failure> {
+    let target = target(call, request)?;
+    let is_known = |known: &Subresource| matches!(known, Subresource::Proxy { .. });
+    if !target.served.kind.subresources.iter().any(is_known) {
+        return Err(Failure::UnknownPath);
+    }
+    subresource::proxy::answer(&target, body).await
+}
+
+fn target<'a>(call: &'a Call, request: &'a ResourceRequest) -> Result<Target<'a>, Failure> {
+    let registry = call.state.registry();
+    let served = registry
+        .find(&request.group, &request.version, &request.resource)
+        .ok_or(Failure::UnknownPath)?
+        .clone();
+    drop(registry);
+    let namespace = namespace(&served, request)?;
+    Ok(Target { call, served, namespace, name: &request.name })
 }
 
 /// The namespace of the objects that are asked for.
@@ -123,6 +141,11 @@ fn on_subresource<'a>(target: &'a Target<'a>, request: &'a ResourceRequest) -> A
             (Subresource::Log, Verb::Get) => subresource::log::get(target).await,
             (Subresource::Eviction, Verb::Create) => subresource::eviction::create(target).await,
             (Subresource::Token, Verb::Create) => subresource::token::create(target),
+            (Subresource::Exec, Verb::Get | Verb::Create) => subresource::connect::exec(target).await,
+            (Subresource::Attach, Verb::Get | Verb::Create) => subresource::connect::attach(target).await,
+            (Subresource::PortForward, Verb::Get | Verb::Create) => {
+                subresource::connect::port_forward(target).await
+            }
             _ => Err(Failure::MethodNotAllowed),
         }
     })
@@ -135,6 +158,10 @@ fn path_of(subresource: &Subresource) -> &'static str {
         Subresource::Binding => "binding",
         Subresource::Eviction => "eviction",
         Subresource::Log => "log",
+        Subresource::Exec => "exec",
+        Subresource::Attach => "attach",
+        Subresource::PortForward => "portforward",
+        Subresource::Proxy { .. } => PROXY,
         Subresource::Finalize => "finalize",
         Subresource::Token => "token",
     }

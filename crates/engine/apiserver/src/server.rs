@@ -30,7 +30,7 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long requests under way may take to finish when the server ends.
 const GRACE: Duration = Duration::from_secs(5);
-/// Requests under way at once, watches and logs aside.
+/// Requests under way at once, those aside that may take long.
 const IN_FLIGHT_MAX: usize = 400;
 const STREAMS_PER_CONNECTION_MAX: u32 = 1000;
 
@@ -151,7 +151,7 @@ impl Door {
             },
         };
         let caller = Caller { user, ending: self.ending.clone() };
-        if is_long_running(request.uri()) {
+        if is_long_running(request.method(), request.uri()) {
             return answer(self.state.clone(), caller, request).await;
         }
         let Ok(_place) = self.in_flight.try_acquire() else { return Failure::TooManyRequests.response() };

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use bythos_operator::BoxError;
 use http::{Request, Response, StatusCode};
+use http_body_util::BodyExt as _;
 
 use crate::authorize::authorize;
 use crate::body::{self, Body};
 use crate::call::{Call, Caller};
 use crate::impersonate::impersonate;
-use crate::request::{Destination, Query, destination};
+use crate::request::{Destination, PROXY, Query, destination};
 use crate::state::State;
 use crate::status::Failure;
 use crate::{paths, resources};
@@ -18,7 +19,7 @@ use crate::{paths, resources};
 /// Answers one request. Failures are answers too.
 pub(crate) async fn answer<B>(state: Arc<State>, caller: Caller, request: Request<B>) -> Response<Body>
 where
-    B: http_body::Body<Data = Bytes> + Send,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
     match carry_out(state, caller, request).await {
@@ -38,7 +39,7 @@ async fn carry_out<B>(
     request: Request<B>,
 ) -> Result<Response<Body>, Failure>
 where
-    B: http_body::Body<Data = Bytes> + Send,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
     let (mut head, body) = request.into_parts();
@@ -52,10 +53,17 @@ where
         method: head.method,
         path: head.uri.path().to_owned(),
         query,
+        raw_query: head.uri.query().map(str::to_owned),
         headers: head.headers,
         body: Bytes::new(),
+        upgrade: head.extensions.get().cloned(),
     };
     authorize(&call, &destination)?;
+    if let Destination::Resource(request) = &destination
+        && request.subresource == PROXY
+    {
+        return resources::pass_on(&call, request, body.map_err(Into::into).boxed_unsync()).await;
+    }
     call.body = body::read(body).await?;
     match destination {
         Destination::Path => paths::answer(&call).await,

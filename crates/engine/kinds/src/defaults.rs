@@ -3,6 +3,7 @@
 pub(crate) mod access;
 pub(crate) mod container;
 pub(crate) mod custom_resource;
+pub(crate) mod job;
 pub(crate) mod namespace;
 pub(crate) mod node;
 pub(crate) mod pod;

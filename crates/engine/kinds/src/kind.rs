@@ -98,6 +98,17 @@ pub enum Subresource {
     Eviction,
     /// A pod's output, read from the node.
     Log,
+    /// A command in a container, over an upgraded connection.
+    Exec,
+    /// The streams of a running container, over an upgraded connection.
+    Attach,
+    /// Ports of a pod, over an upgraded connection.
+    PortForward,
+    /// HTTP requests to the object itself, passed on.
+    Proxy {
+        /// Kind of the options, for example `PodProxyOptions`.
+        options: Text,
+    },
     /// A namespace's finalizers: `PUT namespaces/x/finalize`.
     Finalize,
     /// A service account's tokens: `POST serviceaccounts/x/token`.

@@ -49,6 +49,11 @@ impl NodeConfig {
         format!("bythos-{}", self.id)
     }
 
+    /// See [`crate::containerd::parking`].
+    pub(crate) fn parking_socket(&self) -> PathBuf {
+        self.run_dir.join("parked.sock")
+    }
+
     pub(crate) fn containerd_config_file(&self) -> PathBuf {
         self.root.join("containerd.toml")
     }

@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 use tracing::info;
 
 use crate::config::NodeConfig;
+use crate::containerd::parking::Parking;
 use crate::containerd::start::{ContainerdError, start_or_adopt};
 use crate::containerd::supervise::supervise;
 use crate::cri::{Cri, CriError, Happened, follow};
@@ -28,7 +29,7 @@ use crate::node::Node;
 use crate::pods::dispatch;
 use crate::pods::objects::ObjectCaches;
 use crate::pods::runtime::{Snapshot, keep_fresh, look_at_all};
-use crate::{kubelet_api, node_status};
+use crate::{kubelet_api, logs, node_status};
 
 /// While pods cannot run, containerd is asked this often: it tells nobody when it has found a network.
 const ASK_WHILE_NOT_READY: Duration = Duration::from_millis(250);
@@ -115,7 +116,8 @@ async fn run(config: NodeConfig, port: NodePort, context: PartContext) -> Result
 async fn work(config: NodeConfig, port: NodePort, context: PartContext) -> Result<(), RunError> {
     let health = &context.health;
     health.starting("starting containerd");
-    let cri = Cri::new(&config.containerd_socket()).map_err(|error| RunError::Socket(error.into()))?;
+    let cri = Cri::parked(&config.containerd_socket(), Parking::of(&config))
+        .map_err(|error| RunError::Socket(error.into()))?;
     let sandbox_image = pause::image_name();
     let process = start_or_adopt(&config, &cri, &sandbox_image).await?;
     make_private_folders(&config)?;
@@ -168,6 +170,7 @@ async fn drive(
     spawn(&mut tasks, "events", follow_events(cri.clone(), look.clone(), images.clone()));
     spawn(&mut tasks, "snapshot", keep_snapshot(cri.clone(), look, snapshot_sender));
     spawn(&mut tasks, "readiness", watch_readiness(cri.clone(), ask_now, not_ready_sender, health.clone()));
+    spawn(&mut tasks, "logs", keep_logs_small(node.clone()));
     spawn(&mut tasks, "pods", dispatch::run(node, images));
     match tasks.join_next().await {
         Some(Err(failed)) if failed.is_panic() => std::panic::resume_unwind(failed.into_panic()),
@@ -220,6 +223,10 @@ async fn follow_events(cri: Cri, look: Arc<Notify>, images: Arc<Notify>) {
         Happened::ToImage => images.notify_one(),
     })
     .await;
+}
+
+async fn keep_logs_small(node: Arc<Node>) {
+    logs::keep_small(&node).await;
 }
 
 async fn keep_snapshot(cri: Cri, look: Arc<Notify>, snapshot: watch::Sender<Arc<Snapshot>>) {

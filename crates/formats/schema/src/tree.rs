@@ -5,6 +5,8 @@ use std::sync::{Arc, LazyLock};
 
 use serde_json::Value;
 
+use crate::Pattern;
+
 /// How the items of a list belong together: `x-kubernetes-list-type`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum ListType {
@@ -108,7 +110,7 @@ pub struct Bounds {
     pub multiple_of: Option<f64>,
     pub min_length: Option<usize>,
     pub max_length: Option<usize>,
-    pub pattern: Option<Arc<regex::Regex>>,
+    pub pattern: Option<Arc<Pattern>>,
     pub min_items: Option<usize>,
     pub max_items: Option<usize>,
     pub min_properties: Option<usize>,

@@ -55,7 +55,7 @@ pub(super) fn of_kind(
     } else {
         handed_out.of_kind(own.0, own.1, own.2)
     };
-    for subresource in crate::discovery::doors(served) {
+    for subresource in crate::discovery::doors(served).filter(|door| !door.connects()) {
         if let Some((group, version, kind)) = subresource.kind {
             found.extend(handed_out.of_kind(group, version, kind));
         }

@@ -98,7 +98,11 @@ mod tests {
         check(check_list, "resourceVersionMatch=Exact", "forbidden unless resourceVersion is provided");
         check(check_list, "resourceVersion=0&resourceVersionMatch=Exact", "for resourceVersion \"0\"");
         check(check_list, "resourceVersion=5&resourceVersionMatch=Newest", "supported values: \"Exact\"");
-        check(check_list, "resourceVersion=5&resourceVersionMatch=Exact&continue=x", "when continue is provided");
+        check(
+            check_list,
+            "resourceVersion=5&resourceVersionMatch=Exact&continue=x",
+            "when continue is provided",
+        );
         check(check_list, "sendInitialEvents=true", "forbidden for list");
         check(check_list, "continue=x&resourceVersion=5", "not allowed when using continue");
         check(check_list, "continue=x&resourceVersion=0", "");
@@ -110,6 +114,10 @@ mod tests {
         check(check_watch, "sendInitialEvents=true&resourceVersionMatch=NotOlderThan", "");
         check(check_watch, "sendInitialEvents=false", "requires setting resourceVersionMatch");
         check(check_watch, "resourceVersionMatch=NotOlderThan", "unless sendInitialEvents is provided");
-        check(check_watch, "sendInitialEvents=true&resourceVersionMatch=Exact", "supported values: \"NotOlderThan\"");
+        check(
+            check_watch,
+            "sendInitialEvents=true&resourceVersionMatch=Exact",
+            "supported values: \"NotOlderThan\"",
+        );
     }
 }

@@ -5,7 +5,9 @@
 use futures::{StreamExt as _, TryStreamExt as _};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Service};
-use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions, WatchEvent, WatchParams};
+use kube::api::{
+    Api, DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions, WatchEvent, WatchParams,
+};
 use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Error, ResourceExt as _};
 use serde_json::json;
@@ -93,10 +95,12 @@ async fn patches_change_what_they_name() {
     let merge = Patch::Merge(json!({"metadata": {"labels": {"a": "b"}}}));
     let merged = api.patch("web", &PatchParams::default(), &merge).await.unwrap();
     assert_eq!(merged.labels().get("a").map(String::as_str), Some("b"));
-    let containers = json!({"spec": {"template": {"spec": {"containers": [{"name": "side", "image": "s:1"}]}}}});
+    let containers =
+        json!({"spec": {"template": {"spec": {"containers": [{"name": "side", "image": "s:1"}]}}}});
     let both = api.patch("web", &PatchParams::default(), &Patch::Strategic(containers)).await.unwrap();
-    assert_eq!(both.spec.unwrap().template.spec.unwrap().containers.len(), 2);
-    let scaled = api.patch_scale("web", &PatchParams::default(), &Patch::Merge(json!({"spec": {"replicas": 4}})));
+    assert_eq!(both.spec.template.spec.unwrap().containers.len(), 2);
+    let scaled =
+        api.patch_scale("web", &PatchParams::default(), &Patch::Merge(json!({"spec": {"replicas": 4}})));
     assert_eq!(scaled.await.unwrap().spec.unwrap().replicas, Some(4));
 }
 
@@ -149,7 +153,9 @@ async fn a_watch_from_a_forgotten_revision_is_expired() {
     }
     let mut events = api.watch(&WatchParams::default(), "1").await.unwrap().boxed();
     match events.try_next().await.unwrap() {
-        Some(WatchEvent::Error(status)) => assert_eq!((status.code, status.reason.as_str()), (410, "Expired")),
+        Some(WatchEvent::Error(status)) => {
+            assert_eq!((status.code, status.reason.as_str()), (410, "Expired"))
+        }
         other => panic!("{other:?}"),
     }
 }
@@ -205,7 +211,7 @@ async fn a_status_is_written_apart() {
     api.create(&PostParams::default(), &made).await.unwrap();
     let patch = Patch::Merge(json!({"spec": {"replicas": 9}, "status": {"replicas": 3}}));
     let patched = api.patch_status("web", &PatchParams::default(), &patch).await.unwrap();
-    assert_eq!((patched.spec.unwrap().replicas, patched.status.unwrap().replicas), (Some(1), Some(3)));
+    assert_eq!((patched.spec.replicas, patched.status.unwrap().replicas), (Some(1), Some(3)));
 }
 
 #[tokio::test]

@@ -46,7 +46,8 @@ async fn version_2_speaks_of_every_kind_and_of_what_can_be_done_to_it() {
     check_references(&document);
     let mut ids = BTreeSet::new();
     for (path, item) in document["paths"].as_object().unwrap() {
-        for (method, operation) in item.as_object().unwrap().iter().filter(|(name, _)| *name != "parameters") {
+        for (method, operation) in item.as_object().unwrap().iter().filter(|(name, _)| *name != "parameters")
+        {
             let id = operation["operationId"].as_str().unwrap();
             assert!(ids.insert(id.to_owned()), "{id} is there twice, also at {method} {path}");
             assert!(operation["x-kubernetes-group-version-kind"]["kind"].is_string(), "{id}");
@@ -69,7 +70,10 @@ async fn version_2_speaks_of_every_kind_and_of_what_can_be_done_to_it() {
     let dry_run = patch["parameters"].as_array().unwrap().iter().any(|found| found["name"] == "dryRun");
     assert!(dry_run, "kubectl looks for dryRun at a patch: {patch}");
     let pod = &document["definitions"]["io.k8s.api.core.v1.Pod"];
-    assert_eq!(pod["x-kubernetes-group-version-kind"], json!([{"group": "", "version": "v1", "kind": "Pod"}]));
+    assert_eq!(
+        pod["x-kubernetes-group-version-kind"],
+        json!([{"group": "", "version": "v1", "kind": "Pod"}])
+    );
     assert!(pod["description"].as_str().unwrap().contains("containers"));
 }
 
@@ -86,7 +90,9 @@ async fn every_document_of_version_3_stands_alone() {
     let patch = &document["paths"]["/apis/apps/v1/namespaces/{namespace}/deployments/{name}"]["patch"];
     assert_eq!(patch["x-kubernetes-group-version-kind"]["kind"], "Deployment");
     let schemas = &document["components"]["schemas"];
-    assert!(schemas["io.k8s.api.apps.v1.DeploymentSpec"]["properties"]["replicas"]["description"].is_string());
+    assert!(
+        schemas["io.k8s.api.apps.v1.DeploymentSpec"]["properties"]["replicas"]["description"].is_string()
+    );
     get(&admin, "/openapi/v3/apis/nope/v1").await.fails(404, "NotFound", "");
 }
 
@@ -209,7 +215,8 @@ async fn the_protobuf_form_says_the_same_as_json() {
     let plain = get(&admin, "/openapi/v2").await.ok();
 
     assert_eq!(binary.swagger, "2.0");
-    let paths: BTreeSet<&str> = binary.paths.iter().flat_map(|paths| &paths.path).map(|path| &*path.name).collect();
+    let paths: BTreeSet<&str> =
+        binary.paths.iter().flat_map(|paths| &paths.path).map(|path| &*path.name).collect();
     assert_eq!(paths, plain["paths"].as_object().unwrap().keys().map(String::as_str).collect());
     let definitions = binary.definitions.unwrap();
     assert_eq!(definitions.additional_properties.len(), plain["definitions"].as_object().unwrap().len());

@@ -29,6 +29,16 @@ pub(crate) fn termination_message_file(
     pod_dir(config, uid).join("containers").join(container).join(restart_count.to_string())
 }
 
+/// Says that the `postStart` hook of one container has run.
+pub(crate) fn post_start_mark(
+    config: &NodeConfig,
+    uid: &str,
+    container: &str,
+    restart_count: u32,
+) -> PathBuf {
+    pod_dir(config, uid).join("containers").join(container).join(format!("{restart_count}.post-start"))
+}
+
 /// Folder of the pod's logs.
 pub(crate) fn log_dir(config: &NodeConfig, pod: &PodIdentity) -> PathBuf {
     config.host_pod_logs.join(format!("{}_{}_{}", pod.namespace, pod.name, pod.uid))

@@ -24,6 +24,8 @@ pub(crate) enum RunState {
     Running,
     /// Ended, or lost by containerd.
     Ended,
+    /// Made, but its start was broken off by the end of the Bythos that asked for it: its program counts as never run.
+    BrokenOff,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,6 +109,13 @@ impl Details {
             reason: status.reason,
             message: status.message,
         }
+    }
+}
+
+impl Details {
+    /// Containerd takes a start back when the one who asked for it goes away.
+    pub(crate) fn is_broken_off(&self) -> bool {
+        self.started_at.is_none() && self.reason == "StartError" && self.message.contains("context canceled")
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bythos_operator::error_chain;
 use k8s_openapi::api::core::v1::{Container as ContainerSpec, Pod, PodSpec};
@@ -12,15 +13,18 @@ use tracing::debug;
 
 use super::container::{self, Ingredients};
 use super::image::{self, PullPolicy, pulled_message};
-use super::plan::Start;
+use super::plan::{Made, Start};
 use super::probes::ProbeSpec;
 use super::report::PodEvents;
 use super::runtime::PodInRuntime;
-use super::spec::{self, all_containers};
+use super::spec;
 use super::status::Waiting;
 use super::worker::{Finished, StepError, Worker};
 use super::{environment, network, paths, sandbox, volumes};
 use crate::cri::{CriError, v1};
+
+/// What is under way for a Bythos that has died is asked about this often.
+const ASK_AGAIN: Duration = Duration::from_millis(250);
 
 /// The container does not start now.
 pub(super) enum NotStarted {
@@ -36,8 +40,14 @@ pub(super) struct Hold {
 }
 
 impl NotStarted {
-    fn hold(reason: &'static str, message: impl Into<String>) -> Self {
+    pub(super) fn hold(reason: &'static str, message: impl Into<String>) -> Self {
         NotStarted::Hold(Hold { waiting: Waiting { reason, message: message.into() }, until: None })
+    }
+
+    /// It is being made or started for somebody else, which nothing tells the end of.
+    pub(super) fn soon(message: String) -> Self {
+        let waiting = Waiting { reason: "ContainerCreating", message };
+        NotStarted::Hold(Hold { waiting, until: Some(Instant::now() + ASK_AGAIN) })
     }
 }
 
@@ -81,14 +91,17 @@ impl Worker {
         {
             return Err(NotStarted::Hold(Hold { waiting: failure.waiting.clone(), until: Some(due) }));
         }
-        let found =
-            all_containers(view.spec).find(|(kind, spec)| *kind == start.kind && spec.name == start.name);
-        let Some((_, container)) = found else { return Ok(()) };
+        let Some((_, container)) = spec::container(view.spec, &start.name) else { return Ok(()) };
         let events = self.events(view.pod).of_container(start.kind, &start.name);
-        let to_start = ToStart { view, container, start, events };
-        let id = match &start.created {
-            Some(id) => id.clone(),
-            None => self.create(&to_start).await?,
+        let to_start = ToStart { view, container: &container, start, events };
+        let id = match &start.made {
+            Made::Created(id) => id.clone(),
+            Made::Nothing => self.create(&to_start).await?,
+            Made::BrokenOff(id) => {
+                debug!(container = id, "the start of a container was broken off; another one takes its place");
+                self.node.cri.remove_container(id).await?;
+                self.create(&to_start).await?
+            }
         };
         self.start_created(&to_start, &id).await
     }
@@ -109,6 +122,8 @@ impl Worker {
         };
         let id = match self.node.cri.create_container(request).await {
             Ok(id) => id,
+            Err(error) if error.is_unreachable() => return Err(error.into()),
+            Err(error) if error.is_under_way() => return Err(NotStarted::soon(error.message)),
             Err(error) => {
                 return Err(self.failed(events, start, "CreateContainerError", error.message).await);
             }
@@ -125,10 +140,15 @@ impl Worker {
 
     async fn start_created(&mut self, to_start: &ToStart<'_>, id: &str) -> Result<(), NotStarted> {
         let ToStart { start, events, .. } = to_start;
-        if let Err(error) = self.node.cri.start_container(id).await {
-            // It has ended for the plan; the next attempt makes a new one.
-            debug!(container = id, %error, "the container did not start");
-            return Err(self.failed(events, start, "RunContainerError", error.message).await);
+        match self.node.cri.start_container(id).await {
+            Ok(()) => {}
+            Err(error) if error.is_unreachable() => return Err(error.into()),
+            Err(error) if error.is_under_way() => return Err(NotStarted::soon(error.message)),
+            Err(error) => {
+                // It has ended for the plan; the next attempt makes a new one.
+                debug!(container = id, %error, "the container did not start");
+                return Err(self.failed(events, start, "RunContainerError", error.message).await);
+            }
         }
         self.failures.remove(&start.name);
         events.normal("Started", &format!("Started container {}", start.name)).await;

@@ -15,11 +15,13 @@ use tracing::{debug, warn};
 
 use super::fields::Addresses;
 use super::image::Pulls;
+use super::hooks::PostStart;
 use super::probes::{ContainerProbes, Verdict};
 use super::report::{self, PodEvents};
 use super::restart::{RestartBackoff, Retry};
 use super::runtime::{Details, PodInRuntime};
-use super::status::{self, Known, Waiting};
+use super::status::{self, Known, Outlook, Waiting};
+use super::stop::Stopping;
 use crate::cri::CriError;
 use crate::cri::labels::PodIdentity;
 use crate::node::Node;
@@ -33,6 +35,12 @@ pub(super) enum StepError {
     WriteStatus(#[source] Box<kube::Error>),
     #[error("failed to take the pod out of the API")]
     RemoveFromApi(#[source] Box<kube::Error>),
+    #[error("failed to write {what}")]
+    Write {
+        what: String,
+        #[source]
+        source: std::io::Error,
+    },
     #[error("failed to remove {what}")]
     Clean {
         what: String,
@@ -63,6 +71,7 @@ enum Desired {
 pub(super) enum Finished {
     Pull { image: String, result: Result<(), CriError> },
     Stop { id: String, result: Result<(), CriError> },
+    PostStart { id: String, result: Result<(), String> },
 }
 
 /// Something that failed and is tried again later.
@@ -78,8 +87,10 @@ pub(crate) struct Worker {
     /// Told when something may have changed.
     pub(super) wake: Arc<Notify>,
     pub(super) tasks: JoinSet<Finished>,
-    /// When each container that is being stopped will be ended by force.
-    pub(super) stopping: BTreeMap<String, Instant>,
+    /// By container id.
+    pub(super) stopping: BTreeMap<String, Stopping>,
+    /// By container id.
+    pub(super) post_start: BTreeMap<String, PostStart>,
     pub(super) pulls: Pulls,
     pub(super) backoffs: BTreeMap<String, RestartBackoff>,
     /// By container name; the sandbox has the empty name.
@@ -111,6 +122,7 @@ impl Worker {
             wake,
             tasks: JoinSet::new(),
             stopping: BTreeMap::new(),
+            post_start: BTreeMap::new(),
             pulls: Pulls::default(),
             backoffs: BTreeMap::new(),
             failures: BTreeMap::new(),
@@ -196,13 +208,27 @@ impl Worker {
                 }
                 self.node.look.notify_one();
             }
+            Ok(Finished::PostStart { id, result }) => {
+                if let Err(error) = self.take_post_start(id.clone(), result).await {
+                    warn!(pod = %self.key, container = id, error = %error_chain(&error), "a hook runs again");
+                    self.post_start.remove(&id);
+                }
+            }
             Err(failed) if failed.is_panic() => std::panic::resume_unwind(failed.into_panic()),
             Err(_) => {}
         }
     }
 
+    /// The pod, unless it is to end.
+    pub(super) fn wanted(&mut self) -> Option<Arc<Pod>> {
+        match self.desired() {
+            Desired::Run(pod) => Some(pod),
+            Desired::End(_) | Desired::Gone => None,
+        }
+    }
+
     async fn say_failed_pull(&mut self, message: &str) {
-        if let Desired::Run(pod) = self.desired() {
+        if let Some(pod) = self.wanted() {
             let events = self.events(&pod);
             events.warning("Failed", message).await;
             events.warning("Failed", "Error: ErrImagePull").await;
@@ -218,7 +244,9 @@ impl Worker {
     }
 
     pub(super) fn verdicts(&self) -> BTreeMap<String, Verdict> {
-        self.probes.iter().map(|(id, probes)| (id.clone(), probes.verdict())).collect()
+        let mut verdicts = self.probes.iter().map(|(id, probes)| (id.clone(), probes.verdict())).collect();
+        self.add_post_start(&mut verdicts);
+        verdicts
     }
 
     /// Writes the status if it has changed.
@@ -226,7 +254,7 @@ impl Worker {
         &mut self,
         pod: &Arc<Pod>,
         runtime: &PodInRuntime,
-        is_finished: bool,
+        outlook: &Outlook,
     ) -> Result<(), StepError> {
         let addresses = self.addresses(pod, runtime).await?;
         let status = status::compute(&Known {
@@ -236,7 +264,7 @@ impl Worker {
             waiting: &self.waiting,
             verdicts: &self.verdicts(),
             addresses: &addresses,
-            is_finished,
+            outlook,
             now: Timestamp::now(),
         });
         let written = report::write_status(&self.api(), pod, &status).await;

@@ -6,6 +6,9 @@ mod host;
 mod pods;
 
 mod failures;
+mod faults;
 mod images;
 mod life;
+mod logs;
 mod restarts;
+mod streams;

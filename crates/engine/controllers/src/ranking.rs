@@ -25,7 +25,7 @@ struct Rank {
 }
 
 /// The `count` pods of `active` that go first.
-pub(super) fn first_to_go(mut active: Vec<Arc<Pod>>, count: usize) -> Vec<Arc<Pod>> {
+pub(crate) fn first_to_go(mut active: Vec<Arc<Pod>>, count: usize) -> Vec<Arc<Pod>> {
     active.sort_by_cached_key(|pod| rank(pod));
     active.truncate(count);
     active

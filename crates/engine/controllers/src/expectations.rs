@@ -2,8 +2,8 @@
 //!
 //! A reconciliation that runs on a cache older than its own last work would do that work again: make the pods that
 //! it does not see, delete others in place of those that it already deleted. So each pod to be made is remembered
-//! by name before the call, and each pod to be deleted by uid; while something is remembered for a ReplicaSet, its
-//! size is left alone. The cache takes off what it shows, and the change that it shows brings the key back. What
+//! by name before the call, and each pod to be deleted by uid; while something is remembered for an owner of pods, the
+//! number of its pods is left alone. The cache takes off what it shows, and the change that it shows brings the key back. What
 //! never shows up (made and deleted within one gap of a watch) is forgotten after [`WAIT_MAX`].
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,11 +21,11 @@ use crate::call::CallError;
 use crate::ownership;
 
 /// How long the cache may take to show what was done: as long as upstream's expectations last.
-pub(super) const WAIT_MAX: Duration = Duration::from_secs(5 * 60);
+pub(crate) const WAIT_MAX: Duration = Duration::from_secs(5 * 60);
 
 /// A change of a pod that the cache will show.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Sign {
+pub(crate) enum Sign {
     /// A pod of this name appears.
     Appearance(String),
     /// The pod with this uid is on its way out, or gone.
@@ -43,15 +43,15 @@ impl Awaited {
     }
 }
 
-/// See the module's documentation. The keys are uids of ReplicaSets.
+/// See the module's documentation. The keys are uids of owners.
 #[derive(Default)]
-pub(super) struct Expectations {
+pub(crate) struct Expectations {
     by_owner: Mutex<BTreeMap<String, Awaited>>,
 }
 
 impl Expectations {
     /// Takes off what `pods` shows, from now on.
-    pub(super) fn observe(self: &Arc<Self>, pods: &Cache<Pod>) {
+    pub(crate) fn observe(self: &Arc<Self>, pods: &Cache<Pod>) {
         let expectations = Arc::downgrade(self);
         pods.subscribe(move |change| {
             let Some(expectations) = expectations.upgrade() else { return false };
@@ -63,7 +63,7 @@ impl Expectations {
     }
 
     /// Expects what the API has and `pods` does not show yet: the traces of an earlier run in the same process.
-    pub(super) async fn catch_up(&self, client: &Client, pods: &Cache<Pod>) -> Result<(), CallError> {
+    pub(crate) async fn catch_up(&self, client: &Client, pods: &Cache<Pod>) -> Result<(), CallError> {
         let api = Api::<PartialObjectMeta<Pod>>::all(client.clone());
         let live = api.list(&ListParams::default()).await.map_err(CallError::on::<Pod>("list", "all"))?;
         let is_ending = |meta: &ObjectMeta| meta.deletion_timestamp.is_some();
@@ -86,18 +86,18 @@ impl Expectations {
         Ok(())
     }
 
-    /// Whether the cache is behind what was done to the pods of the ReplicaSet `owner`.
-    pub(super) fn is_awaiting(&self, owner: &ObjectMeta) -> bool {
+    /// Whether the cache is behind what was done to the pods of `owner`.
+    pub(crate) fn is_awaiting(&self, owner: &ObjectMeta) -> bool {
         self.lock().get(uid_of(owner)).is_some_and(|awaited| !awaited.is_over())
     }
 
     /// Awaits a sign of a pod of `owner`. It has to be called before the call that causes it.
-    pub(super) fn expect(&self, owner: &ObjectMeta, sign: Sign) {
+    pub(crate) fn expect(&self, owner: &ObjectMeta, sign: Sign) {
         self.expect_of(uid_of(owner), sign);
     }
 
     /// The call failed: the sign will not come.
-    pub(super) fn settle(&self, owner: &ObjectMeta, sign: &Sign) {
+    pub(crate) fn settle(&self, owner: &ObjectMeta, sign: &Sign) {
         self.settle_of(uid_of(owner), sign);
     }
 
@@ -144,7 +144,7 @@ impl Expectations {
 }
 
 fn owner_uid(pod: &ObjectMeta) -> Option<&str> {
-    ownership::controller_of(pod).filter(|owner| owner.kind == "ReplicaSet").map(|owner| owner.uid.as_str())
+    ownership::controller_of(pod).map(|owner| owner.uid.as_str())
 }
 
 fn uid_of(meta: &ObjectMeta) -> &str {
