@@ -99,9 +99,9 @@ async fn patches_change_what_they_name() {
         json!({"spec": {"template": {"spec": {"containers": [{"name": "side", "image": "s:1"}]}}}});
     let both = api.patch("web", &PatchParams::default(), &Patch::Strategic(containers)).await.unwrap();
     assert_eq!(both.spec.template.spec.unwrap().containers.len(), 2);
-    let scaled =
-        api.patch_scale("web", &PatchParams::default(), &Patch::Merge(json!({"spec": {"replicas": 4}})));
-    assert_eq!(scaled.await.unwrap().spec.unwrap().replicas, Some(4));
+    let replicas = Patch::Merge(json!({"spec": {"replicas": 4}}));
+    let scaled = api.patch_scale("web", &PatchParams::default(), &replicas).await.unwrap();
+    assert_eq!(scaled.spec.unwrap().replicas, Some(4));
 }
 
 #[tokio::test]
