@@ -10,6 +10,7 @@
 )]
 
 mod admission;
+mod clients;
 mod crud;
 mod custom;
 mod delete;
@@ -17,6 +18,7 @@ mod discovery;
 mod eviction;
 mod impersonation;
 mod list;
+mod openapi;
 mod patch;
 mod rbac;
 mod restart;
