@@ -1,6 +1,7 @@
 //! What the schema cannot say, checked in upstream's words (`pkg/apis/*/validation`).
 
 pub(crate) mod access;
+pub(crate) mod admission_policy;
 pub(crate) mod config;
 pub(crate) mod custom_resource;
 pub(crate) mod ingress;

@@ -10,6 +10,7 @@
 )]
 
 mod admission;
+mod clients;
 mod crud;
 mod custom;
 mod delete;
@@ -18,6 +19,7 @@ mod eviction;
 mod impersonation;
 mod limits;
 mod list;
+mod openapi;
 mod patch;
 mod rbac;
 mod restart;
