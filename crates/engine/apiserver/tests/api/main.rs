@@ -17,6 +17,7 @@ mod delete;
 mod discovery;
 mod eviction;
 mod impersonation;
+mod limits;
 mod list;
 mod openapi;
 mod patch;

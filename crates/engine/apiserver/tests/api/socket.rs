@@ -77,6 +77,16 @@ async fn a_bearer_token_names_a_service_account() {
 }
 
 #[tokio::test]
+async fn a_request_that_asks_for_a_time_that_makes_no_sense_is_refused() {
+    let Server { api, .. } = server().await;
+    let socket = listen(&api).await;
+    let root = socket.client(Some(("root", &["system:masters"]))).await;
+    get(&root, &format!("{CONFIG_MAPS}?timeout=5s")).await.ok();
+    let refused = get(&root, &format!("{CONFIG_MAPS}?timeout=soon")).await;
+    refused.fails(400, "BadRequest", "invalid timeout specified in the request URL");
+}
+
+#[tokio::test]
 async fn the_end_of_the_server_ends_watches_and_lets_it_return() {
     let Server { api, .. } = server().await;
     let socket = listen(&api).await;
