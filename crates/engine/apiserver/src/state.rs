@@ -10,6 +10,7 @@ use bythos_operator::kubelet::NodePort;
 use bythos_store::{CommitError, Entry, Key, Operation, Page, Revision, Scope, Store};
 use serde_json::Value;
 use tokio::sync::Notify;
+use tokio::task::JoinError;
 
 use crate::Check;
 use crate::admission::quota::recount::{Noticed, Quotas};
@@ -84,11 +85,26 @@ impl State {
     }
 
     /// Commits, and lets what is derived from stored objects follow before anyone is answered.
-    pub(crate) async fn commit(&self, operations: Vec<Operation>) -> Result<Revision, CommitError> {
+    ///
+    /// In a task of its own: a client that goes away ends its request, but what is stored is followed all the same.
+    pub(crate) async fn commit(
+        self: &Arc<Self>,
+        operations: Vec<Operation>,
+    ) -> Result<Revision, CommitError> {
+        let state = Arc::clone(self);
+        let task = tokio::spawn(async move { state.commit_and_follow(operations).await });
+        match task.await.map_err(JoinError::try_into_panic) {
+            Ok(committed) => committed,
+            Err(Ok(panic)) => std::panic::resume_unwind(panic),
+            Err(Err(_ended_with_the_runtime)) => Err(CommitError::Closed),
+        }
+    }
+
+    async fn commit_and_follow(&self, operations: Vec<Operation>) -> Result<Revision, CommitError> {
         let resources: Vec<Arc<str>> =
             operations.iter().map(|operation| operation.key.resource.clone()).collect();
-        let noticed: Vec<Noticed> = operations.iter().map(Noticed::of).collect();
         let has_definitions = resources.iter().any(|resource| &**resource == DEFINITIONS);
+        let noticed: Vec<Noticed> = operations.iter().map(Noticed::of).collect();
         if has_definitions {
             self.definitions_under_way.fetch_add(1, Ordering::SeqCst);
         }

@@ -27,7 +27,7 @@ const ATTEMPTS_MAX: usize = 16;
 /// Who writes to which kind through which door.
 #[derive(Clone, Copy)]
 pub(crate) struct Writing<'a> {
-    pub(crate) state: &'a State,
+    pub(crate) state: &'a Arc<State>,
     pub(crate) user: &'a User,
     pub(crate) served: &'a Arc<Served>,
     /// Empty for cluster scope.

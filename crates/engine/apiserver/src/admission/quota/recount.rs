@@ -118,7 +118,7 @@ impl Drop for Quotas {
     }
 }
 
-async fn recount(state: &State, first: Arc<Entry>) -> Result<(), Failure> {
+async fn recount(state: &Arc<State>, first: Arc<Entry>) -> Result<(), Failure> {
     let mut entry = first;
     for _ in 0..ATTEMPTS_MAX {
         let mut quota: Value = serde_json::from_slice(&entry.value)?;
