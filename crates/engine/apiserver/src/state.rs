@@ -87,7 +87,10 @@ impl State {
     /// Commits, and lets what is derived from stored objects follow before anyone is answered.
     ///
     /// In a task of its own: a client that goes away ends its request, but what is stored is followed all the same.
-    pub(crate) async fn commit(self: &Arc<Self>, operations: Vec<Operation>) -> Result<Revision, CommitError> {
+    pub(crate) async fn commit(
+        self: &Arc<Self>,
+        operations: Vec<Operation>,
+    ) -> Result<Revision, CommitError> {
         let state = Arc::clone(self);
         let task = tokio::spawn(async move { state.commit_and_follow(operations).await });
         match task.await.map_err(JoinError::try_into_panic) {
