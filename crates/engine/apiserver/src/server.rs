@@ -141,13 +141,14 @@ fn identity(tls: &TlsStream<TcpStream>, peer: SocketAddr) -> Identity {
 
 impl Door {
     async fn answer(&self, identity: Identity, mut request: Request<Incoming>) -> Response<Body> {
-        let user = match identity {
-            Identity::User(user) => user,
+        let of_certificate = match identity {
+            Identity::User(user) => Some(user),
+            Identity::Unknown => None,
             Identity::Nobody => return Failure::Unauthorized.response(),
-            Identity::Unknown => match authenticate::of_headers(&self.state, request.headers_mut()) {
-                Ok(user) => user,
-                Err(failure) => return failure.response(),
-            },
+        };
+        let user = match authenticate::user(&self.state, of_certificate, request.headers_mut()) {
+            Ok(user) => user,
+            Err(failure) => return failure.response(),
         };
         let caller = Caller { user, ending: self.ending.clone() };
         if is_long_running(request.method(), request.uri()) {
