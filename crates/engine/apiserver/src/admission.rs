@@ -6,6 +6,7 @@
 mod definition;
 mod escalation;
 mod namespace;
+pub(crate) mod policies;
 pub(crate) mod service;
 mod service_account;
 

@@ -12,6 +12,7 @@ use serde_json::Value;
 use tokio::sync::Notify;
 
 use crate::Check;
+use crate::admission::policies::PolicyCatalogue;
 use crate::admission::service::ServiceNetwork;
 use crate::openapi::Documents;
 use crate::policy::PolicyCache;
@@ -23,6 +24,7 @@ pub(crate) struct State {
     pub(crate) node: NodePort,
     pub(crate) tokens: TokenSigner,
     pub(crate) policy: PolicyCache,
+    pub(crate) admission_policies: PolicyCatalogue,
     pub(crate) services: ServiceNetwork,
     /// Held from the check of a definition's names until it is committed.
     pub(crate) definitions: tokio::sync::Mutex<()>,
@@ -52,6 +54,7 @@ impl State {
             node,
             tokens,
             policy: PolicyCache::new(),
+            admission_policies: PolicyCatalogue::new(),
             services,
             definitions: tokio::sync::Mutex::new(()),
             definition_ended: Arc::new(Notify::new()),
@@ -96,6 +99,7 @@ impl State {
         let revision = committed?;
         for resource in &resources {
             self.policy.noticed(resource);
+            self.admission_policies.noticed(resource);
             if self.registry.load().is_ending(resource) {
                 self.definition_ended.notify_one();
             }

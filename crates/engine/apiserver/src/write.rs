@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use bythos_access::User;
+use bythos_kinds::AdmissionOperation;
 use bythos_patch::{Writer, track_update};
 use bythos_schema::{FieldError, FieldPath, Step};
 use bythos_store::{Change, CommitError, Entry, Expect, Operation};
@@ -50,6 +51,8 @@ pub(crate) struct Written {
     /// The object as it is now.
     pub(crate) object: Bytes,
     pub(crate) created: bool,
+    /// What policies say of it.
+    pub(crate) warnings: Vec<String>,
 }
 
 /// An object as it is stored.
@@ -137,6 +140,7 @@ pub(crate) async fn create(
     if !errors.is_empty() {
         return Err(writing.invalid(&name, errors));
     }
+    let warnings = admission::policies::admit(writing, AdmissionOperation::Create, None, Some(&new))?;
     if ownership == Ownership::Track {
         track_update(None, &mut new, &writing.served.schema(), &writing.writer());
     }
@@ -144,23 +148,28 @@ pub(crate) async fn create(
     let encoded = Encoded::of(stored)?;
     let key = writing.served.key(writing.namespace, &name);
     if writing.options.dry_run {
-        return dry_creation(writing, &key, &new);
+        return dry_creation(writing, &key, &new, warnings);
     }
     let operation = Operation { key, expect: Expect::Absent, change: Change::Put(encoded.encode()) };
     let committed = writing.state.commit(vec![operation]).await;
     drop(held);
     match committed {
-        Ok(revision) => Ok(Written { object: encoded.at(revision), created: true }),
+        Ok(revision) => Ok(Written { object: encoded.at(revision), created: true, warnings }),
         Err(error) => Err(Failure::of_commit(error, writing.served.name(), &name)),
     }
 }
 
 /// What a creation would answer.
-fn dry_creation(writing: &Writing<'_>, key: &bythos_store::Key, new: &Value) -> Result<Written, Failure> {
+fn dry_creation(
+    writing: &Writing<'_>,
+    key: &bythos_store::Key,
+    new: &Value,
+    warnings: Vec<String>,
+) -> Result<Written, Failure> {
     if writing.state.store.get(key).is_some() {
         return Err(Failure::AlreadyExists { resource: writing.served.name(), name: key.name.to_string() });
     }
-    Ok(Written { object: serde_json::to_vec(new)?.into(), created: true })
+    Ok(Written { object: serde_json::to_vec(new)?.into(), created: true, warnings })
 }
 
 /// Computes the new state of an object from the current one.
@@ -203,17 +212,19 @@ async fn replace(
     if !errors.is_empty() {
         return Err(writing.invalid(name, errors));
     }
+    let warnings = admission::policies::admit(writing, AdmissionOperation::Update, Some(old), Some(&new))?;
     if ownership == Ownership::Track {
         track_update(Some(old), &mut new, &writing.served.schema(), &writing.writer());
     }
     stamp::generation(writing.served, old, &mut new);
     let ends = deletion_is_complete(&new);
     if !ends && stamp::is_same(old, &new) {
-        return Ok(Some(Written { object: current.entry.value.clone(), created: false }));
+        return Ok(Some(Written { object: current.entry.value.clone(), created: false, warnings }));
     }
     let encoded = Encoded::of(store_version(writing, &mut new))?;
     if writing.options.dry_run {
-        return Ok(Some(Written { object: encoded.at(current.entry.revision), created: false }));
+        let object = encoded.at(current.entry.revision);
+        return Ok(Some(Written { object, created: false, warnings }));
     }
     let change = if ends { Change::Delete(encoded.encode()) } else { Change::Put(encoded.encode()) };
     let expect = Expect::At(current.entry.revision);
@@ -221,7 +232,7 @@ async fn replace(
     let committed = writing.state.commit(vec![operation]).await;
     drop(held);
     match committed {
-        Ok(revision) => Ok(Some(Written { object: encoded.at(revision), created: false })),
+        Ok(revision) => Ok(Some(Written { object: encoded.at(revision), created: false, warnings })),
         Err(CommitError::Unexpected { .. }) => Ok(None),
         Err(error) => Err(Failure::of_commit(error, writing.served.name(), name)),
     }

@@ -18,6 +18,7 @@ mod eviction;
 mod impersonation;
 mod list;
 mod patch;
+mod policies;
 mod rbac;
 mod restart;
 mod socket;
