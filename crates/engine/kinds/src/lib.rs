@@ -45,7 +45,7 @@ mod table;
 mod validation;
 
 pub use admission_policy::{
-    AdmissionPolicy, Denial, DenialReason, Findings, MatchResources, Matched, Operation, PolicyInput,
+    AdmissionOperation, AdmissionPolicy, Denial, DenialReason, Findings, MatchResources, Matched, PolicyInput,
 };
 pub use cell::cell;
 pub use definition::{from_definition, rule_errors};
