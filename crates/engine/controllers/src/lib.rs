@@ -8,25 +8,41 @@
 //! Deployment ─> ReplicaSet ─> Pod ─> EndpointSlice (of the Services that select it)
 //! StatefulSet, DaemonSet ─> Pod, and ControllerRevisions that remember templates
 //! CronJob ─> Job ─> Pod
+//! Service ─> EndpointSlice ─> Endpoints, and back for Endpoints that are written by hand
+//! PersistentVolumeClaim <─> PersistentVolume, made for the claim when its first pod has a node
+//! PodDisruptionBudget: its status
 //! Namespace ─> ServiceAccount `default`, ConfigMap `kube-root-ca.crt`; emptied when it goes
-//! any object ─> goes when its owners are gone (garbage)
+//! any object ─> goes when its owners are gone (garbage); Events after an hour; what gone nodes leave behind
 //! ```
 //!
 //! All of them are restartable at any point: what they know besides the API (what they made and do not see yet, the
 //! collector's graph) is learned again at the start. Nothing here knows the store, the node or the network.
 //!
-//! Left out on purpose: pods of nodes that do not exist are not collected, since the engine's one node adopts what
-//! it finds.
+//! **Local volumes.** A claim of class `local` (or `local-path`, its other name) gets a PersistentVolume with
+//! `spec.local.path` = `<data folder>/volumes/<volume>` and the annotation `pv.kubernetes.io/provisioned-by:
+//! bythos.dev/local`. The controllers never touch the folder: the node makes it before the first mount. When the
+//! claim is gone and the policy is `Delete`, the volume gets the finalizer `bythos.dev/local-folder` and is deleted;
+//! the node removes the folder and then takes the finalizer off.
+//!
+//! Left out: pods of nodes that do not exist are collected only when they have ended, since the engine's one node
+//! adopts what it finds; finished pods are not limited in number; HorizontalPodAutoscaler, ReplicationController and
+//! volumes that grow are stored and not acted on; slices carry no topology hints and no
+//! `endpoints.kubernetes.io/last-change-trigger-time`.
 
 mod call;
+mod claim;
 mod cronjob;
 mod daemonset;
 mod deployment;
 mod discover;
+mod disruption;
+mod endpoints;
 mod endpointslice;
+mod eventexpiry;
 mod expectations;
 mod freshness;
 mod garbage;
+mod gonenodes;
 mod job;
 mod namespace;
 mod ownership;
@@ -41,8 +57,11 @@ mod selectors;
 mod serviceaccount;
 mod share;
 mod statefulset;
+mod storageclass;
 mod suffix;
+mod volume;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bythos_operator::cache::CacheError;
@@ -54,16 +73,19 @@ use expectations::Expectations;
 use pod_control::{PodControl, Wording};
 
 /// The part `controllers`.
-pub fn part() -> Part {
+///
+/// `volumes` is the folder below which volumes of class `local` lie; the node makes and removes what is in it.
+pub fn part(volumes: PathBuf) -> Part {
     Part {
         name: "controllers",
         title: "Kubernetes' controllers",
         resources: Vec::new(),
         role: role(),
         listeners: Vec::new(),
-        run: Arc::new(|context| {
+        run: Arc::new(move |context| {
+            let volumes = volumes.clone();
             Box::pin(async move {
-                run(context).await?;
+                run(context, volumes).await?;
                 Ok(())
             })
         }),
@@ -76,9 +98,13 @@ fn role() -> Vec<PolicyRule> {
     vec![
         allow("*", &["*"], &["get", "list", "watch", "patch", "delete", "deletecollection"]),
         allow("", &["pods", "serviceaccounts", "configmaps", "events"], &["create"]),
-        allow("", &["persistentvolumeclaims"], &["create"]),
+        allow("", &["persistentvolumeclaims", "endpoints"], &["create"]),
         allow("apps", &["replicasets", "controllerrevisions"], &["create"]),
         allow("batch", &["jobs"], &["create"]),
+        allow("", &["persistentvolumes"], &["create"]),
+        allow("storage.k8s.io", &["storageclasses"], &["create"]),
+        allow("", &["persistentvolumes/status", "persistentvolumeclaims/status"], &["update"]),
+        allow("policy", &["poddisruptionbudgets/status"], &["update"]),
         allow("discovery.k8s.io", &["endpointslices"], &["create"]),
         allow("apps", &["deployments/status", "replicasets/status"], &["update"]),
         allow("apps", &["statefulsets/status", "daemonsets/status"], &["update"]),
@@ -93,15 +119,18 @@ enum RunError {
     Cache(#[from] CacheError),
     #[error("failed to learn which pods there are")]
     CatchUp(#[source] call::CallError),
+    #[error("failed to make the storage classes that are there from the beginning")]
+    StorageClasses(#[source] call::CallError),
 }
 
-async fn run(context: PartContext) -> Result<(), RunError> {
+async fn run(context: PartContext, folder: PathBuf) -> Result<(), RunError> {
     let PartContext { client, caches, health, shutdown, platform, .. } = context;
     let deployments = caches.of().await?;
     let replica_sets = caches.of().await?;
     let pods = caches.of().await?;
     let services = caches.of().await?;
     let slices = caches.of().await?;
+    let endpoints = caches.of().await?;
     let namespaces = caches.of().await?;
     let accounts = caches.of().await?;
     let config_maps = caches.of().await?;
@@ -110,6 +139,9 @@ async fn run(context: PartContext) -> Result<(), RunError> {
     let revisions = caches.of().await?;
     let claims = caches.of().await?;
     let nodes = caches.of().await?;
+    let volumes = caches.of().await?;
+    let classes = caches.of().await?;
+    let budgets = caches.of().await?;
     let jobs = caches.of().await?;
     let cron_jobs = caches.of().await?;
 
@@ -118,6 +150,21 @@ async fn run(context: PartContext) -> Result<(), RunError> {
     expectations.catch_up(&client, &pods).await.map_err(RunError::CatchUp)?;
     let control = |component| PodControl::new(client.clone(), component, expectations.clone());
 
+    storageclass::furnish(&client, &classes).await.map_err(RunError::StorageClasses)?;
+
+    let scales = (deployments.clone(), replica_sets.clone(), stateful_sets.clone());
+    let budgets = disruption::Budgets::new(client.clone(), budgets, pods.clone(), scales);
+    let sources = claim::Sources {
+        claims: claims.clone(),
+        volumes: volumes.clone(),
+        classes,
+        pods: pods.clone(),
+        nodes: nodes.clone(),
+    };
+    let bindings = claim::Claims::new(client.clone(), sources, folder);
+    let volumes = volume::Volumes::new(client.clone(), volumes, claims.clone());
+    let gone_nodes =
+        gonenodes::GoneNodes { client: client.clone(), nodes: nodes.clone(), pods: pods.clone() };
     let deployments = deployment::Deployments::new(client.clone(), deployments, replica_sets.clone());
     let replica_sets = replicaset::ReplicaSets {
         control: control("replicaset-controller"),
@@ -140,7 +187,17 @@ async fn run(context: PartContext) -> Result<(), RunError> {
     };
     let cron_jobs = cronjob::CronJobs::new(client.clone(), cron_jobs, jobs.clone());
     let jobs = job::Jobs::new(control("job-controller"), jobs, pods.clone());
-    let endpoints = endpointslice::EndpointSlices { client: client.clone(), services, pods, slices };
+    let keeper = || endpointslice::SliceKeeper { client: client.clone(), slices: slices.clone() };
+    let endpoint_slices =
+        endpointslice::EndpointSlices { keeper: keeper(), services: services.clone(), pods: pods.clone() };
+    let mirror =
+        endpoints::Mirror { keeper: keeper(), services: services.clone(), endpoints: endpoints.clone() };
+    let endpoints = endpoints::EndpointsOfServices {
+        client: client.clone(),
+        services,
+        slices: slices.clone(),
+        endpoints,
+    };
     let furnishing = serviceaccount::Furnishing {
         client: client.clone(),
         namespaces: namespaces.clone(),
@@ -158,7 +215,14 @@ async fn run(context: PartContext) -> Result<(), RunError> {
         daemon_sets.run(shutdown.clone()),
         jobs.run(shutdown.clone()),
         cron_jobs.run(shutdown.clone()),
+        bindings.run(shutdown.clone()),
+        volumes.run(shutdown.clone()),
+        budgets.run(shutdown.clone()),
+        gone_nodes.run(shutdown.clone()),
+        eventexpiry::run(client.clone(), eventexpiry::LIFETIME, shutdown.clone()),
+        endpoint_slices.run(shutdown.clone()),
         endpoints.run(shutdown.clone()),
+        mirror.run(shutdown.clone()),
         furnishing.run(shutdown.clone()),
         namespaces.run(shutdown.clone()),
         garbage.run(shutdown),
