@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bythos_access::{User, user_of_certificate};
-use http::header::AUTHORIZATION;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -18,6 +17,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 
+use crate::authenticate;
 use crate::body::Body;
 use crate::call::Caller;
 use crate::request::is_long_running;
@@ -30,7 +30,7 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long requests under way may take to finish when the server ends.
 const GRACE: Duration = Duration::from_secs(5);
-/// Requests under way at once, watches and logs aside.
+/// Requests under way at once, those aside that may take long.
 const IN_FLIGHT_MAX: usize = 400;
 const STREAMS_PER_CONNECTION_MAX: u32 = 1000;
 
@@ -141,18 +141,17 @@ fn identity(tls: &TlsStream<TcpStream>, peer: SocketAddr) -> Identity {
 }
 
 impl Door {
-    async fn answer(&self, identity: Identity, request: Request<Incoming>) -> Response<Body> {
+    async fn answer(&self, identity: Identity, mut request: Request<Incoming>) -> Response<Body> {
         let user = match identity {
             Identity::User(user) => user,
             Identity::Nobody => return Failure::Unauthorized.response(),
-            // Credentials that nobody can verify are not the same as none.
-            Identity::Unknown if request.headers().contains_key(AUTHORIZATION) => {
-                return Failure::Unauthorized.response();
-            }
-            Identity::Unknown => User::anonymous(),
+            Identity::Unknown => match authenticate::of_headers(&self.state, request.headers_mut()) {
+                Ok(user) => user,
+                Err(failure) => return failure.response(),
+            },
         };
         let caller = Caller { user, ending: self.ending.clone() };
-        if is_long_running(request.uri()) {
+        if is_long_running(request.method(), request.uri()) {
             return answer(self.state.clone(), caller, request).await;
         }
         let Ok(_place) = self.in_flight.try_acquire() else { return Failure::TooManyRequests.response() };

@@ -123,7 +123,7 @@ pub(crate) async fn create(
     ownership: Ownership,
 ) -> Result<Written, Failure> {
     let kind = &writing.served.kind;
-    fill_defaults(writing, &mut new)?;
+    fill_defaults(writing, None, &mut new)?;
     // The name comes first: a namespace is labelled with its own, also when it is generated.
     stamp::created(writing, &mut new)?;
     (kind.rules.prepare_create)(&mut new);
@@ -131,6 +131,9 @@ pub(crate) async fn create(
     let name = object::name(&new).to_owned();
     let mut errors = bythos_kinds::validate_metadata(kind, &new);
     errors.extend((kind.rules.validate)(&new));
+    if errors.is_empty() {
+        errors = kind.custom.rules.validate(None, &new);
+    }
     if !errors.is_empty() {
         return Err(writing.invalid(&name, errors));
     }
@@ -188,7 +191,7 @@ async fn replace(
     if writing.door == Door::Main && writing.served.has_status() {
         object::set_field(&mut new, "status", old.get("status").cloned());
     }
-    fill_defaults(writing, &mut new)?;
+    fill_defaults(writing, Some(old), &mut new)?;
     if writing.door == Door::Main {
         (writing.served.kind.rules.prepare_update)(old, &mut new);
     }
@@ -247,10 +250,15 @@ pub(crate) fn is_held_namespace(object: &Value) -> bool {
 }
 
 /// Fills in defaults. In between the schema is held: a kind's own functions may rely on it.
-fn fill_defaults(writing: &Writing<'_>, object: &mut Value) -> Result<(), Failure> {
+///
+/// What was wrong with a custom object before, and is not touched, does not hold it up.
+fn fill_defaults(writing: &Writing<'_>, old: Option<&Value>, object: &mut Value) -> Result<(), Failure> {
     let schema = writing.served.schema();
     schema.fill_defaults(object);
-    let mut errors = schema.validate(object);
+    let mut errors = match old {
+        Some(old) if writing.served.is_custom() => schema.validate_change(old, object),
+        _ => schema.validate(object),
+    };
     // What another door wrote is not this writer's fault.
     match writing.door {
         Door::Main => {}
@@ -277,6 +285,18 @@ fn validate_update(writing: &Writing<'_>, old: &Value, new: &Value) -> Vec<Field
         if errors.is_empty() {
             errors = (kind.rules.validate_update)(old, new);
         }
+    }
+    if errors.is_empty() {
+        errors = rules_broken(writing, old, new);
+    }
+    errors
+}
+
+/// What the rules of a custom kind refuse. Through the door of the status, only what they say of it or of the whole.
+fn rules_broken(writing: &Writing<'_>, old: &Value, new: &Value) -> Vec<FieldError> {
+    let mut errors = writing.served.kind.custom.rules.validate(Some(old), new);
+    if writing.door == Door::Status {
+        errors.retain(|error| error.path.steps().is_empty() || is_below(&error.path, "status"));
     }
     errors
 }

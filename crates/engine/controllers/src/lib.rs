@@ -12,6 +12,7 @@
 //! PersistentVolumeClaim <─> PersistentVolume, made for the claim when its first pod has a node
 //! PodDisruptionBudget: its status
 //! Namespace ─> ServiceAccount `default`, ConfigMap `kube-root-ca.crt`; emptied when it goes
+//! ServiceAccount ─> its Secrets of type `kubernetes.io/service-account-token`; ClusterRole ─> aggregated ClusterRoles
 //! any object ─> goes when its owners are gone (garbage); Events after an hour; what gone nodes leave behind
 //! ```
 //!
@@ -29,8 +30,10 @@
 //! volumes that grow are stored and not acted on; slices carry no topology hints and no
 //! `endpoints.kubernetes.io/last-change-trigger-time`.
 
+mod aggregation;
 mod call;
 mod claim;
+mod composition;
 mod cronjob;
 mod daemonset;
 mod deployment;
@@ -59,18 +62,15 @@ mod share;
 mod statefulset;
 mod storageclass;
 mod suffix;
+mod token_secret;
 mod volume;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use bythos_operator::cache::CacheError;
+use bythos_operator::Part;
 use bythos_operator::part::allow;
-use bythos_operator::{Part, PartContext};
 use k8s_openapi::api::rbac::v1::PolicyRule;
-
-use expectations::Expectations;
-use pod_control::{PodControl, Wording};
 
 /// The part `controllers`.
 ///
@@ -85,7 +85,7 @@ pub fn part(volumes: PathBuf) -> Part {
         run: Arc::new(move |context| {
             let volumes = volumes.clone();
             Box::pin(async move {
-                run(context, volumes).await?;
+                composition::run(context, volumes).await?;
                 Ok(())
             })
         }),
@@ -98,7 +98,8 @@ fn role() -> Vec<PolicyRule> {
     vec![
         allow("*", &["*"], &["get", "list", "watch", "patch", "delete", "deletecollection"]),
         allow("", &["pods", "serviceaccounts", "configmaps", "events"], &["create"]),
-        allow("", &["persistentvolumeclaims", "endpoints"], &["create"]),
+        allow("", &["serviceaccounts/token", "persistentvolumeclaims", "endpoints"], &["create"]),
+        allow("rbac.authorization.k8s.io", &["clusterroles"], &["escalate"]),
         allow("apps", &["replicasets", "controllerrevisions"], &["create"]),
         allow("batch", &["jobs"], &["create"]),
         allow("", &["persistentvolumes"], &["create"]),
@@ -111,121 +112,4 @@ fn role() -> Vec<PolicyRule> {
         allow("batch", &["jobs/status", "cronjobs/status"], &["update"]),
         allow("", &["namespaces/status", "namespaces/finalize"], &["update"]),
     ]
-}
-
-#[derive(Debug, thiserror::Error)]
-enum RunError {
-    #[error("failed to read what the controllers work on")]
-    Cache(#[from] CacheError),
-    #[error("failed to learn which pods there are")]
-    CatchUp(#[source] call::CallError),
-    #[error("failed to make the storage classes that are there from the beginning")]
-    StorageClasses(#[source] call::CallError),
-}
-
-async fn run(context: PartContext, folder: PathBuf) -> Result<(), RunError> {
-    let PartContext { client, caches, health, shutdown, platform, .. } = context;
-    let deployments = caches.of().await?;
-    let replica_sets = caches.of().await?;
-    let pods = caches.of().await?;
-    let services = caches.of().await?;
-    let slices = caches.of().await?;
-    let endpoints = caches.of().await?;
-    let namespaces = caches.of().await?;
-    let accounts = caches.of().await?;
-    let config_maps = caches.of().await?;
-    let stateful_sets = caches.of().await?;
-    let daemon_sets = caches.of().await?;
-    let revisions = caches.of().await?;
-    let claims = caches.of().await?;
-    let nodes = caches.of().await?;
-    let volumes = caches.of().await?;
-    let classes = caches.of().await?;
-    let budgets = caches.of().await?;
-    let jobs = caches.of().await?;
-    let cron_jobs = caches.of().await?;
-
-    let expectations = Arc::new(Expectations::default());
-    expectations.observe(&pods);
-    expectations.catch_up(&client, &pods).await.map_err(RunError::CatchUp)?;
-    let control = |component| PodControl::new(client.clone(), component, expectations.clone());
-
-    storageclass::furnish(&client, &classes).await.map_err(RunError::StorageClasses)?;
-
-    let scales = (deployments.clone(), replica_sets.clone(), stateful_sets.clone());
-    let budgets = disruption::Budgets::new(client.clone(), budgets, pods.clone(), scales);
-    let sources = claim::Sources {
-        claims: claims.clone(),
-        volumes: volumes.clone(),
-        classes,
-        pods: pods.clone(),
-        nodes: nodes.clone(),
-    };
-    let bindings = claim::Claims::new(client.clone(), sources, folder);
-    let volumes = volume::Volumes::new(client.clone(), volumes, claims.clone());
-    let gone_nodes =
-        gonenodes::GoneNodes { client: client.clone(), nodes: nodes.clone(), pods: pods.clone() };
-    let deployments = deployment::Deployments::new(client.clone(), deployments, replica_sets.clone());
-    let replica_sets = replicaset::ReplicaSets {
-        control: control("replicaset-controller"),
-        replica_sets,
-        pods: pods.clone(),
-    };
-    let stateful_sets = statefulset::StatefulSets {
-        control: control("statefulset-controller").speaking(Wording::Member),
-        sets: stateful_sets,
-        pods: pods.clone(),
-        revisions: revisions.clone(),
-        claims,
-    };
-    let daemon_sets = daemonset::DaemonSets {
-        control: control("daemonset-controller"),
-        sets: daemon_sets,
-        pods: pods.clone(),
-        nodes,
-        revisions,
-    };
-    let cron_jobs = cronjob::CronJobs::new(client.clone(), cron_jobs, jobs.clone());
-    let jobs = job::Jobs::new(control("job-controller"), jobs, pods.clone());
-    let keeper = || endpointslice::SliceKeeper { client: client.clone(), slices: slices.clone() };
-    let endpoint_slices =
-        endpointslice::EndpointSlices { keeper: keeper(), services: services.clone(), pods: pods.clone() };
-    let mirror =
-        endpoints::Mirror { keeper: keeper(), services: services.clone(), endpoints: endpoints.clone() };
-    let endpoints = endpoints::EndpointsOfServices {
-        client: client.clone(),
-        services,
-        slices: slices.clone(),
-        endpoints,
-    };
-    let furnishing = serviceaccount::Furnishing {
-        client: client.clone(),
-        namespaces: namespaces.clone(),
-        accounts,
-        config_maps,
-        authority_pem: platform.authority_pem.clone(),
-    };
-    let namespaces = namespace::Namespaces::new(client.clone(), namespaces);
-    let garbage = garbage::Garbage::new(client.clone(), namespaces.trigger());
-    health.ready();
-    tokio::join!(
-        deployments.run(shutdown.clone()),
-        replica_sets.run(shutdown.clone()),
-        stateful_sets.run(shutdown.clone()),
-        daemon_sets.run(shutdown.clone()),
-        jobs.run(shutdown.clone()),
-        cron_jobs.run(shutdown.clone()),
-        bindings.run(shutdown.clone()),
-        volumes.run(shutdown.clone()),
-        budgets.run(shutdown.clone()),
-        gone_nodes.run(shutdown.clone()),
-        eventexpiry::run(client.clone(), eventexpiry::LIFETIME, shutdown.clone()),
-        endpoint_slices.run(shutdown.clone()),
-        endpoints.run(shutdown.clone()),
-        mirror.run(shutdown.clone()),
-        furnishing.run(shutdown.clone()),
-        namespaces.run(shutdown.clone()),
-        garbage.run(shutdown),
-    );
-    Ok(())
 }

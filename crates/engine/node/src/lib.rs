@@ -9,7 +9,7 @@
 //!  │                   └── wake: what runs has changed <─────┼── events ─────────┘
 //!  ├── pod status, events, deletion <────────────────────────┘
 //!  ├── Node, Lease <── node_status
-//!  └── logs <── kubelet_api (through the port that the API server calls)
+//!  └── logs, streams <── kubelet_api (through the port that the API server calls)
 //! ```
 //!
 //! CRI is the truth about what runs: what the node must remember is written on the containers themselves
@@ -17,10 +17,11 @@
 //! Containerd is this engine's own (`containerd/`): private mount namespace, session and cgroup.
 //!
 //! Nothing here knows the API server, the store or the network's rules: it reaches the API through a
-//! [`kube::Client`], and the CNI configuration is a file that somebody else writes. Rotation of logs, image
-//! clean-up, exec, attach and port-forward are not here yet; what a pod may not ask for yet is listed in
+//! [`kube::Client`], and the CNI configuration is a file that somebody else writes. Image
+//! clean-up is not here yet; what a pod may not ask for yet is listed in
 //! `pods/supported.rs`, and such a pod says so instead of running as something else.
 
+mod claimed_volumes;
 mod config;
 mod containerd;
 mod cri;
@@ -33,6 +34,7 @@ mod node_status;
 mod part;
 mod pods;
 mod readable;
+mod streams;
 mod teardown;
 
 pub use config::NodeConfig;

@@ -30,7 +30,7 @@ pub(crate) struct DeleteOptions {
     grace_seconds: Option<i64>,
     propagation: Option<Propagation>,
     uid: Option<String>,
-    revision: Option<String>,
+    pub(crate) revision: Option<String>,
     pub(crate) dry_run: bool,
 }
 

@@ -1,5 +1,6 @@
 //! The controllers at work on the engine's API in process. The node is played by [`support::Node`].
 
+mod access;
 mod cron_jobs;
 mod daemon_sets;
 mod deployments;

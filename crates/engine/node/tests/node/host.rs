@@ -124,10 +124,11 @@ impl Host {
         }]);
         let network = serde_json::json!({"cniVersion": "1.0.0", "name": "test", "plugins": plugins});
         std::fs::write(config.cni_conf_dir.join("10-test.conflist"), network.to_string())?;
+        let port = NodePort::default();
         Ok(Host {
             config,
-            engine: Engine::start().await?,
-            port: NodePort::default(),
+            engine: Engine::start_with(port.clone()).await?,
+            port,
             prepared,
             nodes: Mutex::default(),
             folder,
@@ -193,8 +194,8 @@ impl Host {
             .context("busybox-static is not installed")?;
         let recipe = self.folder().join("busybox.yaml");
         let text = format!(
-            "image: {IMAGE}\nfiles:\n  busybox: /bin/busybox\nlinks:\n  /bin/sh: busybox\n  /bin/sleep: busybox\n\
-             command: [/bin/sh]\n"
+            "image: {IMAGE}\nfiles:\n  busybox: /bin/busybox\nlinks:\n  /bin/sh: busybox\n  /bin/sleep: busybox\n  \
+             /bin/tar: busybox\n  /bin/cat: busybox\ncommand: [/bin/sh]\n"
         );
         std::fs::write(&recipe, text)?;
         Ok(build_image(&recipe, archive, |_| {})?)
