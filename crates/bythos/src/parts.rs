@@ -20,7 +20,8 @@ pub(crate) enum Ground {
 
 /// The parts of this ground, in the order in which they are shown.
 pub(crate) fn table(settings: &Settings, node: &NodePort, ground: Ground) -> Result<Vec<Part>> {
-    let mut parts = vec![bythos_controllers::part(), bythos_scheduler::part()];
+    let mut parts =
+        vec![bythos_controllers::part(settings.layout.root.join("volumes")), bythos_scheduler::part()];
     if ground == Ground::Machine {
         parts.extend([
             bythos_network::part(network(settings)?),
