@@ -78,12 +78,13 @@ impl PolicyCache {
 
 /// All stored objects of a resource.
 pub(crate) fn objects(store: &Store, resource: &str) -> Vec<Value> {
-    objects_in(store, &Scope { resource: resource.into(), namespace: None })
+    objects_in(store, resource, None)
 }
 
-/// All stored objects of a scope.
-pub(crate) fn objects_in(store: &Store, scope: &Scope) -> Vec<Value> {
-    let entries = match store.list(scope, &Page::default()) {
+/// The stored objects of a resource in a namespace, or in all.
+pub(crate) fn objects_in(store: &Store, resource: &str, namespace: Option<&str>) -> Vec<Value> {
+    let scope = Scope { resource: resource.into(), namespace: namespace.map(Into::into) };
+    let entries = match store.list(&scope, &Page::default()) {
         Ok(listing) => listing.entries,
         // The newest revision is always retained.
         Err(_) => Vec::new(),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bythos_kinds::Subresource;
 use futures::future::BoxFuture;
 use http::Response;
+use serde_json::Value;
 
 use crate::body::Body;
 use crate::call::Call;
@@ -29,6 +30,12 @@ impl Target<'_> {
         self.served.key(self.namespace, self.name)
     }
 
+    /// The stored object that is meant.
+    pub(crate) fn object(&self) -> Result<Value, Failure> {
+        let entry = self.call.state.store.get(&self.key()).ok_or_else(|| self.not_found())?;
+        Ok(serde_json::from_slice(&entry.value)?)
+    }
+
     pub(crate) fn not_found(&self) -> Failure {
         Failure::NotFound { resource: self.served.name(), name: self.name.to_owned() }
     }
@@ -50,12 +57,18 @@ impl Target<'_> {
 pub(crate) async fn answer(call: &Call, request: &ResourceRequest) -> Result<Response<Body>, Failure> {
     let target = target(call, request)?;
     if !target.served.kind.stored {
-        return reviews::answer(&target, request);
+        return reviews::answer(&target, request).await;
     }
-    if request.subresource.is_empty() {
-        return on_object(&target, request.verb).await;
+    let answered = if request.subresource.is_empty() {
+        on_object(&target, request.verb).await
+    } else {
+        on_subresource(&target, request).await
+    };
+    let mut response = answered?;
+    if let Some(deprecation) = &target.served.kind.custom.deprecation {
+        verbs::warn(&mut response, &[deprecation.to_string()]);
     }
-    on_subresource(&target, request).await
+    Ok(response)
 }
 
 /// Passes a request that is allowed on to the object itself, with its body as it comes.
@@ -129,15 +142,16 @@ fn on_subresource<'a>(target: &'a Target<'a>, request: &'a ResourceRequest) -> A
             (Subresource::Scale { .. }, Verb::Get) => subresource::scale::get(target),
             (Subresource::Scale { .. }, Verb::Update) => subresource::scale::update(target).await,
             (Subresource::Scale { .. }, Verb::Patch) => subresource::scale::patch(target).await,
-            (Subresource::Binding, Verb::Create) => subresource::binding::create(target).await,
+            (Subresource::Binding, Verb::Create) => subresource::binding::create(target, target.name).await,
             (Subresource::Finalize, Verb::Update) => subresource::finalize::update(target).await,
             (Subresource::Log, Verb::Get) => subresource::log::get(target).await,
+            (Subresource::Eviction, Verb::Create) => subresource::eviction::create(target).await,
+            (Subresource::Token, Verb::Create) => subresource::token::create(target),
             (Subresource::Exec, Verb::Get | Verb::Create) => subresource::connect::exec(target).await,
             (Subresource::Attach, Verb::Get | Verb::Create) => subresource::connect::attach(target).await,
             (Subresource::PortForward, Verb::Get | Verb::Create) => {
                 subresource::connect::port_forward(target).await
             }
-            (Subresource::Eviction, _) => Err(Failure::UnknownPath),
             _ => Err(Failure::MethodNotAllowed),
         }
     })
@@ -155,5 +169,6 @@ fn path_of(subresource: &Subresource) -> &'static str {
         Subresource::PortForward => "portforward",
         Subresource::Proxy { .. } => PROXY,
         Subresource::Finalize => "finalize",
+        Subresource::Token => "token",
     }
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bythos_access::User;
+use bythos_access::token::TokenSigner;
 use bythos_apiserver::{ApiServer, Config};
 use bythos_operator::kubelet::NodePort;
 use bythos_operator::part::{BoundListener, RunPart};
@@ -45,7 +46,13 @@ impl Engine {
     /// It does not start.
     pub async fn start_with(node: NodePort) -> anyhow::Result<Engine> {
         let store = Store::open(Options { directory: None, history_events: 10_000 })?;
-        let config = Config { store, node, service_network: "10.43.0.0/16".to_owned(), checks: Vec::new() };
+        let config = Config {
+            store,
+            node,
+            tokens: TokenSigner::ephemeral()?,
+            service_network: "10.43.0.0/16".to_owned(),
+            checks: Vec::new(),
+        };
         let api = ApiServer::start(config).await?;
         let admin = api.client(User::authenticated("admin", &["system:masters"]));
         let shutdown = CancellationToken::new();

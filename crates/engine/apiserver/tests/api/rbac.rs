@@ -18,7 +18,7 @@ fn binding(name: &str, role_kind: &str, role: &str, user: &str) -> Value {
 }
 
 async fn grant(admin: &Client, user: &str, verbs: &[&str], resources: &[&str]) {
-    let name = format!("{user}-{}", resources.join("-"));
+    let name = format!("{user}-{}", resources.join("-").replace('/', "."));
     post(admin, &format!("{RBAC}/namespaces/default/roles"), role(&name, verbs, resources)).await.ok();
     let bindings = format!("{RBAC}/namespaces/default/rolebindings");
     post(admin, &bindings, binding(&name, "Role", &name, user)).await.ok();
@@ -127,4 +127,19 @@ async fn access_reviews_are_answered() {
     let rules = post(&bob, "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", rules).await.ok();
     let granted = rules["status"]["resourceRules"].as_array().unwrap();
     assert!(granted.iter().any(|rule| rule["resources"] == json!(["configmaps"])), "{rules}");
+}
+
+#[tokio::test]
+async fn nobody_binds_a_sum_of_roles_whose_parts_they_do_not_have() {
+    let Server { admin, api } = server().await;
+    let bob = api.client(User::authenticated("bob", &[]));
+    let role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "binds"},
+        "rules": [{"apiGroups": ["rbac.authorization.k8s.io"], "resources": ["rolebindings"], "verbs": ["create"]}]});
+    post(&admin, &format!("{RBAC}/namespaces/default/roles"), role).await.ok();
+    let bindings = format!("{RBAC}/namespaces/default/rolebindings");
+    post(&admin, &bindings, binding("binds", "Role", "binds", "bob")).await.ok();
+    let refused = post(&bob, &bindings, binding("more", "ClusterRole", "view", "bob")).await;
+    refused.fails(403, "Forbidden", "not currently held");
+    let unknown = post(&bob, &bindings, binding("more", "ClusterRole", "nothing", "bob")).await;
+    unknown.fails(404, "NotFound", "clusterroles.rbac.authorization.k8s.io \"nothing\" not found");
 }

@@ -48,6 +48,42 @@ async fn a_client_certificate_names_the_user() {
     get(&anonymous, "/version").await.ok();
     let token = [("authorization", "Bearer something")];
     send(&anonymous, "GET", "/version", &token, "").await.fails(401, "Unauthorized", "Unauthorized");
+    let basic = [("authorization", "Basic YTpi")];
+    send(&anonymous, "GET", CONFIG_MAPS, &basic, "").await.fails(403, "Forbidden", "system:anonymous");
+}
+
+#[tokio::test]
+async fn a_bearer_token_names_a_service_account() {
+    let Server { api, admin } = server().await;
+    let accounts = "/api/v1/namespaces/default/serviceaccounts";
+    let account = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "robot"}});
+    post(&admin, accounts, account).await.ok();
+    let request = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}});
+    let asked = post(&admin, &format!("{accounts}/robot/token"), request).await.ok();
+    let bearer = format!("Bearer {}", asked["status"]["token"].as_str().unwrap());
+    let headers = [("authorization", bearer.as_str())];
+
+    let socket = listen(&api).await;
+    let client = socket.client(None).await;
+    let refused = send(&client, "GET", CONFIG_MAPS, &headers, "").await;
+    refused.fails(403, "Forbidden", "User \"system:serviceaccount:default:robot\" cannot list");
+    let discovery = send(&client, "GET", "/openid/v1/jwks", &headers, "").await;
+    discovery.ok();
+    // Who shows a certificate is known by it.
+    let root = socket.client(Some(("root", &["system:masters"]))).await;
+    send(&root, "GET", CONFIG_MAPS, &headers, "").await.ok();
+    delete(&admin, &format!("{accounts}/robot")).await.ok();
+    send(&client, "GET", "/version", &headers, "").await.fails(401, "Unauthorized", "");
+}
+
+#[tokio::test]
+async fn a_request_that_asks_for_a_time_that_makes_no_sense_is_refused() {
+    let Server { api, .. } = server().await;
+    let socket = listen(&api).await;
+    let root = socket.client(Some(("root", &["system:masters"]))).await;
+    get(&root, &format!("{CONFIG_MAPS}?timeout=5s")).await.ok();
+    let refused = get(&root, &format!("{CONFIG_MAPS}?timeout=soon")).await;
+    refused.fails(400, "BadRequest", "invalid timeout specified in the request URL");
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use crate::{Kind, NameRule, Subresource};
 pub(super) fn kinds() -> Vec<Kind> {
     let core = |kind, plural| row("", "v1", kind, plural);
     vec![
+        core("Binding", "bindings").namespaced().only_answered(),
         core("ConfigMap", "configmaps")
             .namespaced()
             .short(&["cm"])
@@ -117,6 +118,6 @@ pub(super) fn kinds() -> Vec<Kind> {
             .validate(validation::service::validate)
             .validate_update(validation::service::validate_update)
             .selectable(selectable_fields!["spec.clusterIP", "spec.type"]),
-        core("ServiceAccount", "serviceaccounts").namespaced().short(&["sa"]),
+        core("ServiceAccount", "serviceaccounts").namespaced().short(&["sa"]).subresource(Subresource::Token),
     ]
 }

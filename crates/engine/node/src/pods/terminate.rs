@@ -9,8 +9,8 @@ use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::Timestamp;
 
 use super::resources::QosClass;
-use super::runtime::{PodInRuntime, RunState};
-use super::spec::ContainerKind;
+use super::spec::grace_seconds;
+use super::status::Outlook;
 use super::worker::{Outcome, StepError, Worker};
 use super::{paths, report, sandbox};
 use crate::config::NodeConfig;
@@ -23,9 +23,18 @@ impl Worker {
         self.waiting.clear();
         let runtime = self.look().await?;
         if runtime.running().next().is_some() {
-            self.stop_containers(pod, &runtime).await;
+            match self.static_pod.clone().filter(|_| pod.is_none()) {
+                Some(last) => {
+                    let grace = last.spec.as_ref().map_or(0, grace_seconds);
+                    self.stop_in_order(Some(&last), &runtime, Duration::from_secs(grace)).await?;
+                }
+                None => {
+                    let grace = pod.map_or(Duration::from_secs(1), |pod| grace_left(pod));
+                    self.stop_in_order(pod, &runtime, grace).await?;
+                }
+            }
             if let Some(pod) = pod {
-                self.write_status(pod, &runtime, false).await?;
+                self.write_status(pod, &runtime, &Outlook::GoesOn).await?;
             }
             return Ok(Outcome::Wait(None));
         }
@@ -35,13 +44,13 @@ impl Worker {
         }
         let runtime = self.look().await?;
         if let Some(pod) = pod {
-            self.write_status(pod, &runtime, true).await?;
+            self.write_status(pod, &runtime, &Outlook::Finished).await?;
+        }
+        for container in &runtime.containers {
+            self.remove_container(container).await?;
         }
         for sandbox in &runtime.sandboxes {
             self.node.cri.remove_sandbox(&sandbox.id).await?;
-        }
-        for container in self.look().await?.containers {
-            self.node.cri.remove_container(&container.id).await?;
         }
         clean(&self.node.config, &self.identity)?;
         if let Some(pod) = pod {
@@ -51,20 +60,6 @@ impl Worker {
             return Ok(Outcome::Wait(None));
         }
         Ok(Outcome::Gone)
-    }
-
-    async fn stop_containers(&mut self, pod: Option<&Arc<Pod>>, runtime: &PodInRuntime) {
-        let grace = pod.map_or(Duration::from_secs(1), |pod| grace_left(pod));
-        for container in runtime.containers.iter().filter(|container| container.state == RunState::Running) {
-            if let Some(pod) = pod
-                && !self.stopping.contains_key(&container.id)
-            {
-                let name = &container.notes.name;
-                let events = self.events(pod).of_container(ContainerKind::Main, name);
-                events.normal("Killing", &format!("Stopping container {name}")).await;
-            }
-            self.stop(&container.id, grace);
-        }
     }
 }
 
@@ -96,7 +91,7 @@ pub(super) fn clean(config: &NodeConfig, pod: &PodIdentity) -> Result<(), StepEr
     Ok(())
 }
 
-pub(super) fn remove_folder(folder: &Path) -> io::Result<()> {
+pub(crate) fn remove_folder(folder: &Path) -> io::Result<()> {
     match std::fs::remove_dir_all(folder) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),

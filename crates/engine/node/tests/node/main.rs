@@ -6,8 +6,12 @@ mod host;
 mod pods;
 
 mod failures;
+mod faults;
 mod images;
 mod life;
+mod lifecycle;
 mod logs;
 mod restarts;
+mod static_pods;
 mod streams;
+mod volumes;

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use bythos_store::{Key, Scope};
+use bythos_store::Key;
 use rand::seq::IndexedRandom as _;
 use serde_json::Value;
 
@@ -11,6 +11,7 @@ use crate::policy::objects_in;
 use crate::resources::Target;
 use crate::status::{Failure, ResourceName};
 
+const ENDPOINT_SLICES: &str = "endpointslices.discovery.k8s.io";
 const KUBELET_PORT: &str = "10250";
 const HTTP_PORT: u16 = 80;
 
@@ -88,11 +89,7 @@ impl<'a> Asked<'a> {
             let label = slice.pointer("/metadata/labels/kubernetes.io~1service-name");
             label.and_then(Value::as_str) == Some(self.name)
         };
-        let scope = Scope {
-            resource: "endpointslices.discovery.k8s.io".into(),
-            namespace: Some(target.namespace.into()),
-        };
-        let slices = objects_in(&target.call.state.store, &scope);
+        let slices = objects_in(&target.call.state.store, ENDPOINT_SLICES, Some(target.namespace));
         let ready: Vec<_> = slices
             .iter()
             .filter(|slice| of_service(slice))

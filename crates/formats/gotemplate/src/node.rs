@@ -1,0 +1,165 @@
+//! What a parsed template is made of. A node prints as the source that it came from, for errors.
+
+use std::fmt::{self, Display, Formatter};
+use std::sync::Arc;
+
+use crate::error::Location;
+use crate::number::Number;
+use crate::print::quote;
+
+/// A parsed template.
+#[derive(Debug)]
+pub(crate) struct Tree {
+    pub(crate) name: Arc<str>,
+    pub(crate) source: Arc<Source>,
+    pub(crate) body: Vec<Statement>,
+}
+
+/// The text that one or more templates were parsed from.
+#[derive(Debug)]
+pub(crate) struct Source {
+    pub(crate) name: Arc<str>,
+    pub(crate) text: String,
+}
+
+impl Source {
+    /// The place of a byte.
+    pub(crate) fn locate(&self, position: usize) -> Location {
+        let before = self.text.get(..position).unwrap_or(&self.text);
+        let line_start = before.rfind('\n').map_or(0, |found| found + 1);
+        Location {
+            template: self.name.to_string(),
+            line: 1 + before.bytes().filter(|byte| *byte == b'\n').count(),
+            column: before.len() - line_start,
+        }
+    }
+}
+
+/// Where something stands, in bytes.
+pub(crate) type Position = usize;
+
+#[derive(Debug)]
+pub(crate) enum Statement {
+    Text(String),
+    Action { position: Position, pipe: Pipe },
+    If(Branch),
+    With(Branch),
+    Range(Branch),
+    Template { position: Position, name: String, pipe: Option<Pipe> },
+    Break,
+    Continue,
+}
+
+#[derive(Debug)]
+pub(crate) struct Branch {
+    pub(crate) pipe: Pipe,
+    pub(crate) body: Vec<Statement>,
+    pub(crate) otherwise: Option<Vec<Statement>>,
+}
+
+/// `$a, $b := command | command`
+#[derive(Debug)]
+pub(crate) struct Pipe {
+    pub(crate) position: Position,
+    pub(crate) is_assignment: bool,
+    /// At most two.
+    pub(crate) variables: Vec<String>,
+    /// At least one.
+    pub(crate) commands: Vec<Command>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Command {
+    pub(crate) position: Position,
+    pub(crate) first: Operand,
+    pub(crate) rest: Vec<Operand>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Operand {
+    pub(crate) position: Position,
+    pub(crate) term: Term,
+}
+
+#[derive(Debug)]
+pub(crate) enum Term {
+    Bool(bool),
+    Dot,
+    Nil,
+    /// `.a.b`
+    Field(Vec<String>),
+    /// `$a.b`: the first name is the variable's, with its `$`.
+    Variable(String, Vec<String>),
+    Function(String),
+    /// `(pipe).a.b`, `function.a`
+    Chain(Box<Operand>, Vec<String>),
+    Number(Number),
+    /// As it was written, and what it means.
+    String(String, crate::parse::Literal),
+    Pipe(Pipe),
+}
+
+fn dotted(formatter: &mut Formatter<'_>, names: &[String]) -> fmt::Result {
+    names.iter().try_for_each(|name| write!(formatter, ".{name}"))
+}
+
+impl Display for Operand {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        match &self.term {
+            Term::Bool(value) => write!(formatter, "{value}"),
+            Term::Dot => formatter.write_str("."),
+            Term::Nil => formatter.write_str("nil"),
+            Term::Field(names) => dotted(formatter, names),
+            Term::Variable(name, names) => {
+                formatter.write_str(name)?;
+                dotted(formatter, names)
+            }
+            Term::Function(name) => formatter.write_str(name),
+            Term::Chain(operand, names) => {
+                match &operand.term {
+                    Term::Pipe(pipe) => write!(formatter, "({pipe})")?,
+                    _ => write!(formatter, "{operand}")?,
+                }
+                dotted(formatter, names)
+            }
+            Term::Number(number) => formatter.write_str(&number.text),
+            Term::String(written, _) => formatter.write_str(written),
+            Term::Pipe(pipe) => write!(formatter, "{pipe}"),
+        }
+    }
+}
+
+impl Display for Command {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        let operands = std::iter::once(&self.first).chain(&self.rest);
+        operands.enumerate().try_for_each(|(index, operand)| {
+            let space = if index > 0 { " " } else { "" };
+            match &operand.term {
+                Term::Pipe(pipe) => write!(formatter, "{space}({pipe})"),
+                _ => write!(formatter, "{space}{operand}"),
+            }
+        })
+    }
+}
+
+impl Display for Pipe {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        if !self.variables.is_empty() {
+            let sign = if self.is_assignment { "=" } else { ":=" };
+            write!(formatter, "{} {sign} ", self.variables.join(", "))?;
+        }
+        self.commands.iter().enumerate().try_for_each(|(index, command)| {
+            let bar = if index > 0 { " | " } else { "" };
+            write!(formatter, "{bar}{command}")
+        })
+    }
+}
+
+/// `{{template "name" pipe}}`
+pub(crate) fn print_template(name: &str, pipe: Option<&Pipe>) -> String {
+    let name = quote::double(name.as_bytes());
+    match pipe {
+        Some(pipe) => format!("{{{{template {name} {pipe}}}}}"),
+        None => format!("{{{{template {name}}}}}"),
+    }
+}
