@@ -5,7 +5,6 @@ use bythos_store::{Change, CommitError, Expect, Operation};
 use http::{Response, StatusCode};
 use serde_json::{Value, json};
 
-use crate::admission;
 use crate::body::Body;
 use crate::call::{Call, dry_run};
 use crate::encode::Encoded;
