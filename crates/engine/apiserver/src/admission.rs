@@ -13,6 +13,7 @@ mod namespace;
 mod pod;
 mod pod_resources;
 mod pod_security;
+pub(crate) mod policies;
 mod priority;
 pub(crate) mod quota;
 pub(crate) mod service;

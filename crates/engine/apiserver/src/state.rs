@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinError;
 
 use crate::Check;
+use crate::admission::policies::PolicyCatalogue;
 use crate::admission::quota::recount::{Noticed, Quotas};
 use crate::admission::service::ServiceNetwork;
 use crate::openapi::Documents;
@@ -25,6 +26,7 @@ pub(crate) struct State {
     pub(crate) node: NodePort,
     pub(crate) tokens: TokenSigner,
     pub(crate) policy: PolicyCache,
+    pub(crate) admission_policies: PolicyCatalogue,
     pub(crate) services: ServiceNetwork,
     pub(crate) quotas: Quotas,
     /// Held from the check of a definition's names until it is committed.
@@ -55,6 +57,7 @@ impl State {
             node,
             tokens,
             policy: PolicyCache::new(),
+            admission_policies: PolicyCatalogue::new(),
             services,
             quotas: Quotas::default(),
             definitions: tokio::sync::Mutex::new(()),
@@ -117,6 +120,7 @@ impl State {
         self.quotas.noticed(&noticed);
         for resource in &resources {
             self.policy.noticed(resource);
+            self.admission_policies.noticed(resource);
             if self.registry.load().is_ending(resource) {
                 self.definition_ended.notify_one();
             }

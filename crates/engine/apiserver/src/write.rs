@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use bythos_access::User;
+use bythos_kinds::AdmissionOperation;
 use bythos_patch::{Writer, track_update};
 use bythos_schema::{FieldError, FieldPath, Step};
 use bythos_store::{Change, CommitError, Entry, Expect, Operation};
@@ -137,7 +138,7 @@ pub(crate) async fn create(
     // The name comes first: a namespace is labelled with its own, also when it is generated.
     stamp::created(writing, &mut new)?;
     (kind.rules.prepare_create)(&mut new);
-    let Admitted { held, warnings } = admission::admit(writing, None, &mut new).await?;
+    let Admitted { held, mut warnings } = admission::admit(writing, None, &mut new).await?;
     let name = object::name(&new).to_owned();
     let mut errors = bythos_kinds::validate_metadata(kind, &new);
     errors.extend((kind.rules.validate)(&new));
@@ -147,6 +148,7 @@ pub(crate) async fn create(
     if !errors.is_empty() {
         return Err(writing.invalid(&name, errors));
     }
+    warnings.extend(admission::policies::admit(writing, AdmissionOperation::Create, None, Some(&new))?);
     if ownership == Ownership::Track {
         track_update(None, &mut new, &writing.served.schema(), &writing.writer());
     }
@@ -218,7 +220,7 @@ async fn replace(
     if writing.door == Door::Main {
         (writing.served.kind.rules.prepare_update)(old, &mut new);
     }
-    let Admitted { held, warnings } = match writing.door {
+    let Admitted { held, mut warnings } = match writing.door {
         Door::Main => admission::admit(writing, Some(old), &mut new).await?,
         _ => Admitted::default(),
     };
@@ -226,6 +228,7 @@ async fn replace(
     if !errors.is_empty() {
         return Err(writing.invalid(name, errors));
     }
+    warnings.extend(admission::policies::admit(writing, AdmissionOperation::Update, Some(old), Some(&new))?);
     if ownership == Ownership::Track {
         track_update(Some(old), &mut new, &writing.served.schema(), &writing.writer());
     }

@@ -7,8 +7,12 @@ pub(crate) mod custom_resource;
 pub(crate) mod ingress;
 pub(crate) mod job;
 pub(crate) mod metadata;
+pub(crate) mod network;
 pub(crate) mod pod;
+pub(crate) mod policy;
+pub(crate) mod quantity;
 pub(crate) mod service;
+pub(crate) mod storage;
 pub(crate) mod workload;
 
 use bythos_schema::FieldError;

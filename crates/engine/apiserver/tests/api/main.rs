@@ -21,6 +21,7 @@ mod limits;
 mod list;
 mod openapi;
 mod patch;
+mod policies;
 mod rbac;
 mod restart;
 mod socket;

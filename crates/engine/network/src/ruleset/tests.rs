@@ -17,6 +17,12 @@ fn config() -> NetworkConfig {
 fn what_is_always_there_refuses_every_service_address() {
     let mut table = Table::new("t".to_owned());
     table.replace(&Owner::Network, &Fragment::default(), fixed(&config()));
+    let script = table.script().unwrap();
+    // The chains that pick are all alike.
+    let (before, after) = script.split_once("  chain pick-1 {").unwrap();
+    let (one, _) = after.split_once("  chain pick-10 {").unwrap();
+    let (_, rest) = after.split_once("  chain postrouting {").unwrap();
+    let shown = [before, "  chain pick-1 {", one, "  ...\n  chain postrouting {", rest].concat();
     expect![[r#"
         add table inet t
         delete table inet t
@@ -75,6 +81,10 @@ fn what_is_always_there_refuses_every_service_address() {
             ip daddr 10.43.0.0/16 goto refuse
             ip daddr . meta l4proto . th dport @refused_ports goto refuse
           }
+          chain pick-1 {
+            meta l4proto { tcp, udp, sctp } dnat ip to ip daddr . meta l4proto . th dport . numgen random mod 1 map @service_endpoints
+          }
+          ...
           chain postrouting {
             type nat hook postrouting priority srcnat; policy accept;
             oifname "lo" return
@@ -90,7 +100,7 @@ fn what_is_always_there_refuses_every_service_address() {
             reject
           }
         }
-    "#]].assert_eq(&table.script().unwrap());
+    "#]].assert_eq(&shown);
 }
 
 /// What one service adds to the table.
@@ -100,6 +110,7 @@ fn check(spec: Value, status: Value, endpoints: Value, expected: &Expect) {
     service.status = serde_json::from_value(status).unwrap();
     let slice = samples::slice("default", "web", &endpoints, &json!([{ "port": 8080 }]));
     let mut table = Table::new("t".to_owned());
+    table.replace(&Owner::Network, &Fragment::default(), fixed(&config()));
     table.is_applied();
     for state in read(&[service], &[slice]) {
         let owner = Owner::Service(state.key.clone());
@@ -123,10 +134,6 @@ fn node_port(change: Value) -> Value {
 #[test]
 fn a_service_is_a_few_elements() {
     check(node_port(json!({})), json!(null), two(), &expect![[r#"
-        add chain pick-2
-        add chain pick-node-2
-        add rule pick-2 meta l4proto { tcp, udp, sctp } dnat ip to ip daddr . meta l4proto . th dport . numgen random mod 2 map @service_endpoints
-        add rule pick-node-2 meta l4proto { tcp, udp, sctp } dnat ip to meta l4proto . th dport . numgen random mod 2 map @node_endpoints
         add element hairpins { 10.42.0.2 . 10.42.0.2 }
         add element node_endpoints { tcp . 30080 . 0 : 10.42.0.2 . 8080, tcp . 30080 . 1 : 192.0.2.9 . 8080 }
         add element node_ports { tcp . 30080 : goto pick-node-2 }
@@ -171,10 +178,6 @@ fn affinity_is_remembered_for_each_endpoint() {
 fn local_traffic_goes_to_pods_of_this_machine_alone() {
     let spec = node_port(json!({ "internalTrafficPolicy": "Local", "externalTrafficPolicy": "Local" }));
     check(spec, json!(null), two(), &expect![[r#"
-        add chain pick-1
-        add chain pick-node-1
-        add rule pick-1 meta l4proto { tcp, udp, sctp } dnat ip to ip daddr . meta l4proto . th dport . numgen random mod 1 map @service_endpoints
-        add rule pick-node-1 meta l4proto { tcp, udp, sctp } dnat ip to meta l4proto . th dport . numgen random mod 1 map @node_endpoints
         add element hairpins { 10.42.0.2 . 10.42.0.2 }
         add element node_endpoints { tcp . 30080 . 0 : 10.42.0.2 . 8080 }
         add element node_ports { tcp . 30080 : goto pick-node-1 }
@@ -191,11 +194,7 @@ fn a_balancer_answers_at_the_addresses_that_it_was_given_for_those_who_may_ask()
     );
     let status = json!({ "loadBalancer": { "ingress": [{ "ip": "192.0.2.1" }, { "ip": "192.0.2.77", "ipMode": "Proxy" }] } });
     check(spec, status, two(), &expect![[r#"
-        add chain pick-2
-        add chain pick-node-2
         add chain sources/default/web/tcp/80
-        add rule pick-2 meta l4proto { tcp, udp, sctp } dnat ip to ip daddr . meta l4proto . th dport . numgen random mod 2 map @service_endpoints
-        add rule pick-node-2 meta l4proto { tcp, udp, sctp } dnat ip to meta l4proto . th dport . numgen random mod 2 map @node_endpoints
         add rule sources/default/web/tcp/80 ip saddr != { 198.51.100.0/24 } drop
         add rule sources/default/web/tcp/80 goto pick-2
         add element hairpins { 10.42.0.2 . 10.42.0.2 }
@@ -210,8 +209,6 @@ fn a_balancer_answers_at_the_addresses_that_it_was_given_for_those_who_may_ask()
 fn no_service_takes_a_port_of_the_engine() {
     let spec = json!({ "clusterIP": "10.43.0.20", "ports": [{ "port": 6443 }], "externalIPs": ["192.0.2.1", "10.42.0.1"] });
     check(spec, json!(null), two(), &expect![[r#"
-        add chain pick-2
-        add rule pick-2 meta l4proto { tcp, udp, sctp } dnat ip to ip daddr . meta l4proto . th dport . numgen random mod 2 map @service_endpoints
         add element hairpins { 10.42.0.2 . 10.42.0.2 }
         add element service_endpoints { 10.43.0.20 . tcp . 6443 . 0 : 10.42.0.2 . 8080, 10.43.0.20 . tcp . 6443 . 1 : 192.0.2.9 . 8080 }
         add element service_ports { 10.43.0.20 . tcp . 6443 : goto pick-2 }
@@ -224,8 +221,6 @@ fn endpoints_that_end_serve_while_there_is_no_other() {
         "conditions": { "ready": false, "serving": true, "terminating": true } }]);
     let spec = json!({ "clusterIP": "10.43.0.20", "ports": [{ "port": 80 }] });
     check(spec, json!(null), ending, &expect![[r#"
-        add chain pick-1
-        add rule pick-1 meta l4proto { tcp, udp, sctp } dnat ip to ip daddr . meta l4proto . th dport . numgen random mod 1 map @service_endpoints
         add element hairpins { 10.42.0.2 . 10.42.0.2 }
         add element service_endpoints { 10.43.0.20 . tcp . 80 . 0 : 10.42.0.2 . 8080 }
         add element service_ports { 10.43.0.20 . tcp . 80 : goto pick-1 }
