@@ -9,9 +9,7 @@ use serde_json::Value;
 use crate::columns::age;
 use crate::fields::{at, integer, items, text};
 use crate::table::clear_status;
-use crate::{
-    Cell, Column, Custom, CustomRules, Kind, SchemaSource, Subresource, Text, defaults, validation,
-};
+use crate::{Cell, Column, Custom, CustomRules, Kind, SchemaSource, Subresource, Text, defaults, validation};
 
 /// The kinds that a CustomResourceDefinition brings, one per served version.
 ///
@@ -88,7 +86,10 @@ fn custom(definition: &Value, version: &Value, schema: &Arc<Schema>) -> Custom {
     });
     Custom {
         rules: CustomRules::of(schema),
-        selectable_fields: items(version, "selectableFields").iter().map(|field| path(field).into()).collect(),
+        selectable_fields: items(version, "selectableFields")
+            .iter()
+            .map(|field| path(field).into())
+            .collect(),
         deprecation: deprecation.map(Text::from),
     }
 }

@@ -70,7 +70,9 @@ impl CustomRules {
     pub fn validate(&self, old: Option<&Value>, new: &Value) -> Vec<FieldError> {
         let Some(schema) = &self.schema else { return Vec::new() };
         // What is wrong with them was said when the definition was written.
-        let rules = self.compiled.get_or_init(|| bythos_cel::Rules::compile(schema, bythos_cel::CostLimits::Accepted).0);
+        let rules = self
+            .compiled
+            .get_or_init(|| bythos_cel::Rules::compile(schema, bythos_cel::CostLimits::Accepted).0);
         rules.validate(new, old, bythos_cel::OBJECT_BUDGET)
     }
 }

@@ -50,7 +50,10 @@ pub use admission_policy::{
 pub use cell::cell;
 pub use definition::{from_definition, rule_errors};
 pub use duration::human_duration;
-pub use kind::{Cell, Column, Custom, CustomRules, Kind, NameRule, Rules, SchemaSource, SelectableField, Subresource, Text};
+pub use kind::{
+    Cell, Column, Custom, CustomRules, Kind, NameRule, Rules, SchemaSource, SelectableField, Subresource,
+    Text,
+};
 pub use quantity::Quantity;
 pub use selector::{FieldSelector, LabelSelector, SelectorError};
 pub use table::built_in;

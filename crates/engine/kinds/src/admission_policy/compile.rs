@@ -33,7 +33,9 @@ impl AdmissionPolicy {
         let errors = compiler.errors;
         let policy = AdmissionPolicy {
             constraints,
-            parameter_kind: kind.is_object().then(|| (text(kind, "apiVersion").to_owned(), text(kind, "kind").to_owned())),
+            parameter_kind: kind
+                .is_object()
+                .then(|| (text(kind, "apiVersion").to_owned(), text(kind, "kind").to_owned())),
             fails_closed: text(policy, "spec.failurePolicy") != "Ignore",
             conditions,
             variables,
@@ -82,7 +84,8 @@ impl Compiler {
                 self.errors.push(name.duplicate());
             }
             if let Some(program) = self.program(&variable.field("expression"), &environment, None) {
-                environment = environment.with(&format!("variables.{}", name.text()), program.type_().clone());
+                environment =
+                    environment.with(&format!("variables.{}", name.text()), program.type_().clone());
                 programs.push(program);
             }
         }
@@ -109,11 +112,15 @@ impl Compiler {
             } else if message.is_set() && message.text().trim().is_empty() {
                 self.errors.push(message.invalid("message must be non-empty if specified"));
             } else if expression.text().trim().contains('\n') && message.text().is_empty() {
-                self.errors.push(message.required("message must be specified if expression contains line breaks"));
+                self.errors
+                    .push(message.required("message must be specified if expression contains line breaks"));
             }
             let written = validation.field("messageExpression");
-            let message_expression =
-                if written.is_empty() { None } else { self.program(&written, environment, Some(&Type::String)) };
+            let message_expression = if written.is_empty() {
+                None
+            } else {
+                self.program(&written, environment, Some(&Type::String))
+            };
             let Some(program) = self.program(&expression, environment, Some(&Type::Bool)) else { continue };
             validations.push(Validation {
                 program,
@@ -153,7 +160,8 @@ impl Compiler {
             Ok(program) => {
                 let found = program.type_();
                 let fits = wanted.is_none_or(|wanted| {
-                    matches!(found, Type::Dyn) || std::mem::discriminant(found) == std::mem::discriminant(wanted)
+                    matches!(found, Type::Dyn)
+                        || std::mem::discriminant(found) == std::mem::discriminant(wanted)
                 });
                 if !fits {
                     let wanted = wanted.map(ToString::to_string).unwrap_or_default();

@@ -21,14 +21,18 @@ impl AdmissionPolicy {
     /// What a failure of the policy itself means for the request.
     pub fn failed(&self, message: String) -> Findings {
         let denial = Denial { message, reason: DenialReason::Invalid };
-        Findings { denials: self.fails_closed.then_some(denial).into_iter().collect(), annotations: Vec::new() }
+        Findings {
+            denials: self.fails_closed.then_some(denial).into_iter().collect(),
+            annotations: Vec::new(),
+        }
     }
 
     fn decide(&self, input: PolicyInput<'_>) -> Result<Findings, String> {
         if let Some(broken) = &self.broken {
             return Err(broken.clone());
         }
-        let mut run = Run { bindings: bindings(input).map_err(|fault| fault.to_string())?, budget: CONDITIONS_BUDGET };
+        let mut run =
+            Run { bindings: bindings(input).map_err(|fault| fault.to_string())?, budget: CONDITIONS_BUDGET };
         if !self.is_meant(&mut run)? {
             return Ok(Findings::default());
         }
@@ -60,7 +64,8 @@ impl AdmissionPolicy {
                 Ok(_) => return Ok(false),
                 Err(fault) => {
                     let name = &condition.name;
-                    problem = problem.or(Some(format!("match condition {name:?} resulted in error: {fault}")));
+                    problem =
+                        problem.or(Some(format!("match condition {name:?} resulted in error: {fault}")));
                 }
             }
         }
@@ -76,7 +81,8 @@ impl AdmissionPolicy {
                 }
                 Ok(CelValue::String(_) | CelValue::Null) => {}
                 Ok(_) => {
-                    let message = format!("audit annotation {:?} is neither a string nor null", annotation.key);
+                    let message =
+                        format!("audit annotation {:?} is neither a string nor null", annotation.key);
                     findings.denials.extend(self.failed(message).denials);
                 }
                 Err(fault) => {

@@ -104,8 +104,9 @@ impl MatchResources {
         let objects = [request.object, request.old_object];
         let by_object = self.objects.is_everything() || objects.into_iter().flatten().any(labels);
         // What lives in no namespace is always meant.
-        let by_namespace =
-            request.namespace.is_none_or(|namespace| self.namespaces.matches(at(namespace, "metadata.labels")));
+        let by_namespace = request
+            .namespace
+            .is_none_or(|namespace| self.namespaces.matches(at(namespace, "metadata.labels")));
         by_object && by_namespace
     }
 }
@@ -127,7 +128,8 @@ impl Rule {
 
     fn matches(&self, request: &Matched<'_>, takes_equivalents: bool) -> bool {
         let has = |list: &[String], wanted: &str| list.iter().any(|known| known == "*" || known == wanted);
-        let versions = if takes_equivalents { request.versions } else { request.versions.get(..1).unwrap_or_default() };
+        let versions =
+            if takes_equivalents { request.versions } else { request.versions.get(..1).unwrap_or_default() };
         let scope_fits = match self.scope.as_str() {
             "Namespaced" => request.is_namespaced,
             "Cluster" => !request.is_namespaced,

@@ -44,7 +44,11 @@ fn what_an_expression_does_not_allow_is_denied_with_message_and_reason() {
     let object = json!({"spec": {"replicas": 7}});
     check(json!({"validations": [{"expression": "object.spec.replicas <= 7"}]}), object.clone(), &[]);
     let expression = "object.spec.replicas <= 5";
-    check(json!({"validations": [{"expression": expression}]}), object.clone(), &["failed expression: object.spec.replicas <= 5"]);
+    check(
+        json!({"validations": [{"expression": expression}]}),
+        object.clone(),
+        &["failed expression: object.spec.replicas <= 5"],
+    );
     let findings = check(
         json!({"validations": [{"expression": expression, "message": "too many", "reason": "Forbidden"}]}),
         object.clone(),
@@ -82,12 +86,14 @@ fn variables_parameters_request_and_namespace_are_there() {
 
 #[test]
 fn a_policy_is_meant_only_where_all_its_conditions_hold() {
-    let spec = |condition: &str| {
-        json!({"matchConditions": [{"name": "c", "expression": condition}], "validations": [{"expression": "false", "message": "no"}]})
-    };
+    let spec = |condition: &str| json!({"matchConditions": [{"name": "c", "expression": condition}], "validations": [{"expression": "false", "message": "no"}]});
     check(spec("request.userInfo.username == 'alice'"), json!({}), &["no"]);
     check(spec("request.userInfo.username == 'bob'"), json!({}), &[]);
-    check(spec("request.nothing == 'bob'"), json!({}), &["match condition \"c\" resulted in error: no such key: nothing"]);
+    check(
+        spec("request.nothing == 'bob'"),
+        json!({}),
+        &["match condition \"c\" resulted in error: no such key: nothing"],
+    );
 }
 
 #[test]
@@ -104,7 +110,9 @@ fn a_failure_refuses_unless_the_policy_says_otherwise() {
     check(
         json!({"validations": [{"expression": endless}]}),
         json!({"l": list}),
-        &[&format!("expression '{endless}' resulted in error: operation cancelled: actual cost limit exceeded")],
+        &[&format!(
+            "expression '{endless}' resulted in error: operation cancelled: actual cost limit exceeded"
+        )],
     );
 }
 
@@ -114,10 +122,22 @@ fn a_policy_that_makes_no_sense_is_refused_with_paths() {
         json!({"validations": [{"expression": "object.x >"}]}),
         r#"spec.validations[0].expression: Invalid value: "object.x >": compilation failed: ERROR: <input>:1:11: Syntax error"#,
     );
-    check_refused(json!({"validations": [{"expression": "1 + 1"}]}), r#"spec.validations[0].expression: Invalid value: "1 + 1": must evaluate to bool, found int"#);
-    check_refused(json!({"validations": [{"expression": ""}]}), "spec.validations[0].expression: Required value");
-    check_refused(json!({"validations": [{"expression": "params.x"}]}), r#"spec.validations[0].expression: Invalid value: "params.x": compilation failed"#);
-    check_refused(json!({"variables": [{"name": "a-b", "expression": "1"}]}), r#"spec.variables[0].name: Invalid value: "a-b""#);
+    check_refused(
+        json!({"validations": [{"expression": "1 + 1"}]}),
+        r#"spec.validations[0].expression: Invalid value: "1 + 1": must evaluate to bool, found int"#,
+    );
+    check_refused(
+        json!({"validations": [{"expression": ""}]}),
+        "spec.validations[0].expression: Required value",
+    );
+    check_refused(
+        json!({"validations": [{"expression": "params.x"}]}),
+        r#"spec.validations[0].expression: Invalid value: "params.x": compilation failed"#,
+    );
+    check_refused(
+        json!({"variables": [{"name": "a-b", "expression": "1"}]}),
+        r#"spec.variables[0].name: Invalid value: "a-b""#,
+    );
     check_refused(
         json!({"variables": [{"name": "a", "expression": "variables.b"}]}),
         r#"spec.variables[0].expression: Invalid value: "variables.b": compilation failed"#,
@@ -140,21 +160,43 @@ fn rules_and_selectors_say_which_requests_are_meant() {
         object: Some(&object),
         old_object: None,
     };
-    let rule = |operations: Value, groups: Value, versions: Value, resources: Value| {
-        json!({"operations": operations, "apiGroups": groups, "apiVersions": versions, "resources": resources})
-    };
+    let rule = |operations: Value, groups: Value, versions: Value, resources: Value| json!({"operations": operations, "apiGroups": groups, "apiVersions": versions, "resources": resources});
     let cases = [
         (json!({"resourceRules": [rule(json!(["*"]), json!(["*"]), json!(["*"]), json!(["*"]))]}), true),
-        (json!({"resourceRules": [rule(json!(["UPDATE"]), json!(["apps"]), json!(["v1"]), json!(["deployments"]))]}), true),
-        (json!({"resourceRules": [rule(json!(["UPDATE"]), json!(["apps"]), json!(["v1beta1"]), json!(["deployments"]))]}), true),
-        (json!({"matchPolicy": "Exact", "resourceRules": [rule(json!(["UPDATE"]), json!(["apps"]), json!(["v1beta1"]), json!(["deployments"]))]}), false),
-        (json!({"resourceRules": [rule(json!(["CREATE"]), json!(["apps"]), json!(["v1"]), json!(["deployments"]))]}), false),
-        (json!({"resourceRules": [rule(json!(["*"]), json!([""]), json!(["v1"]), json!(["deployments"]))]}), false),
-        (json!({"resourceRules": [rule(json!(["*"]), json!(["apps"]), json!(["v1"]), json!(["deployments/*"]))]}), true),
-        (json!({"resourceRules": [rule(json!(["*"]), json!(["apps"]), json!(["v1"]), json!(["deployments/scale"]))]}), false),
+        (
+            json!({"resourceRules": [rule(json!(["UPDATE"]), json!(["apps"]), json!(["v1"]), json!(["deployments"]))]}),
+            true,
+        ),
+        (
+            json!({"resourceRules": [rule(json!(["UPDATE"]), json!(["apps"]), json!(["v1beta1"]), json!(["deployments"]))]}),
+            true,
+        ),
+        (
+            json!({"matchPolicy": "Exact", "resourceRules": [rule(json!(["UPDATE"]), json!(["apps"]), json!(["v1beta1"]), json!(["deployments"]))]}),
+            false,
+        ),
+        (
+            json!({"resourceRules": [rule(json!(["CREATE"]), json!(["apps"]), json!(["v1"]), json!(["deployments"]))]}),
+            false,
+        ),
+        (
+            json!({"resourceRules": [rule(json!(["*"]), json!([""]), json!(["v1"]), json!(["deployments"]))]}),
+            false,
+        ),
+        (
+            json!({"resourceRules": [rule(json!(["*"]), json!(["apps"]), json!(["v1"]), json!(["deployments/*"]))]}),
+            true,
+        ),
+        (
+            json!({"resourceRules": [rule(json!(["*"]), json!(["apps"]), json!(["v1"]), json!(["deployments/scale"]))]}),
+            false,
+        ),
         (json!({}), true),
         (Value::Null, true),
-        (json!({"excludeResourceRules": [rule(json!(["*"]), json!(["apps"]), json!(["*"]), json!(["*"]))]}), false),
+        (
+            json!({"excludeResourceRules": [rule(json!(["*"]), json!(["apps"]), json!(["*"]), json!(["*"]))]}),
+            false,
+        ),
         (json!({"namespaceSelector": {"matchLabels": {"env": "test"}}}), true),
         (json!({"namespaceSelector": {"matchLabels": {"env": "prod"}}}), false),
         (json!({"objectSelector": {"matchLabels": {"app": "web"}}}), true),

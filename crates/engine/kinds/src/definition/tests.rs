@@ -140,7 +140,9 @@ fn a_definition_that_makes_no_sense_is_refused() {
     );
     check_refused(
         |definition| definition["status"] = json!({"storedVersions": ["v9"]}),
-        &[r#"status.storedVersions[0]: Invalid value: "v9": missing from spec.versions; v9 was previously a storage version"#],
+        &[
+            r#"status.storedVersions[0]: Invalid value: "v9": missing from spec.versions; v9 was previously a storage version"#,
+        ],
     );
 }
 
@@ -160,20 +162,25 @@ fn what_would_change_or_convert_objects_is_refused() {
     );
     check_refused(
         |definition| {
-            definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["anyOf"] = json!([{"required": ["spec"]}]);
+            definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["anyOf"] =
+                json!([{"required": ["spec"]}]);
         },
         &["spec.versions[0].schema.openAPIV3Schema.anyOf: Forbidden: must not be used at the root"],
     );
     check_refused(
         |definition| definition["spec"]["versions"][0]["deprecationWarning"] = json!("use v2"),
-        &["spec.versions[0].deprecationWarning: Invalid value: \"use v2\": can only be set for deprecated versions"],
+        &[
+            "spec.versions[0].deprecationWarning: Invalid value: \"use v2\": can only be set for deprecated versions",
+        ],
     );
     check_refused(
         |definition| {
             definition["spec"]["group"] = json!("gateway.k8s.io");
             definition["metadata"]["name"] = json!("widgets.gateway.k8s.io");
         },
-        &["metadata.annotations[api-approved.kubernetes.io]: Required value: protected groups must have approval"],
+        &[
+            "metadata.annotations[api-approved.kubernetes.io]: Required value: protected groups must have approval",
+        ],
     );
 }
 
@@ -194,18 +201,28 @@ fn objects_can_be_selected_by_fields_that_the_definition_names() {
         errors.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
     let at = "spec.versions[0].selectableFields";
-    assert_eq!(paths(json!([{"jsonPath": ".spec"}])), [
-        format!("{at}[0].jsonPath: Invalid value: \".spec\": must point to a field of type string, boolean or integer. Enum string fields and strings with formats are allowed."),
-    ]);
-    assert_eq!(paths(json!([{"jsonPath": ".spec.size"}, {"jsonPath": ".spec.size"}])), [
-        format!("{at}[1].jsonPath: Duplicate value: \".spec.size\""),
-    ]);
-    assert_eq!(paths(json!([{"jsonPath": ".metadata.name"}])), [
-        format!("{at}[0].jsonPath: Invalid value: \".metadata.name\": must not point to fields in metadata"),
-    ]);
-    assert_eq!(paths(json!([{"jsonPath": ".spec.nothing"}])), [
-        format!("{at}[0].jsonPath: Invalid value: \".spec.nothing\": is an invalid path: \"nothing\" does not refer to a valid field"),
-    ]);
+    assert_eq!(
+        paths(json!([{"jsonPath": ".spec"}])),
+        [format!(
+            "{at}[0].jsonPath: Invalid value: \".spec\": must point to a field of type string, boolean or integer. Enum string fields and strings with formats are allowed."
+        ),]
+    );
+    assert_eq!(
+        paths(json!([{"jsonPath": ".spec.size"}, {"jsonPath": ".spec.size"}])),
+        [format!("{at}[1].jsonPath: Duplicate value: \".spec.size\""),]
+    );
+    assert_eq!(
+        paths(json!([{"jsonPath": ".metadata.name"}])),
+        [format!(
+            "{at}[0].jsonPath: Invalid value: \".metadata.name\": must not point to fields in metadata"
+        ),]
+    );
+    assert_eq!(
+        paths(json!([{"jsonPath": ".spec.nothing"}])),
+        [format!(
+            "{at}[0].jsonPath: Invalid value: \".spec.nothing\": is an invalid path: \"nothing\" does not refer to a valid field"
+        ),]
+    );
 }
 
 #[test]
@@ -217,7 +234,10 @@ fn rules_are_held_against_objects_and_cost_what_they_may() {
     assert_eq!(super::rule_errors(None, &definition), []);
     let kinds = from_definition(&definition).unwrap();
     let errors = kinds[0].custom.rules.validate(None, &json!({"spec": {"size": 1}}));
-    assert_eq!(errors.iter().map(ToString::to_string).collect::<Vec<_>>(), ["spec: Invalid value: too small"]);
+    assert_eq!(
+        errors.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["spec: Invalid value: too small"]
+    );
     assert_eq!(kinds[1].custom.rules.validate(None, &json!({"spec": {"size": 1}})), []);
 
     let mut dear = definition.clone();

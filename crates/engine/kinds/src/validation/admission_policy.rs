@@ -13,7 +13,10 @@ pub(crate) fn validate(policy: &Value) -> Vec<FieldError> {
     let spec = root.field("spec");
     let (_, mut errors) = AdmissionPolicy::compile(policy);
     if items(policy, "spec.validations").is_empty() && items(policy, "spec.auditAnnotations").is_empty() {
-        errors.push(spec.field("validations").required("validations or auditAnnotations must contain at least one item"));
+        errors.push(
+            spec.field("validations")
+                .required("validations or auditAnnotations must contain at least one item"),
+        );
     }
     let constraints = spec.field("matchConstraints");
     if constraints.field("resourceRules").is_empty() {

@@ -133,7 +133,8 @@ fn check_schema(version: &Spot<'_, '_>, errors: &mut Vec<FieldError>) -> Option<
         Ok(schema) => Some(schema),
         Err(found) => {
             let below = open_api.path();
-            errors.extend(found.into_iter().map(|error| FieldError { path: below.join(&error.path), ..error }));
+            errors
+                .extend(found.into_iter().map(|error| FieldError { path: below.join(&error.path), ..error }));
             None
         }
     }
@@ -188,7 +189,10 @@ fn check_scale(version: &Spot<'_, '_>, scale: &Value, errors: &mut Vec<FieldErro
         }
     }
     let selector = scale.field("labelSelectorPath");
-    if !selector.is_empty() && !selector.text().starts_with(".spec.") && !selector.text().starts_with(".status.") {
+    if !selector.is_empty()
+        && !selector.text().starts_with(".spec.")
+        && !selector.text().starts_with(".status.")
+    {
         errors.push(selector.invalid("should be a json path under either .spec or .status"));
     }
 }

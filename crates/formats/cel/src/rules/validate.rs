@@ -147,7 +147,12 @@ impl Run {
         self.errors.push(match rule.refusal {
             Refusal::Forbidden => FieldError::forbidden(path, detail),
             Refusal::Required => FieldError::required(path, detail),
-            Refusal::Duplicate => FieldError { path, refusal: Refusal::Duplicate, value: shows_value.then(|| new.clone()), detail: String::new() },
+            Refusal::Duplicate => FieldError {
+                path,
+                refusal: Refusal::Duplicate,
+                value: shows_value.then(|| new.clone()),
+                detail: String::new(),
+            },
             refusal => FieldError { path, refusal, value: shows_value.then(|| new.clone()), detail },
         });
         if self.budget == 0 { Err(Stopped) } else { Ok(()) }
