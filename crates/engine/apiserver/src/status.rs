@@ -67,6 +67,8 @@ pub(crate) enum Failure {
     Invalid { kind: ResourceName, name: String, errors: Vec<FieldError> },
     /// The revision is not retained any more.
     Expired(String),
+    /// The revision of a list's next page is not retained any more; `next` goes on with the newest.
+    ExpiredPage { next: String },
     /// The revision is not reached yet.
     FutureRevision { asked: u64, newest: u64 },
     /// No representation that the client accepts.
@@ -92,6 +94,11 @@ pub(crate) enum Failure {
 pub(crate) const CHANGED_MEANWHILE: &str =
     "the object has been modified; please apply your changes to the latest version and try again";
 
+const EXPIRED_PAGE: &str = "The provided continue parameter is too old to display a consistent list result. You can \
+     start a new list without the continue parameter, or use the continue token in this response to retrieve the \
+     remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were \
+     created, modified, or deleted between the time the first chunk was returned and now may show up in the list.";
+
 impl Failure {
     /// The HTTP status code and the `reason` of the Status.
     pub(crate) fn code_and_reason(&self) -> (StatusCode, &'static str) {
@@ -108,7 +115,7 @@ impl Failure {
             Failure::AlreadyExists { .. } => (StatusCode::CONFLICT, "AlreadyExists"),
             Failure::Conflict { .. } | Failure::ApplyConflict(_) => (StatusCode::CONFLICT, "Conflict"),
             Failure::Invalid { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "Invalid"),
-            Failure::Expired(_) => (StatusCode::GONE, "Expired"),
+            Failure::Expired(_) | Failure::ExpiredPage { .. } => (StatusCode::GONE, "Expired"),
             Failure::FutureRevision { .. } | Failure::Timeout => (StatusCode::GATEWAY_TIMEOUT, "Timeout"),
             Failure::NotAcceptable(_) => (StatusCode::NOT_ACCEPTABLE, "NotAcceptable"),
             Failure::UnsupportedMediaType(_) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType"),
@@ -134,6 +141,7 @@ impl Failure {
             | Failure::Unavailable(message)
             | Failure::Forbidden { message, .. } => message.clone(),
             Failure::Unauthorized => "Unauthorized".to_owned(),
+            Failure::ExpiredPage { .. } => EXPIRED_PAGE.to_owned(),
             Failure::DeniedByPolicy { resource, name, message, .. } => {
                 format!("{resource} {name:?} is forbidden: {message}")
             }
@@ -232,6 +240,9 @@ impl Failure {
         });
         if let Some(details) = self.details() {
             status["details"] = details;
+        }
+        if let Failure::ExpiredPage { next } = self {
+            status["metadata"]["continue"] = json!(next);
         }
         status
     }

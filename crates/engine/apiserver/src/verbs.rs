@@ -5,6 +5,7 @@ pub(crate) mod delete;
 pub(crate) mod deletecollection;
 pub(crate) mod get;
 pub(crate) mod list;
+mod list_options;
 pub(crate) mod patch;
 pub(crate) mod update;
 pub(crate) mod watch;

@@ -12,12 +12,13 @@ use bythos_schema::{FieldError, FieldPath, Step};
 use bythos_store::{Change, CommitError, Entry, Expect, Operation};
 use serde_json::{Value, json};
 
+use crate::admission::{self, Admitted, quota};
 use crate::encode::Encoded;
 use crate::object;
 use crate::registry::Served;
+use crate::stamp;
 use crate::state::State;
 use crate::status::{CHANGED_MEANWHILE, Failure};
-use crate::{admission, stamp};
 
 pub(crate) use options::{Door, FieldValidation, WriteOptions};
 
@@ -27,7 +28,7 @@ const ATTEMPTS_MAX: usize = 16;
 /// Who writes to which kind through which door.
 #[derive(Clone, Copy)]
 pub(crate) struct Writing<'a> {
-    pub(crate) state: &'a State,
+    pub(crate) state: &'a Arc<State>,
     pub(crate) user: &'a User,
     pub(crate) served: &'a Arc<Served>,
     /// Empty for cluster scope.
@@ -51,7 +52,7 @@ pub(crate) struct Written {
     /// The object as it is now.
     pub(crate) object: Bytes,
     pub(crate) created: bool,
-    /// What policies say of it.
+    /// What to tell the client besides.
     pub(crate) warnings: Vec<String>,
 }
 
@@ -88,6 +89,13 @@ impl Writing<'_> {
 
     pub(crate) fn conflict(&self, name: &str, message: impl Into<String>) -> Failure {
         Failure::Conflict { resource: self.served.name(), name: name.to_owned(), message: message.into() }
+    }
+
+    /// Admission's refusal.
+    pub(crate) fn forbidden(&self, object: &Value, reason: &str) -> Failure {
+        let (resource, name) = (self.served.name(), object::name(object).to_owned());
+        let message = format!("{resource} {name:?} is forbidden: {reason}");
+        Failure::Forbidden { resource: Some(resource), name, message }
     }
 
     pub(crate) fn invalid(&self, name: &str, errors: Vec<FieldError>) -> Failure {
@@ -130,7 +138,7 @@ pub(crate) async fn create(
     // The name comes first: a namespace is labelled with its own, also when it is generated.
     stamp::created(writing, &mut new)?;
     (kind.rules.prepare_create)(&mut new);
-    let held = admission::admit(writing, None, &mut new).await?;
+    let Admitted { held, mut warnings } = admission::admit(writing, None, &mut new).await?;
     let name = object::name(&new).to_owned();
     let mut errors = bythos_kinds::validate_metadata(kind, &new);
     errors.extend((kind.rules.validate)(&new));
@@ -140,23 +148,32 @@ pub(crate) async fn create(
     if !errors.is_empty() {
         return Err(writing.invalid(&name, errors));
     }
-    let warnings = admission::policies::admit(writing, AdmissionOperation::Create, None, Some(&new))?;
+    warnings.extend(admission::policies::admit(writing, AdmissionOperation::Create, None, Some(&new))?);
     if ownership == Ownership::Track {
         track_update(None, &mut new, &writing.served.schema(), &writing.writer());
     }
     let stored = store_version(writing, &mut new);
     let encoded = Encoded::of(stored)?;
     let key = writing.served.key(writing.namespace, &name);
-    if writing.options.dry_run {
-        return dry_creation(writing, &key, &new, warnings);
+    for _ in 0..ATTEMPTS_MAX {
+        let charges = quota::charge(writing, None, &new).await?;
+        if writing.options.dry_run {
+            return dry_creation(writing, &key, &new, warnings);
+        }
+        let mut operations = charges.operations();
+        let change = Change::Put(encoded.encode());
+        operations.push(Operation { key: key.clone(), expect: Expect::Absent, change });
+        match writing.state.commit(operations).await {
+            Ok(revision) => {
+                drop(held);
+                return Ok(Written { object: encoded.at(revision), created: true, warnings });
+            }
+            // A quota was written by somebody meanwhile.
+            Err(CommitError::Unexpected { key: other, .. }) if other != key => {}
+            Err(error) => return Err(Failure::of_commit(error, writing.served.name(), &name)),
+        }
     }
-    let operation = Operation { key, expect: Expect::Absent, change: Change::Put(encoded.encode()) };
-    let committed = writing.state.commit(vec![operation]).await;
-    drop(held);
-    match committed {
-        Ok(revision) => Ok(Written { object: encoded.at(revision), created: true, warnings }),
-        Err(error) => Err(Failure::of_commit(error, writing.served.name(), &name)),
-    }
+    Err(writing.conflict(&name, CHANGED_MEANWHILE))
 }
 
 /// What a creation would answer.
@@ -204,15 +221,15 @@ async fn replace(
     if writing.door == Door::Main {
         (writing.served.kind.rules.prepare_update)(old, &mut new);
     }
-    let held = match writing.door {
+    let Admitted { held, mut warnings } = match writing.door {
         Door::Main => admission::admit(writing, Some(old), &mut new).await?,
-        _ => admission::Held::Nothing,
+        _ => Admitted::default(),
     };
     let errors = validate_update(writing, old, &new);
     if !errors.is_empty() {
         return Err(writing.invalid(name, errors));
     }
-    let warnings = admission::policies::admit(writing, AdmissionOperation::Update, Some(old), Some(&new))?;
+    warnings.extend(admission::policies::admit(writing, AdmissionOperation::Update, Some(old), Some(&new))?);
     if ownership == Ownership::Track {
         track_update(Some(old), &mut new, &writing.served.schema(), &writing.writer());
     }
@@ -222,15 +239,19 @@ async fn replace(
         return Ok(Some(Written { object: current.entry.value.clone(), created: false, warnings }));
     }
     let encoded = Encoded::of(store_version(writing, &mut new))?;
+    let charges = match writing.door {
+        Door::Main => Some(quota::charge(writing, Some(old), &new).await?),
+        _ => None,
+    };
     if writing.options.dry_run {
-        let object = encoded.at(current.entry.revision);
-        return Ok(Some(Written { object, created: false, warnings }));
+        return Ok(Some(Written { object: encoded.at(current.entry.revision), created: false, warnings }));
     }
     let change = if ends { Change::Delete(encoded.encode()) } else { Change::Put(encoded.encode()) };
     let expect = Expect::At(current.entry.revision);
-    let operation = Operation { key: current.entry.key.clone(), expect, change };
-    let committed = writing.state.commit(vec![operation]).await;
-    drop(held);
+    let mut operations = charges.as_ref().map(quota::Charges::operations).unwrap_or_default();
+    operations.push(Operation { key: current.entry.key.clone(), expect, change });
+    let committed = writing.state.commit(operations).await;
+    drop((held, charges));
     match committed {
         Ok(revision) => Ok(Some(Written { object: encoded.at(revision), created: false, warnings })),
         Err(CommitError::Unexpected { .. }) => Ok(None),

@@ -38,7 +38,6 @@ mod fields;
 mod json_path;
 mod kind;
 mod names;
-mod quantity;
 mod selector;
 mod spot;
 mod table;
@@ -47,6 +46,7 @@ mod validation;
 pub use admission_policy::{
     AdmissionOperation, AdmissionPolicy, Denial, DenialReason, Findings, MatchResources, Matched, PolicyInput,
 };
+pub use bythos_quantity::Quantity;
 pub use cell::cell;
 pub use definition::{from_definition, rule_errors};
 pub use duration::human_duration;
@@ -54,7 +54,6 @@ pub use kind::{
     Cell, Column, Custom, CustomRules, Kind, NameRule, Rules, SchemaSource, SelectableField, Subresource,
     Text,
 };
-pub use quantity::Quantity;
 pub use selector::{FieldSelector, LabelSelector, SelectorError};
 pub use table::built_in;
 pub use validation::metadata::{validate_metadata, validate_metadata_update};

@@ -21,6 +21,7 @@
 //! clean-up is not here yet; what a pod may not ask for yet is listed in
 //! `pods/supported.rs`, and such a pod says so instead of running as something else.
 
+mod claimed_volumes;
 mod config;
 mod containerd;
 mod cri;

@@ -10,13 +10,16 @@
 )]
 
 mod admission;
+mod clients;
 mod crud;
 mod custom;
 mod delete;
 mod discovery;
 mod eviction;
 mod impersonation;
+mod limits;
 mod list;
+mod openapi;
 mod patch;
 mod policies;
 mod rbac;

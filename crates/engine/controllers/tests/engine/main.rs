@@ -2,10 +2,14 @@
 
 mod access;
 mod cron_jobs;
+mod daemon_sets;
 mod deployments;
 mod endpoints;
 mod garbage;
+mod housekeeping;
 mod jobs;
 mod namespaces;
 mod replica_sets;
+mod stateful_sets;
 mod support;
+mod volumes;

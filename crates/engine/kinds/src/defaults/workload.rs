@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{pod, volume};
-use crate::fields::{fill, items_in, make_object, text};
+use crate::fields::{fill, items_in, make_object, object_in, text};
 
 pub(crate) fn deployment(deployment: &mut Value) {
     let Some(spec) = make_object(deployment, "spec") else { return };
@@ -30,6 +30,7 @@ pub(crate) fn stateful_set(stateful_set: &mut Value) {
     fill(spec, "podManagementPolicy", "OrderedReady");
     if let Some(rolling) = rolling_update(spec, "updateStrategy") {
         fill(rolling, "partition", 0);
+        fill(rolling, "maxUnavailable", 1);
     }
     if let Some(retention) = make_object(spec, "persistentVolumeClaimRetentionPolicy") {
         fill(retention, "whenDeleted", "Retain");
@@ -52,6 +53,29 @@ pub(crate) fn daemon_set(daemon_set: &mut Value) {
         fill(rolling, "maxSurge", 0);
     }
     pod::default_template(spec);
+}
+
+/// Counts the templates of a DaemonSet: clients read it there and on its pods.
+const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.generation";
+
+pub(crate) fn prepare_daemon_set(daemon_set: &mut Value) {
+    crate::table::clear_status(daemon_set);
+    set_template_generation(daemon_set, 1);
+}
+
+pub(crate) fn prepare_daemon_set_update(old: &Value, new: &mut Value) {
+    let before =
+        old["metadata"]["annotations"][TEMPLATE_GENERATION].as_str().and_then(|text| text.parse().ok());
+    let is_same = old["spec"]["template"] == new["spec"]["template"];
+    set_template_generation(new, before.unwrap_or(1_i64).saturating_add(i64::from(!is_same)));
+}
+
+fn set_template_generation(daemon_set: &mut Value, generation: i64) {
+    let annotations =
+        make_object(daemon_set, "metadata").and_then(|metadata| object_in(metadata, "annotations"));
+    if let Some(annotations) = annotations {
+        annotations.insert(TEMPLATE_GENERATION.to_owned(), generation.to_string().into());
+    }
 }
 
 /// The `rollingUpdate` of a strategy, made if the strategy is a rolling one, which it is by default.

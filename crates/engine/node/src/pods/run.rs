@@ -20,7 +20,7 @@ use super::start::{Hold, NotStarted, PodView};
 use super::status::{Failure as PodFailure, Outlook, Waiting};
 use super::supported::unsupported;
 use super::worker::{Failure, Outcome, StepError, Worker, earlier, instant_of};
-use super::{paths, sandbox};
+use super::{admission, paths, pod_cgroup, sandbox};
 use crate::cri::labels::ContainerNotes;
 
 /// How many steps are taken before the status is written in between.
@@ -58,6 +58,10 @@ impl Worker {
             Round::Done { outlook, until } => (outlook, until),
         };
         self.write_status(pod, &runtime, &outlook).await?;
+        let until = match self.tokens.renew_at() {
+            Some(renew_at) if runtime.running().next().is_some() => earlier(until, Some(instant_of(renew_at))),
+            _ => until,
+        };
         let until = match plan::deadline(pod) {
             Some(deadline) if outlook == Outlook::GoesOn => earlier(until, Some(instant_of(deadline))),
             _ => until,
@@ -72,13 +76,16 @@ impl Worker {
         runtime: &PodInRuntime,
     ) -> Result<Round, StepError> {
         self.waiting.clear();
+        let view = PodView { pod, spec, runtime };
+        if let Some(rejection) = admission::rejection(spec) {
+            return self.finish(view, Some(rejection)).await;
+        }
         if let Some(message) = unsupported(pod) {
             let events = self.events(pod);
             self.warn_once(&events, "supported", "Failed", &message).await;
             self.all_wait(spec, &Waiting { reason: "CreateContainerConfigError", message });
             return Ok(Round::Done { outlook: Outlook::GoesOn, until: None });
         }
-        let view = PodView { pod, spec, runtime };
         self.run_post_start_hooks(view).await?;
         let hooked = self.post_start.iter().filter(|(_, hook)| **hook == PostStart::UnderWay);
         let plan = plan::decide(&Facts {
@@ -149,7 +156,11 @@ impl Worker {
             let message = format!("failed to make the folder of its logs: {error}");
             return Err(NotStarted::hold("ContainerCreating", message));
         }
-        let config = sandbox::config(&self.node.config, view.pod, view.spec, attempt);
+        if let Err(error) = pod_cgroup::prepare(&self.node, view.pod, view.spec) {
+            return Err(NotStarted::hold("ContainerCreating", error_chain(&error)));
+        }
+        let config = sandbox::config(&self.node.config, view.pod, view.spec, attempt)
+            .map_err(|error| NotStarted::hold("ContainerCreating", error.to_string()))?;
         match self.node.cri.run_sandbox(config).await {
             Ok(_) => Ok(()),
             Err(error) if error.is_unreachable() => Err(error.into()),

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bythos_operator::error_chain;
-use k8s_openapi::api::core::v1::{Container as ContainerSpec, Pod, PodSpec};
+use bythos_operator::{ObjectKey, error_chain};
+use k8s_openapi::api::core::v1::{Container as ContainerSpec, LocalObjectReference, Pod, PodSpec};
 use k8s_openapi::jiff::Timestamp;
 use tokio::time::Instant;
 use tracing::debug;
 
-use super::container::{self, Ingredients};
+use super::container::{self, Assembled, Ingredients};
+use super::hooks::Hook;
 use super::image::{self, PullPolicy, pulled_message};
 use super::plan::{Made, Start};
 use super::probes::ProbeSpec;
@@ -19,10 +20,15 @@ use super::report::PodEvents;
 use super::runtime::PodInRuntime;
 use super::spec;
 use super::status::Waiting;
+use super::sub_path::{self, Binding};
+use super::volumes::Place;
 use super::worker::{Finished, StepError, Worker};
 use super::{environment, network, paths, sandbox, volumes};
 use crate::cri::{CriError, v1};
+use crate::images::credentials;
 
+/// The volumes among the failures and what was said, which are known by container names.
+const VOLUMES: &str = "/volumes";
 /// What is under way for a Bythos that has died is asked about this often.
 const ASK_AGAIN: Duration = Duration::from_millis(250);
 
@@ -99,7 +105,9 @@ impl Worker {
             Made::Nothing => self.create(&to_start).await?,
             Made::BrokenOff(id) => {
                 debug!(container = id, "the start of a container was broken off; another one takes its place");
-                self.node.cri.remove_container(id).await?;
+                if let Some(broken) = view.runtime.latest(&start.name).filter(|latest| latest.id == *id) {
+                    self.remove_container(broken).await?;
+                }
                 self.create(&to_start).await?
             }
         };
@@ -112,13 +120,16 @@ impl Worker {
             return Err(NotStarted::hold("ContainerCreating", String::new()));
         };
         let volumes = self.mounted_volumes(*view).await?;
-        let image = self.image(container, events).await?;
-        let config = self.container_config(to_start, &image, &volumes).await?;
+        let image = self.image(to_start).await?;
+        let Assembled { config, bindings } = self.assembled(to_start, &image, &volumes).await?;
         self.prepare_files(to_start).await?;
+        self.bind(to_start, bindings).await?;
+        let sandbox_config = sandbox::config(&self.node.config, view.pod, view.spec, sandbox.attempt)
+            .map_err(|error| NotStarted::hold("CreateContainerConfigError", error.to_string()))?;
         let request = v1::CreateContainerRequest {
             pod_sandbox_id: sandbox.id.clone(),
             config: Some(config),
-            sandbox_config: Some(sandbox::config(&self.node.config, view.pod, view.spec, sandbox.attempt)),
+            sandbox_config: Some(sandbox_config),
         };
         let id = match self.node.cri.create_container(request).await {
             Ok(id) => id,
@@ -169,11 +180,8 @@ impl Worker {
     }
 
     /// The image, if it is here; a pull is begun if it should be and is not.
-    async fn image(
-        &mut self,
-        container: &ContainerSpec,
-        events: &PodEvents,
-    ) -> Result<v1::Image, NotStarted> {
+    async fn image(&mut self, to_start: &ToStart<'_>) -> Result<v1::Image, NotStarted> {
+        let ToStart { view, container, events, .. } = to_start;
         let name = spec::image(container);
         let present = match self.node.cri.image(name).await {
             Ok(present) => present,
@@ -193,7 +201,7 @@ impl Worker {
             }
             image::Verdict::Pull => {
                 events.normal("Pulling", &format!("Pulling image \"{name}\"")).await;
-                self.pull(name, now);
+                self.pull(name, now, *view);
                 Err(NotStarted::hold("ContainerCreating", format!("pulling image \"{name}\"")))
             }
             image::Verdict::Wait { waiting, until } => {
@@ -205,11 +213,24 @@ impl Worker {
         }
     }
 
-    fn pull(&mut self, name: &str, now: Instant) {
+    /// Tries the credentials that are meant for the image, one after the other, or none where there are none.
+    fn pull(&mut self, name: &str, now: Instant, view: PodView<'_>) {
         self.pulls.started(name, now);
+        let named = view.spec.image_pull_secrets.iter().flatten();
+        let key = |secret: &LocalObjectReference| ObjectKey::namespaced(&self.identity.namespace, &secret.name);
+        let secrets: Vec<_> =
+            named.filter_map(|secret| self.node.objects.secrets.get(&key(secret))).collect();
+        let found = credentials::for_image(secrets.iter().map(|secret| &**secret), name);
+        let attempts = if found.is_empty() { vec![None] } else { found.into_iter().map(Some).collect() };
         let (cri, image) = (self.node.cri.clone(), name.to_owned());
         self.tasks.spawn(async move {
-            let result = cri.pull_image(&image).await;
+            let mut result = Ok(());
+            for auth in attempts {
+                result = cri.pull_image(&image, auth).await;
+                if result.is_ok() {
+                    break;
+                }
+            }
             Finished::Pull { image, result }
         });
     }
@@ -222,20 +243,24 @@ impl Worker {
     }
 
     /// The container as CRI takes it.
-    async fn container_config(
+    async fn assembled(
         &mut self,
         to_start: &ToStart<'_>,
         image: &v1::Image,
-        volumes: &BTreeMap<String, PathBuf>,
-    ) -> Result<v1::ContainerConfig, NotStarted> {
+        volumes: &BTreeMap<String, Place>,
+    ) -> Result<Assembled, NotStarted> {
         let ToStart { view, container, start, events } = to_start;
         let addresses = self.addresses(view.pod, view.runtime).await?;
-        let objects = self.node.objects.gather(&self.identity.namespace, view.spec);
+        let objects = self.node.objects.gather(view.pod, self.node.capacity);
+        let target_id = target_id(*view, &start.name);
         let made = environment::build(view.pod, container, &objects, &addresses)
             .map_err(|error| error_chain(&error))
             .and_then(|environment| {
                 ProbeSpec::of(container).map_err(|error| error_chain(&error))?;
-                container::config(&Ingredients {
+                for hook in [Hook::after_start(container), Hook::before_stop(container)].into_iter().flatten() {
+                    hook.map_err(|error| error_chain(&error))?;
+                }
+                container::assemble(&Ingredients {
                     config: &self.node.config,
                     pod: view.pod,
                     spec: view.spec,
@@ -243,13 +268,15 @@ impl Worker {
                     image,
                     environment,
                     volumes,
+                    target_id,
                     restart_count: start.restart_count,
-                    memory_bytes: self.node.memory_bytes,
+                    memory_bytes: self.node.capacity.memory_bytes,
+                    cgroup_version: self.node.cgroup_version,
                 })
                 .map_err(|error| error_chain(&error))
             });
         match made {
-            Ok(config) => Ok(config),
+            Ok(assembled) => Ok(assembled),
             Err(message) => {
                 self.warn_once(events, &container.name, "Failed", &format!("Error: {message}")).await;
                 Err(NotStarted::hold("CreateContainerConfigError", message))
@@ -257,13 +284,33 @@ impl Worker {
         }
     }
 
-    async fn mounted_volumes(&mut self, view: PodView<'_>) -> Result<BTreeMap<String, PathBuf>, NotStarted> {
+    /// Binds what the container mounts of its volumes in parts.
+    async fn bind(&mut self, to_start: &ToStart<'_>, bindings: Vec<Binding>) -> Result<(), NotStarted> {
+        let config = self.node.config.clone();
+        let bound = tokio::task::spawn_blocking(move || sub_path::bind_all(&config, bindings)).await;
+        match bound.map_err(std::io::Error::other).flatten() {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                let message = format!("failed to prepare subPath for volumeMount of the container: {error}");
+                let ToStart { start, events, .. } = to_start;
+                Err(self.failed(events, start, "CreateContainerConfigError", message).await)
+            }
+        }
+    }
+
+    async fn mounted_volumes(&mut self, view: PodView<'_>) -> Result<BTreeMap<String, Place>, NotStarted> {
         match self.volumes(view).await? {
-            Ok(volumes) => Ok(volumes),
+            Ok(volumes) => {
+                self.failures.remove(VOLUMES);
+                Ok(volumes)
+            }
             Err(message) => {
                 let events = self.events(view.pod);
-                self.warn_once(&events, "volumes", "FailedMount", &message).await;
-                Err(NotStarted::hold("ContainerCreating", message))
+                self.warn_once(&events, VOLUMES, "FailedMount", &message).await;
+                // What is missing in the API tells of its coming; what is missing on the host does not.
+                let waiting = Waiting { reason: "ContainerCreating", message };
+                let until = Some(self.note_failure(VOLUMES, waiting.clone()));
+                Err(NotStarted::Hold(Hold { waiting, until }))
             }
         }
     }
@@ -281,14 +328,17 @@ impl Worker {
     async fn volumes(
         &mut self,
         view: PodView<'_>,
-    ) -> Result<Result<BTreeMap<String, PathBuf>, String>, StepError> {
+    ) -> Result<Result<BTreeMap<String, Place>, String>, StepError> {
         let addresses = self.addresses(view.pod, view.runtime).await?;
-        let objects = self.node.objects.gather(&self.identity.namespace, view.spec);
+        let mut objects = self.node.objects.gather(view.pod, self.node.capacity);
+        self.tokens.refresh(&self.node.client, view.pod, &self.identity).await;
+        (objects.tokens, objects.token_failure) = self.tokens.texts();
         let prepared = match volumes::prepare(&self.node.config, view.pod, view.spec, &objects, &addresses) {
             Ok(prepared) => prepared,
             Err(error) => return Ok(Err(error_chain(&error))),
         };
-        let realized = tokio::task::spawn_blocking(move || volumes::realize(prepared)).await;
+        let config = self.node.config.clone();
+        let realized = tokio::task::spawn_blocking(move || volumes::realize(&config, prepared)).await;
         Ok(match realized {
             Ok(realized) => realized.map_err(|error| error_chain(&error)),
             Err(failed) => Err(failed.to_string()),
@@ -340,6 +390,14 @@ impl Files {
         // The container may run as any user.
         std::fs::set_permissions(&self.message, std::fs::Permissions::from_mode(0o666))
     }
+}
+
+/// The container whose processes the ephemeral container `name` shares.
+fn target_id(view: PodView<'_>, name: &str) -> Option<String> {
+    let ephemeral = spec::ephemeral_containers(view.spec).iter().find(|container| container.name == name)?;
+    let target = ephemeral.target_container_name.as_deref().filter(|target| !target.is_empty())?;
+    let running = view.runtime.running().find(|container| container.notes.name == target)?;
+    Some(running.id.clone())
 }
 
 /// What was said about the image of a container, apart from what was said about the container.

@@ -9,6 +9,7 @@ use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::Timestamp;
 
 use super::resources::QosClass;
+use super::spec::grace_seconds;
 use super::status::Outlook;
 use super::worker::{Outcome, StepError, Worker};
 use super::{paths, report, sandbox};
@@ -22,8 +23,16 @@ impl Worker {
         self.waiting.clear();
         let runtime = self.look().await?;
         if runtime.running().next().is_some() {
-            let grace = pod.map_or(Duration::from_secs(1), |pod| grace_left(pod));
-            self.stop_in_order(pod, &runtime, grace).await?;
+            match self.static_pod.clone().filter(|_| pod.is_none()) {
+                Some(last) => {
+                    let grace = last.spec.as_ref().map_or(0, grace_seconds);
+                    self.stop_in_order(Some(&last), &runtime, Duration::from_secs(grace)).await?;
+                }
+                None => {
+                    let grace = pod.map_or(Duration::from_secs(1), |pod| grace_left(pod));
+                    self.stop_in_order(pod, &runtime, grace).await?;
+                }
+            }
             if let Some(pod) = pod {
                 self.write_status(pod, &runtime, &Outlook::GoesOn).await?;
             }
@@ -37,11 +46,11 @@ impl Worker {
         if let Some(pod) = pod {
             self.write_status(pod, &runtime, &Outlook::Finished).await?;
         }
+        for container in &runtime.containers {
+            self.remove_container(container).await?;
+        }
         for sandbox in &runtime.sandboxes {
             self.node.cri.remove_sandbox(&sandbox.id).await?;
-        }
-        for container in self.look().await?.containers {
-            self.node.cri.remove_container(&container.id).await?;
         }
         clean(&self.node.config, &self.identity)?;
         if let Some(pod) = pod {
@@ -82,7 +91,7 @@ pub(super) fn clean(config: &NodeConfig, pod: &PodIdentity) -> Result<(), StepEr
     Ok(())
 }
 
-pub(super) fn remove_folder(folder: &Path) -> io::Result<()> {
+pub(crate) fn remove_folder(folder: &Path) -> io::Result<()> {
     match std::fs::remove_dir_all(folder) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),

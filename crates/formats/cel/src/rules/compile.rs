@@ -33,9 +33,7 @@ impl Rules {
     pub fn compile(schema: &Schema, limits: CostLimits) -> (Rules, Vec<FieldError>) {
         let mut compiler = Compiler { errors: Vec::new(), bill: Bill::default(), limits };
         let schema = Arc::new(schema.clone());
-        let root = compiler.place(
-            &schema,
-            Here { path: FieldPath::root(), is_resource: true, times: Some(1), uncorrelatable: None },
+        let root = compiler.place(&schema, &Here { path: FieldPath::root(), is_resource: true, times: Some(1), uncorrelatable: None },
         );
         let mut errors = compiler.errors;
         if limits == CostLimits::Enforced {
@@ -63,8 +61,8 @@ struct Here {
 }
 
 impl Compiler {
-    fn place(&mut self, schema: &Arc<Schema>, here: Here) -> Option<Place> {
-        let rules = self.rules(schema, &here);
+    fn place(&mut self, schema: &Arc<Schema>, here: &Here) -> Option<Place> {
+        let rules = self.rules(schema, here);
         let times = below(schema, here.times);
         let child = |path: FieldPath, schema: &Schema| Here {
             path,
@@ -78,20 +76,20 @@ impl Compiler {
             // What every resource has is described elsewhere, and without rules.
             let is_metadata = here.is_resource && &**name == "metadata";
             if !is_metadata && has_rules(property) {
-                let place = self.place(property, child(all.key(name), property));
+                let place = self.place(property, &child(all.key(name), property));
                 properties.extend(place.map(|place| (name.clone(), place)));
             }
         }
         let values =
             schema.values.as_ref().filter(|values| has_rules(values)).and_then(|values| {
-                self.place(values, child(here.path.field("additionalProperties"), values))
+                self.place(values, &child(here.path.field("additionalProperties"), values))
             });
         let items = schema.items.as_ref().filter(|items| has_rules(items)).and_then(|items| {
             let mut below = child(here.path.field("items"), items);
             if !matches!(schema.list_type, ListType::Map(_)) {
                 below.uncorrelatable = below.uncorrelatable.or_else(|| Some(here.path.clone()));
             }
-            self.place(items, below)
+            self.place(items, &below)
         });
         let is_empty = rules.is_empty() && properties.is_empty() && values.is_none() && items.is_none();
         let (values, items) = (values.map(Box::new), items.map(Box::new));

@@ -171,7 +171,7 @@ fn what_has_not_changed_is_not_refused_again() {
 fn a_rule_that_makes_no_sense_is_refused_with_its_place() {
     let at = "properties[spec].x-kubernetes-validations[0]";
     let refused = |rule: Json, expected: &str| {
-        check_refused(&spec(size(), json!([rule])), &[&format!("{at}.{expected}")])
+        check_refused(&spec(size(), json!([rule])), &[&format!("{at}.{expected}")]);
     };
     refused(json!({"rule": ""}), "rule: Required value: rule is not specified");
     refused(

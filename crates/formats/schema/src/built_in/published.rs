@@ -15,6 +15,8 @@ use crate::{Schema, Type};
 
 /// What schemars puts before the name of a definition in a reference.
 const LOCAL: &str = "#/$defs/";
+/// How the definitions begin that stand for any JSON, or for a schema or a list of them: what they are is left open.
+const ANY_JSON: &str = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSON";
 
 /// Hands out definitions for one document, each of them once.
 pub struct Definitions {
@@ -85,9 +87,9 @@ impl Definitions {
 
     fn publish(&self, name: &str, body: &mut Value) {
         let Value::Object(fields) = &mut *body else { return };
-        // "A schema, or a list of them" and its like: upstream leaves open what they are.
-        fields.remove("oneOf");
-        fields.remove("anyOf");
+        if name.starts_with(ANY_JSON) && !fields.contains_key("properties") {
+            fields.retain(|name, _| name == "description");
+        }
         if let Some(Value::Array(mut required)) = fields.remove("required") {
             // An object without metadata is one with empty metadata.
             required.retain(|field| field != "metadata");

@@ -25,6 +25,7 @@ fn objects() -> Objects {
         secrets: BTreeMap::from([("s".to_owned(), Arc::new(secret))]),
         services: vec![service("my-db", "10.43.0.7"), service("headless", "None")],
         api_service: Some(service("kubernetes", "10.43.0.1")),
+        ..Objects::default()
     }
 }
 
