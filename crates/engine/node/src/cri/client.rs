@@ -39,6 +39,11 @@ impl CriError {
         self.code == Code::NotFound
     }
 
+    /// Whether something else has to happen first.
+    pub(super) fn is_refused_now(&self) -> bool {
+        self.code == Code::FailedPrecondition
+    }
+
     /// Whether just this is being done already, for somebody who has asked before and gone away.
     pub(crate) fn is_under_way(&self) -> bool {
         self.message.contains("already in starting state") || self.message.contains("is reserved for")

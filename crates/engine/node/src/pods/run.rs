@@ -60,17 +60,13 @@ impl Worker {
             Round::Done { outlook, until } => (outlook, until),
         };
         self.write_status(pod, &runtime, &outlook).await?;
-        let until = match self.tokens.renew_at() {
-            Some(renew_at) if runtime.running().next().is_some() => {
-                earlier(until, Some(instant_of(renew_at)))
-            }
-            _ => until,
-        };
-        let until = match plan::deadline(pod) {
-            Some(deadline) if outlook == Outlook::GoesOn => earlier(until, Some(instant_of(deadline))),
-            _ => until,
-        };
-        Ok(Outcome::Wait(until))
+        let ahead =
+            [plan::deadline(pod), self.tokens.renew_at().filter(|_| runtime.running().next().is_some())];
+        let now = Timestamp::now();
+        // What lies behind has been seen to in this round.
+        let ahead =
+            ahead.into_iter().flatten().filter(|time| outlook == Outlook::GoesOn && *time > now).min();
+        Ok(Outcome::Wait(earlier(until, ahead.map(instant_of))))
     }
 
     async fn round(

@@ -33,8 +33,6 @@ use crate::node::Node;
 pub(super) enum StepError {
     #[error(transparent)]
     Cri(#[from] CriError),
-    #[error("failed to discard what a start that was broken off has left")]
-    Discard(#[source] Box<tonic::Status>),
     #[error("failed to write the status")]
     WriteStatus(#[source] Box<kube::Error>),
     #[error("failed to take the pod out of the API")]
