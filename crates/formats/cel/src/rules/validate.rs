@@ -133,8 +133,7 @@ impl Run {
         if !rule.uses_old() && here.is_unchanged {
             return Ok(());
         }
-        let steps = rule.field_path.as_ref().map_or(&[][..], FieldPath::steps);
-        let path = steps.iter().fold(here.path.clone(), |path, step| path.with(step.clone()));
+        let path = rule.field_path.as_ref().map_or_else(|| here.path.clone(), |below| here.path.join(below));
         let written = match &rule.message_expression {
             Some(program) => self.message(program, rule, schema, new, here.old),
             None => None,
