@@ -17,9 +17,9 @@
 //! Containerd is this engine's own (`containerd/`): private mount namespace, session and cgroup.
 //!
 //! Nothing here knows the API server, the store or the network's rules: it reaches the API through a
-//! [`kube::Client`], and the CNI configuration is a file that somebody else writes. Image
-//! clean-up is not here yet; what a pod may not ask for yet is listed in
-//! `pods/supported.rs`, and such a pod says so instead of running as something else.
+//! [`kube::Client`], and the CNI configuration is a file that somebody else writes. What a pod may not ask for yet is
+//! listed in `pods/supported.rs`, and such a pod says so instead of running as something else. Left out: a port of the
+//! kubelet's API for others than the API server, and its figures (`/metrics/resource`, `/stats/summary`).
 
 mod claimed_volumes;
 mod config;

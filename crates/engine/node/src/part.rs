@@ -31,8 +31,8 @@ use crate::images::pause;
 use crate::node::Node;
 use crate::pods::dispatch;
 use crate::pods::objects::ObjectCaches;
-use crate::pods::static_pods::{self, StaticPods, keep_mirror, mirror_keys};
 use crate::pods::runtime::{Snapshot, keep_fresh, look_at_all};
+use crate::pods::static_pods::{self, StaticPods, keep_mirror, mirror_keys};
 use crate::{kubelet_api, logs, node_status};
 
 /// While pods cannot run, containerd is asked this often: it tells nobody when it has found a network.

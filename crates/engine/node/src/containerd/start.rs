@@ -114,10 +114,8 @@ async fn start(config: &NodeConfig, cri: &Cri, wanted: &str) -> Result<ProcessId
     let parking_socket = config.parking_socket();
     let parking = parking::make(&parking_socket)
         .map_err(|source| ContainerdError::Prepare { path: parking_socket, source })?;
-    let mut child = command(config, &joined_by)?
-        .stdin(OwnedFd::from(parking))
-        .spawn()
-        .map_err(ContainerdError::Spawn)?;
+    let mut child =
+        command(config, &joined_by)?.stdin(OwnedFd::from(parking)).spawn().map_err(ContainerdError::Spawn)?;
     // The child writes its identity within its first milliseconds, or it ends.
     let identity = loop {
         if let Some(identity) = ProcessIdentity::of_containerd(&identity_file)

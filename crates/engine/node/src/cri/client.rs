@@ -188,7 +188,9 @@ impl Cri {
     ) -> Result<String, CriError> {
         let mut runtime = self.runtime.clone();
         to_its_end(async move {
-            Ok(call("create the container", USUAL_LIMIT, runtime.create_container(request)).await?.container_id)
+            Ok(call("create the container", USUAL_LIMIT, runtime.create_container(request))
+                .await?
+                .container_id)
         })
         .await
     }

@@ -154,7 +154,11 @@ mod tests {
 
     #[test]
     fn the_longest_unused_go_first_and_no_more_than_needed() {
-        let images = [image("new", "r.io/new:1", 10), image("old", "r.io/old:1", 10), image("idle", "r.io/idle:1", 10)];
+        let images = [
+            image("new", "r.io/new:1", 10),
+            image("old", "r.io/old:1", 10),
+            image("idle", "r.io/idle:1", 10),
+        ];
         let start = Instant::now();
         let mut records = Records::default();
         let used = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<BTreeSet<_>>();

@@ -212,7 +212,9 @@ fn subscribe_to_volumes(cache: &Cache<PersistentVolume>, workers: &Workers) {
     cache.subscribe(move |change| {
         let Some(workers) = workers.upgrade() else { return false };
         let claim = change.new.or(change.old).and_then(|volume| volume.spec.as_ref()?.claim_ref.as_ref());
-        if let Some((namespace, name)) = claim.and_then(|claim| claim.namespace.as_ref().zip(claim.name.as_ref())) {
+        if let Some((namespace, name)) =
+            claim.and_then(|claim| claim.namespace.as_ref().zip(claim.name.as_ref()))
+        {
             Workers(workers).wake_those(|handle| {
                 handle.namespace == *namespace && handle.references.claims.contains(name)
             });

@@ -110,7 +110,9 @@ impl Worker {
         self.post_start.retain(|id, _| is_running(id));
         for running in view.runtime.running() {
             let Some((kind, container)) = spec::container(view.spec, &running.notes.name) else { continue };
-            let Some(Ok(hook)) = Hook::after_start(&container).filter(|_| kind.is_lasting()) else { continue };
+            let Some(Ok(hook)) = Hook::after_start(&container).filter(|_| kind.is_lasting()) else {
+                continue;
+            };
             if self.post_start.contains_key(&running.id) {
                 continue;
             }

@@ -59,7 +59,9 @@ impl Worker {
         };
         self.write_status(pod, &runtime, &outlook).await?;
         let until = match self.tokens.renew_at() {
-            Some(renew_at) if runtime.running().next().is_some() => earlier(until, Some(instant_of(renew_at))),
+            Some(renew_at) if runtime.running().next().is_some() => {
+                earlier(until, Some(instant_of(renew_at)))
+            }
             _ => until,
         };
         let until = match plan::deadline(pod) {
@@ -105,11 +107,7 @@ impl Worker {
     }
 
     /// Nothing is to run any more: what does is stopped, the network is given back, the logs stay.
-    async fn finish(
-        &mut self,
-        view: PodView<'_>,
-        failure: Option<PodFailure>,
-    ) -> Result<Round, StepError> {
+    async fn finish(&mut self, view: PodView<'_>, failure: Option<PodFailure>) -> Result<Round, StepError> {
         if view.runtime.running().next().is_some() {
             let grace = Duration::from_secs(grace_seconds(view.spec));
             self.stop_in_order(Some(view.pod), view.runtime, grace).await?;
@@ -191,7 +189,9 @@ impl Worker {
             self.hold_back(view.pod, hold).await;
         }
         for stop in steps.stop {
-            let Some(container) = view.runtime.running().find(|running| running.id == stop.id) else { continue };
+            let Some(container) = view.runtime.running().find(|running| running.id == stop.id) else {
+                continue;
+            };
             let grace = stop.grace.unwrap_or(Duration::from_secs(grace_seconds(view.spec)));
             self.stop(Some(view), container, grace, &stop.reason).await?;
             self.give_turn(&stop.id);
@@ -300,7 +300,8 @@ impl Worker {
         for container in runtime.running() {
             let is_known = self.probes.contains_key(&container.id)
                 || self.post_start.get(&container.id).is_some_and(|hook| *hook != PostStart::Done);
-            let Some((kind, named)) = spec::container(spec, &container.notes.name).filter(|_| !is_known) else {
+            let Some((kind, named)) = spec::container(spec, &container.notes.name).filter(|_| !is_known)
+            else {
                 continue;
             };
             if !kind.is_lasting() {

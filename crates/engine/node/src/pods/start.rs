@@ -104,7 +104,10 @@ impl Worker {
             Made::Created(id) => id.clone(),
             Made::Nothing => self.create(&to_start).await?,
             Made::BrokenOff(id) => {
-                debug!(container = id, "the start of a container was broken off; another one takes its place");
+                debug!(
+                    container = id,
+                    "the start of a container was broken off; another one takes its place"
+                );
                 if let Some(broken) = view.runtime.latest(&start.name).filter(|latest| latest.id == *id) {
                     self.remove_container(broken).await?;
                 }
@@ -217,7 +220,8 @@ impl Worker {
     fn pull(&mut self, name: &str, now: Instant, view: PodView<'_>) {
         self.pulls.started(name, now);
         let named = view.spec.image_pull_secrets.iter().flatten();
-        let key = |secret: &LocalObjectReference| ObjectKey::namespaced(&self.identity.namespace, &secret.name);
+        let key =
+            |secret: &LocalObjectReference| ObjectKey::namespaced(&self.identity.namespace, &secret.name);
         let secrets: Vec<_> =
             named.filter_map(|secret| self.node.objects.secrets.get(&key(secret))).collect();
         let found = credentials::for_image(secrets.iter().map(|secret| &**secret), name);
@@ -257,7 +261,8 @@ impl Worker {
             .map_err(|error| error_chain(&error))
             .and_then(|environment| {
                 ProbeSpec::of(container).map_err(|error| error_chain(&error))?;
-                for hook in [Hook::after_start(container), Hook::before_stop(container)].into_iter().flatten() {
+                for hook in [Hook::after_start(container), Hook::before_stop(container)].into_iter().flatten()
+                {
                     hook.map_err(|error| error_chain(&error))?;
                 }
                 container::assemble(&Ingredients {

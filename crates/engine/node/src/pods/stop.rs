@@ -51,7 +51,9 @@ impl Worker {
             self.stop(view, container, grace, &reason).await?;
         }
         match pod_and_spec {
-            Some((_, spec)) => turn_to_end(spec, runtime).into_iter().for_each(|next| self.give_turn(&next.id)),
+            Some((_, spec)) => {
+                turn_to_end(spec, runtime).into_iter().for_each(|next| self.give_turn(&next.id))
+            }
             None => runtime.running().for_each(|container| self.give_turn(&container.id)),
         }
         Ok(())

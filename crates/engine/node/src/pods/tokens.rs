@@ -96,7 +96,12 @@ impl Tokens {
                 Ok(token) => drop(self.known.insert(key, token)),
                 Err(error) => {
                     let error = error_chain(&error);
-                    warn!(pod = identity.name, namespace = identity.namespace, error, "got no token for a pod");
+                    warn!(
+                        pod = identity.name,
+                        namespace = identity.namespace,
+                        error,
+                        "got no token for a pod"
+                    );
                     self.failure = Some(error);
                     if let Some(token) = self.known.get_mut(&key) {
                         token.renew_at = now.saturating_add(ASK_AGAIN).unwrap_or(now);
@@ -141,7 +146,9 @@ fn request(identity: &PodIdentity, key: &TokenKey) -> TokenRequest {
     TokenRequest {
         metadata: ObjectMeta::default(),
         spec: Some(TokenRequestSpec {
-            audiences: Some(key.audience.clone()).filter(|audience| !audience.is_empty()).map(|one| vec![one]),
+            audiences: Some(key.audience.clone())
+                .filter(|audience| !audience.is_empty())
+                .map(|one| vec![one]),
             bound_object_ref: Some(BoundObjectReference {
                 api_version: Some("v1".to_owned()),
                 kind: Some("Pod".to_owned()),
