@@ -71,9 +71,9 @@ fn with_dependency(dependency: &str) -> Vec<(&'static str, String)> {
     vec![
         ("Chart.yaml", format!("{OUTER}dependencies:\n{dependency}")),
         ("charts/inner/Chart.yaml", INNER.to_owned()),
-        ("charts/inner/values.yaml", "exports: {data: {x: 1}}\nt: {y: 2}\n".to_owned()),
+        ("charts/inner/values.yaml", "exports: {data: {x: 1}}\nt: {w: 2}\n".to_owned()),
         ("charts/inner/templates/b.yaml", "n: {{ .Chart.Name }}\n".to_owned()),
-        ("templates/a.yaml", "x: {{ .Values.x }}\ny: {{ (.Values.into).y }}\n".to_owned()),
+        ("templates/a.yaml", "x: {{ .Values.x }}\ny: {{ (.Values.into).w }}\n".to_owned()),
     ]
 }
 
