@@ -24,6 +24,7 @@ mod patch;
 mod policies;
 mod rbac;
 mod restart;
+mod service_account;
 mod socket;
 mod subresource;
 mod table;
