@@ -17,6 +17,10 @@
 //! The rules clear the status of a new object where only the system writes it, and set what a kind alone knows:
 //! a Pod's phase and class of service, a Secret's data, a Namespace's finalizer.
 //!
+//! A kind of a CustomResourceDefinition has its rules in CEL ([`CustomRules`]) in the place of functions; they are held
+//! once everything else is well. Policies of the cluster's owner ([`AdmissionPolicy`]) are compiled and held here, too;
+//! the API server hands them what they ask for.
+//!
 //! Reads go through the columns of a [`Kind`] and [`cell()`] for tables, and through [`LabelSelector`] and
 //! [`FieldSelector`].
 //!
