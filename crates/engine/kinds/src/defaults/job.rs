@@ -79,6 +79,7 @@ pub(crate) fn prepare_create(job: &mut Value) {
     if let Some(labels) = selected {
         labels.entry(CONTROLLER_UID).or_insert_with(|| json!(uid));
     }
+    label_as_template(job);
 }
 
 #[cfg(test)]
