@@ -10,8 +10,11 @@ use bythos_operator::kubelet::NodePort;
 use bythos_store::{CommitError, Entry, Key, Operation, Page, Revision, Scope, Store};
 use serde_json::Value;
 use tokio::sync::Notify;
+use tokio::task::JoinError;
 
 use crate::Check;
+use crate::admission::policies::PolicyCatalogue;
+use crate::admission::quota::recount::{Noticed, Quotas};
 use crate::admission::service::ServiceNetwork;
 use crate::openapi::Documents;
 use crate::policy::PolicyCache;
@@ -23,7 +26,9 @@ pub(crate) struct State {
     pub(crate) node: NodePort,
     pub(crate) tokens: TokenSigner,
     pub(crate) policy: PolicyCache,
+    pub(crate) admission_policies: PolicyCatalogue,
     pub(crate) services: ServiceNetwork,
+    pub(crate) quotas: Quotas,
     /// Held from the check of a definition's names until it is committed.
     pub(crate) definitions: tokio::sync::Mutex<()>,
     /// Told when a definition's deletion begins, and when it gets on.
@@ -52,7 +57,9 @@ impl State {
             node,
             tokens,
             policy: PolicyCache::new(),
+            admission_policies: PolicyCatalogue::new(),
             services,
+            quotas: Quotas::default(),
             definitions: tokio::sync::Mutex::new(()),
             definition_ended: Arc::new(Notify::new()),
             watches: WatchCounts::default(),
@@ -81,10 +88,26 @@ impl State {
     }
 
     /// Commits, and lets what is derived from stored objects follow before anyone is answered.
-    pub(crate) async fn commit(&self, operations: Vec<Operation>) -> Result<Revision, CommitError> {
+    ///
+    /// In a task of its own: a client that goes away ends its request, but what is stored is followed all the same.
+    pub(crate) async fn commit(
+        self: &Arc<Self>,
+        operations: Vec<Operation>,
+    ) -> Result<Revision, CommitError> {
+        let state = Arc::clone(self);
+        let task = tokio::spawn(async move { state.commit_and_follow(operations).await });
+        match task.await.map_err(JoinError::try_into_panic) {
+            Ok(committed) => committed,
+            Err(Ok(panic)) => std::panic::resume_unwind(panic),
+            Err(Err(_ended_with_the_runtime)) => Err(CommitError::Closed),
+        }
+    }
+
+    async fn commit_and_follow(&self, operations: Vec<Operation>) -> Result<Revision, CommitError> {
         let resources: Vec<Arc<str>> =
             operations.iter().map(|operation| operation.key.resource.clone()).collect();
         let has_definitions = resources.iter().any(|resource| &**resource == DEFINITIONS);
+        let noticed: Vec<Noticed> = operations.iter().map(Noticed::of).collect();
         if has_definitions {
             self.definitions_under_way.fetch_add(1, Ordering::SeqCst);
         }
@@ -94,8 +117,10 @@ impl State {
             self.definitions_under_way.fetch_sub(1, Ordering::SeqCst);
         }
         let revision = committed?;
+        self.quotas.noticed(&noticed);
         for resource in &resources {
             self.policy.noticed(resource);
+            self.admission_policies.noticed(resource);
             if self.registry.load().is_ending(resource) {
                 self.definition_ended.notify_one();
             }

@@ -3,6 +3,7 @@
 //! The words are upstream's (`apimachinery/pkg/api/errors`), because people and programs search for them.
 
 use bythos_access::User;
+use bythos_kinds::DenialReason;
 use bythos_operator::error_chain;
 use bythos_patch::Conflict;
 use bythos_schema::FieldError;
@@ -50,6 +51,8 @@ pub(crate) enum Failure {
     Unauthorized,
     /// RBAC does not allow it.
     Forbidden { resource: Option<ResourceName>, name: String, message: String },
+    /// A policy of the cluster's owner does not allow it.
+    DeniedByPolicy { resource: ResourceName, name: String, message: String, reason: DenialReason },
     /// The namespace ends: nothing new may come into it.
     NamespaceEnds { resource: ResourceName, name: String, namespace: String },
     /// There is no such object.
@@ -104,6 +107,10 @@ impl Failure {
             Failure::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed"),
             Failure::BadRequest(_) => (StatusCode::BAD_REQUEST, "BadRequest"),
             Failure::Unauthorized => (StatusCode::UNAUTHORIZED, "Unauthorized"),
+            Failure::DeniedByPolicy { reason, .. } => {
+                let (reason, code) = reason.reason_and_code();
+                (StatusCode::from_u16(code).unwrap_or(StatusCode::FORBIDDEN), reason)
+            }
             Failure::Forbidden { .. } | Failure::NamespaceEnds { .. } => (StatusCode::FORBIDDEN, "Forbidden"),
             Failure::AlreadyExists { .. } => (StatusCode::CONFLICT, "AlreadyExists"),
             Failure::Conflict { .. } | Failure::ApplyConflict(_) => (StatusCode::CONFLICT, "Conflict"),
@@ -135,6 +142,9 @@ impl Failure {
             | Failure::Forbidden { message, .. } => message.clone(),
             Failure::Unauthorized => "Unauthorized".to_owned(),
             Failure::ExpiredPage { .. } => EXPIRED_PAGE.to_owned(),
+            Failure::DeniedByPolicy { resource, name, message, .. } => {
+                format!("{resource} {name:?} is forbidden: {message}")
+            }
             Failure::NamespaceEnds { resource, name, namespace } => format!(
                 "{resource} {name:?} is forbidden: unable to create new content in namespace {namespace} because it is \
                  being terminated"
@@ -178,6 +188,11 @@ impl Failure {
             | Failure::AlreadyExists { resource, name }
             | Failure::Conflict { resource, name, .. } => Some(details(resource, name)),
             Failure::Forbidden { resource: Some(resource), name, .. } => Some(details(resource, name)),
+            Failure::DeniedByPolicy { resource, name, message, .. } => {
+                let mut details = details(resource, name);
+                details["causes"] = json!([{ "message": message }]);
+                Some(details)
+            }
             Failure::NamespaceEnds { resource, name, namespace } => {
                 let mut details = details(resource, name);
                 details["causes"] = json!([{

@@ -29,6 +29,7 @@ pub(crate) fn written(
     let code = if written.created { StatusCode::CREATED } else { StatusCode::OK };
     let mut response = target.call.answer_object(&target.served, code, &written.object)?;
     warn(&mut response, warnings);
+    warn(&mut response, &written.warnings);
     Ok(response)
 }
 

@@ -44,7 +44,7 @@ mod table;
 mod validation;
 
 pub use admission_policy::{
-    AdmissionPolicy, Denial, DenialReason, Findings, MatchResources, Matched, Operation, PolicyInput,
+    AdmissionOperation, AdmissionPolicy, Denial, DenialReason, Findings, MatchResources, Matched, PolicyInput,
 };
 pub use bythos_quantity::Quantity;
 pub use cell::cell;

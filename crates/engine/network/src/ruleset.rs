@@ -29,6 +29,9 @@ const NODE_ENDPOINTS: &str = "node_endpoints";
 const REFUSED_PORTS: &str = "refused_ports";
 const REFUSED_NODE_PORTS: &str = "refused_node_ports";
 const HAIRPINS: &str = "hairpins";
+/// For so many endpoints there is a chain from the beginning; a service with more of them has the table written anew
+/// when it is the first with its number.
+const PREPARED: usize = 32;
 /// Pods that policies speak of, with the chain that says what they may receive or send.
 pub(crate) const INGRESS: &str = "policy_ingress";
 pub(crate) const EGRESS: &str = "policy_egress";
@@ -38,7 +41,31 @@ pub(crate) fn fixed(config: &NetworkConfig) -> Fragment {
     let mut fragment = Fragment::default();
     lookups(&mut fragment);
     chains(&mut fragment, config);
+    for count in 1..=PREPARED {
+        picking_chain(&mut fragment, Picking::ForAddress, count);
+        picking_chain(&mut fragment, Picking::ForHost, count);
+    }
     fragment
+}
+
+/// For which of the two maps a chain picks an endpoint.
+#[derive(Debug, Clone, Copy)]
+enum Picking {
+    ForAddress,
+    ForHost,
+}
+
+/// The chain that picks one of so many endpoints, shared by all that have as many; returns its name.
+fn picking_chain(fragment: &mut Fragment, picking: Picking, count: usize) -> String {
+    let (name, key, map) = match picking {
+        Picking::ForAddress => ("pick", "ip daddr . ", SERVICE_ENDPOINTS),
+        Picking::ForHost => ("pick-node", "", NODE_ENDPOINTS),
+    };
+    let name = format!("{name}-{count}");
+    let number = format!("numgen random mod {count}");
+    let go = format!("dnat ip to {key}meta l4proto . th dport . {number} map @{map}");
+    fragment.whole_chain(&name, vec![format!("meta l4proto {{ tcp, udp, sctp }} {go}")]);
+    name
 }
 
 fn lookups(fragment: &mut Fragment) {

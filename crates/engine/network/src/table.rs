@@ -60,6 +60,8 @@ pub(crate) struct Chain {
     /// Where the kernel enters it, for example `filter hook input priority filter`.
     pub(crate) hook: Option<String>,
     pub(crate) rules: Vec<String>,
+    /// Its rules can be written together with the whole table only; see [`Fragment::whole_chain`].
+    pub(crate) is_written_whole: bool,
 }
 
 /// All that one owner wants.
@@ -82,7 +84,15 @@ impl Fragment {
 
     pub(crate) fn chain(&mut self, name: &str, hook: Option<&str>, rules: Vec<String>) {
         let hook = hook.map(str::to_owned);
-        self.0.insert(Place::Chain(name.to_owned()), Content::Chain(Chain { hook, rules }));
+        let chain = Chain { hook, rules, is_written_whole: false };
+        self.0.insert(Place::Chain(name.to_owned()), Content::Chain(chain));
+    }
+
+    /// A chain whose rules look into a map that is declared by `typeof`: `nft` 1.0.6 refuses to add such a rule when
+    /// the map is in the kernel already ("conflicting protocols specified").
+    pub(crate) fn whole_chain(&mut self, name: &str, rules: Vec<String>) {
+        let chain = Chain { hook: None, rules, is_written_whole: true };
+        self.0.insert(Place::Chain(name.to_owned()), Content::Chain(chain));
     }
 
     /// An element of a set.
@@ -169,11 +179,15 @@ impl Table {
         self.wanted.iter().filter_map(|(place, owners)| Some((place, owners.values().next()?)))
     }
 
-    /// A set cannot become another one while rules speak of it, nor a chain get another hook.
+    /// A set cannot become another one while rules speak of it, nor a chain get another hook, and some rules arrive with
+    /// the whole table alone.
     fn needs_new_table(&self) -> bool {
         self.changed.iter().any(|(place, old)| match (old, self.content(place)) {
             (Some(Content::Lookup(old)), Some(Content::Lookup(new))) => old != new,
-            (Some(Content::Chain(old)), Some(Content::Chain(new))) => old.hook != new.hook,
+            (Some(Content::Chain(old)), Some(Content::Chain(new))) => {
+                old.hook != new.hook || new.is_written_whole && old.rules != new.rules
+            }
+            (None, Some(Content::Chain(new))) => new.is_written_whole,
             _ => false,
         })
     }

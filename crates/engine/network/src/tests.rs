@@ -1,8 +1,10 @@
 //! The network as the kernel sees it: a host, pods linked by the real CNI plugin, and the world outside, each in a
 //! network namespace of its own.
 
+mod changes;
 mod names;
 mod namespace;
+mod policies;
 pub(crate) mod samples;
 mod whole;
 

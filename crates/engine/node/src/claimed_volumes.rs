@@ -62,9 +62,7 @@ impl ClaimedVolumes {
         let volumes = Api::<PersistentVolume>::all(self.client.clone());
         match volumes.patch(&key.name, &PatchParams::default(), &Patch::Merge(patch)).await {
             Err(kube::Error::Api(status)) if status.is_not_found() => Ok(Next::Wait),
-            patched => {
-                patched.map(|_| Next::Wait).map_err(|source| RemoveError::Finalizer(Box::new(source)))
-            }
+            patched => patched.map(|_| Next::Wait).map_err(|source| RemoveError::Finalizer(Box::new(source))),
         }
     }
 }

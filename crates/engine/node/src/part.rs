@@ -31,8 +31,8 @@ use crate::images::pause;
 use crate::node::Node;
 use crate::pods::dispatch;
 use crate::pods::objects::ObjectCaches;
-use crate::pods::static_pods::{self, StaticPods, keep_mirror, mirror_keys};
 use crate::pods::runtime::{Snapshot, keep_fresh, look_at_all};
+use crate::pods::static_pods::{self, StaticPods, keep_mirror, mirror_keys};
 use crate::{kubelet_api, logs, node_status};
 
 /// While pods cannot run, containerd is asked this often: it tells nobody when it has found a network.
@@ -188,7 +188,7 @@ async fn drive(
     spawn(&mut tasks, "static pods", static_pods::follow(node.clone(), mirrors.trigger()));
     let mirrored = node.clone();
     let reconcile = move |key| keep_mirror(mirrored.clone(), key);
-    spawn(&mut tasks, "mirrors", mirrors.run(1, context.shutdown.clone(), reconcile));
+    spawn(&mut tasks, "mirrors", until_dropped(mirrors.run(1, context.shutdown.clone(), reconcile)));
     let ends = Arc::new(ClaimedVolumes {
         config: config.clone(),
         client: client.clone(),
@@ -196,7 +196,7 @@ async fn drive(
     });
     let controller = Controller::new("claimed-volumes").reconciles(&node.objects.volumes);
     let reconcile = move |key| ends.clone().reconcile(key);
-    spawn(&mut tasks, "volumes", controller.run(1, context.shutdown.clone(), reconcile));
+    spawn(&mut tasks, "volumes", until_dropped(controller.run(1, context.shutdown.clone(), reconcile)));
     spawn(&mut tasks, "image clean-up", keep_clean(config.clone(), cri.clone()));
     spawn(&mut tasks, "logs", keep_logs_small(node.clone()));
     spawn(&mut tasks, "pods", dispatch::run(node, images));
@@ -225,6 +225,12 @@ fn spawn(
         work.await;
         name
     });
+}
+
+/// A controller ends with the shutdown; that is no failure of the node.
+async fn until_dropped(controller: impl Future<Output = ()>) {
+    controller.await;
+    std::future::pending::<()>().await;
 }
 
 async fn import_pause_image(config: &NodeConfig, cri: &Cri, name: &str) -> Result<(), RunError> {

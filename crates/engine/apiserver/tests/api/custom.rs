@@ -126,7 +126,9 @@ async fn rules_hold_on_creation_and_update_with_field_and_reason() {
     patch(&admin, "merge", &path, json!({"spec": {"size": 4}})).await.ok();
     let refused = patch(&admin, "merge", &path, json!({"spec": {"size": 2}})).await;
     refused.fails(422, "Invalid", "spec: Invalid value: size must not shrink from 4");
-    let applied = patch(&admin, "apply", &format!("{path}?fieldManager=x&force=true"), widget("a", json!({"size": 1}))).await;
+    let applied =
+        patch(&admin, "apply", &format!("{path}?fieldManager=x&force=true"), widget("a", json!({"size": 1})))
+            .await;
     applied.fails(422, "Invalid", "must not shrink");
     // The replicas are a door of their own, but the rules are those of the whole.
     let scaled = patch(&admin, "merge", &format!("{path}/scale"), json!({"spec": {"replicas": 9}})).await;
@@ -153,7 +155,8 @@ async fn what_a_stricter_definition_finds_wrong_does_not_hold_up_other_changes()
     post(&admin, DEFINITIONS, definition()).await.ok();
     post(&admin, WIDGETS, widget("a", json!({"size": 1, "color": "blue"}))).await.ok();
     let mut stricter = with_rules(json!([]));
-    let spec = stricter.pointer_mut("/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties").unwrap();
+    let spec =
+        stricter.pointer_mut("/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties").unwrap();
     spec["size"]["minimum"] = json!(5);
     spec["color"]["x-kubernetes-validations"] = json!([{"rule": "self != 'blue'"}]);
     spec["color"]["maxLength"] = json!(10);
@@ -164,7 +167,11 @@ async fn what_a_stricter_definition_finds_wrong_does_not_hold_up_other_changes()
     patch(&admin, "merge", &path, json!({"metadata": {"labels": {"a": "b"}}})).await.ok();
     let refused = patch(&admin, "merge", &path, json!({"spec": {"size": 2}})).await;
     refused.fails(422, "Invalid", "spec.size: Invalid value: 2");
-    post(&admin, WIDGETS, widget("b", json!({"size": 5, "color": "blue"}))).await.fails(422, "Invalid", "spec.color");
+    post(&admin, WIDGETS, widget("b", json!({"size": 5, "color": "blue"}))).await.fails(
+        422,
+        "Invalid",
+        "spec.color",
+    );
 }
 
 #[tokio::test]

@@ -8,19 +8,19 @@ use crate::fields::{at, items, text};
 /// What is done to an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names are those of the API")]
-pub enum Operation {
+pub enum AdmissionOperation {
     Create,
     Update,
     Delete,
 }
 
-impl Operation {
+impl AdmissionOperation {
     /// As in `AdmissionRequest.operation`.
     pub fn name(self) -> &'static str {
         match self {
-            Operation::Create => "CREATE",
-            Operation::Update => "UPDATE",
-            Operation::Delete => "DELETE",
+            AdmissionOperation::Create => "CREATE",
+            AdmissionOperation::Update => "UPDATE",
+            AdmissionOperation::Delete => "DELETE",
         }
     }
 }
@@ -29,7 +29,7 @@ impl Operation {
 #[derive(Clone, Copy)]
 pub struct Matched<'a> {
     /// What is done.
-    pub operation: Operation,
+    pub operation: AdmissionOperation,
     /// API group; empty for the core group.
     pub group: &'a str,
     /// The version that is asked for, and others in which the resource is served.

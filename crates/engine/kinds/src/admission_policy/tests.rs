@@ -149,7 +149,7 @@ fn rules_and_selectors_say_which_requests_are_meant() {
     let namespace = json!({"metadata": {"labels": {"env": "test"}}});
     let object = json!({"metadata": {"labels": {"app": "web"}}});
     let request = Matched {
-        operation: Operation::Update,
+        operation: AdmissionOperation::Update,
         group: "apps",
         versions: &["v1", "v1beta1"],
         resource: "deployments",

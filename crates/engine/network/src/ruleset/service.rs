@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use super::{
-    HAIRPINS, NODE_ENDPOINTS, NODE_PORTS, REFUSED_NODE_PORTS, REFUSED_PORTS, SERVICE_ENDPOINTS, SERVICE_PORTS,
+    HAIRPINS, NODE_ENDPOINTS, NODE_PORTS, Picking, REFUSED_NODE_PORTS, REFUSED_PORTS, SERVICE_ENDPOINTS,
+    SERVICE_PORTS,
 };
 use crate::config::NetworkConfig;
 use crate::services::{Affinity, PortState, Protocol, Reach, ServiceState, Traffic};
@@ -115,19 +116,12 @@ impl Writer<'_> {
         }
     }
 
-    /// Shared by all that have as many endpoints.
     fn picking_chain(&mut self, front: Front, count: usize) -> String {
-        let (name, key, map) = match front {
-            Front::Address(_) => ("pick", "ip daddr . ", SERVICE_ENDPOINTS),
-            Front::Host => ("pick-node", "", NODE_ENDPOINTS),
+        let picking = match front {
+            Front::Address(_) => Picking::ForAddress,
+            Front::Host => Picking::ForHost,
         };
-        let name = format!("{name}-{count}");
-        let number = format!("numgen random mod {count}");
-        let rule = format!(
-            "meta l4proto {{ tcp, udp, sctp }} dnat ip to {key}meta l4proto . th dport . {number} map @{map}"
-        );
-        self.fragment.chain(&name, None, vec![rule]);
-        name
+        super::picking_chain(self.fragment, picking, count)
     }
 
     /// Chains that keep a client with its endpoint.

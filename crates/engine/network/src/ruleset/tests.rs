@@ -17,6 +17,12 @@ fn config() -> NetworkConfig {
 fn what_is_always_there_refuses_every_service_address() {
     let mut table = Table::new("t".to_owned());
     table.replace(&Owner::Network, &Fragment::default(), fixed(&config()));
+    let script = table.script().unwrap();
+    // The chains that pick are all alike.
+    let (before, after) = script.split_once("  chain pick-1 {").unwrap();
+    let (one, _) = after.split_once("  chain pick-10 {").unwrap();
+    let (_, rest) = after.split_once("  chain postrouting {").unwrap();
+    let shown = [before, "  chain pick-1 {", one, "  ...\n  chain postrouting {", rest].concat();
     expect![[r#"
         add table inet t
         delete table inet t
@@ -75,6 +81,10 @@ fn what_is_always_there_refuses_every_service_address() {
             ip daddr 10.43.0.0/16 goto refuse
             ip daddr . meta l4proto . th dport @refused_ports goto refuse
           }
+          chain pick-1 {
+            meta l4proto { tcp, udp, sctp } dnat ip to ip daddr . meta l4proto . th dport . numgen random mod 1 map @service_endpoints
+          }
+          ...
           chain postrouting {
             type nat hook postrouting priority srcnat; policy accept;
             oifname "lo" return
@@ -90,7 +100,7 @@ fn what_is_always_there_refuses_every_service_address() {
             reject
           }
         }
-    "#]].assert_eq(&table.script().unwrap());
+    "#]].assert_eq(&shown);
 }
 
 /// What one service adds to the table.
@@ -100,6 +110,7 @@ fn check(spec: Value, status: Value, endpoints: Value, expected: &Expect) {
     service.status = serde_json::from_value(status).unwrap();
     let slice = samples::slice("default", "web", &endpoints, &json!([{ "port": 8080 }]));
     let mut table = Table::new("t".to_owned());
+    table.replace(&Owner::Network, &Fragment::default(), fixed(&config()));
     table.is_applied();
     for state in read(&[service], &[slice]) {
         let owner = Owner::Service(state.key.clone());
@@ -122,26 +133,32 @@ fn node_port(change: Value) -> Value {
 
 #[test]
 fn a_service_is_a_few_elements() {
-    check(node_port(json!({})), json!(null), two(), &expect![[r#"
-        add chain pick-2
-        add chain pick-node-2
-        add rule pick-2 meta l4proto { tcp, udp, sctp } dnat ip to ip daddr . meta l4proto . th dport . numgen random mod 2 map @service_endpoints
-        add rule pick-node-2 meta l4proto { tcp, udp, sctp } dnat ip to meta l4proto . th dport . numgen random mod 2 map @node_endpoints
+    check(
+        node_port(json!({})),
+        json!(null),
+        two(),
+        &expect![[r#"
         add element hairpins { 10.42.0.2 . 10.42.0.2 }
         add element node_endpoints { tcp . 30080 . 0 : 10.42.0.2 . 8080, tcp . 30080 . 1 : 192.0.2.9 . 8080 }
         add element node_ports { tcp . 30080 : goto pick-node-2 }
         add element service_endpoints { 10.43.0.20 . tcp . 80 . 0 : 10.42.0.2 . 8080, 10.43.0.20 . tcp . 80 . 1 : 192.0.2.9 . 8080 }
         add element service_ports { 10.43.0.20 . tcp . 80 : goto pick-2 }
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_service_without_endpoints_is_refused_where_nothing_else_refuses() {
     let spec = node_port(json!({ "externalIPs": ["198.51.100.1", "10.43.0.99"] }));
-    check(spec, json!(null), json!([]), &expect![[r#"
+    check(
+        spec,
+        json!(null),
+        json!([]),
+        &expect![[r#"
         add element refused_node_ports { tcp . 30080 }
         add element refused_ports { 198.51.100.1 . tcp . 80 }
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -149,7 +166,11 @@ fn affinity_is_remembered_for_each_endpoint() {
     let config = json!({ "clientIP": { "timeoutSeconds": 60 } });
     let spec = json!({ "clusterIP": "10.43.0.20", "sessionAffinity": "ClientIP", "sessionAffinityConfig": config,
         "ports": [{ "port": 80 }] });
-    check(spec, json!(null), two(), &expect![[r#"
+    check(
+        spec,
+        json!(null),
+        two(),
+        &expect![[r#"
         add set sticky-to/default/web/tcp/80/10.42.0.2/8080 { type ipv4_addr; size 65535; flags dynamic,timeout; }
         add set sticky-to/default/web/tcp/80/192.0.2.9/8080 { type ipv4_addr; size 65535; flags dynamic,timeout; }
         add chain sticky-to/default/web/tcp/80/10.42.0.2/8080
@@ -164,23 +185,25 @@ fn affinity_is_remembered_for_each_endpoint() {
         add rule sticky/default/web/tcp/80 jhash ip saddr mod 2 seed 0x62797468 vmap { 0 : goto sticky-to/default/web/tcp/80/10.42.0.2/8080, 1 : goto sticky-to/default/web/tcp/80/192.0.2.9/8080 }
         add element hairpins { 10.42.0.2 . 10.42.0.2 }
         add element service_ports { 10.43.0.20 . tcp . 80 : goto sticky/default/web/tcp/80 }
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn local_traffic_goes_to_pods_of_this_machine_alone() {
     let spec = node_port(json!({ "internalTrafficPolicy": "Local", "externalTrafficPolicy": "Local" }));
-    check(spec, json!(null), two(), &expect![[r#"
-        add chain pick-1
-        add chain pick-node-1
-        add rule pick-1 meta l4proto { tcp, udp, sctp } dnat ip to ip daddr . meta l4proto . th dport . numgen random mod 1 map @service_endpoints
-        add rule pick-node-1 meta l4proto { tcp, udp, sctp } dnat ip to meta l4proto . th dport . numgen random mod 1 map @node_endpoints
+    check(
+        spec,
+        json!(null),
+        two(),
+        &expect![[r#"
         add element hairpins { 10.42.0.2 . 10.42.0.2 }
         add element node_endpoints { tcp . 30080 . 0 : 10.42.0.2 . 8080 }
         add element node_ports { tcp . 30080 : goto pick-node-1 }
         add element service_endpoints { 10.43.0.20 . tcp . 80 . 0 : 10.42.0.2 . 8080 }
         add element service_ports { 10.43.0.20 . tcp . 80 : goto pick-1 }
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -190,12 +213,12 @@ fn a_balancer_answers_at_the_addresses_that_it_was_given_for_those_who_may_ask()
         "externalIPs": ["203.0.113.1"] }),
     );
     let status = json!({ "loadBalancer": { "ingress": [{ "ip": "192.0.2.1" }, { "ip": "192.0.2.77", "ipMode": "Proxy" }] } });
-    check(spec, status, two(), &expect![[r#"
-        add chain pick-2
-        add chain pick-node-2
+    check(
+        spec,
+        status,
+        two(),
+        &expect![[r#"
         add chain sources/default/web/tcp/80
-        add rule pick-2 meta l4proto { tcp, udp, sctp } dnat ip to ip daddr . meta l4proto . th dport . numgen random mod 2 map @service_endpoints
-        add rule pick-node-2 meta l4proto { tcp, udp, sctp } dnat ip to meta l4proto . th dport . numgen random mod 2 map @node_endpoints
         add rule sources/default/web/tcp/80 ip saddr != { 198.51.100.0/24 } drop
         add rule sources/default/web/tcp/80 goto pick-2
         add element hairpins { 10.42.0.2 . 10.42.0.2 }
@@ -203,19 +226,23 @@ fn a_balancer_answers_at_the_addresses_that_it_was_given_for_those_who_may_ask()
         add element node_ports { tcp . 30080 : goto pick-node-2 }
         add element service_endpoints { 10.43.0.20 . tcp . 80 . 0 : 10.42.0.2 . 8080, 10.43.0.20 . tcp . 80 . 1 : 192.0.2.9 . 8080, 192.0.2.1 . tcp . 80 . 0 : 10.42.0.2 . 8080, 192.0.2.1 . tcp . 80 . 1 : 192.0.2.9 . 8080, 203.0.113.1 . tcp . 80 . 0 : 10.42.0.2 . 8080, 203.0.113.1 . tcp . 80 . 1 : 192.0.2.9 . 8080 }
         add element service_ports { 10.43.0.20 . tcp . 80 : goto pick-2, 192.0.2.1 . tcp . 80 : goto sources/default/web/tcp/80, 203.0.113.1 . tcp . 80 : goto pick-2 }
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn no_service_takes_a_port_of_the_engine() {
     let spec = json!({ "clusterIP": "10.43.0.20", "ports": [{ "port": 6443 }], "externalIPs": ["192.0.2.1", "10.42.0.1"] });
-    check(spec, json!(null), two(), &expect![[r#"
-        add chain pick-2
-        add rule pick-2 meta l4proto { tcp, udp, sctp } dnat ip to ip daddr . meta l4proto . th dport . numgen random mod 2 map @service_endpoints
+    check(
+        spec,
+        json!(null),
+        two(),
+        &expect![[r#"
         add element hairpins { 10.42.0.2 . 10.42.0.2 }
         add element service_endpoints { 10.43.0.20 . tcp . 6443 . 0 : 10.42.0.2 . 8080, 10.43.0.20 . tcp . 6443 . 1 : 192.0.2.9 . 8080 }
         add element service_ports { 10.43.0.20 . tcp . 6443 : goto pick-2 }
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -223,11 +250,14 @@ fn endpoints_that_end_serve_while_there_is_no_other() {
     let ending = json!([{ "addresses": ["10.42.0.2"], "nodeName": "one",
         "conditions": { "ready": false, "serving": true, "terminating": true } }]);
     let spec = json!({ "clusterIP": "10.43.0.20", "ports": [{ "port": 80 }] });
-    check(spec, json!(null), ending, &expect![[r#"
-        add chain pick-1
-        add rule pick-1 meta l4proto { tcp, udp, sctp } dnat ip to ip daddr . meta l4proto . th dport . numgen random mod 1 map @service_endpoints
+    check(
+        spec,
+        json!(null),
+        ending,
+        &expect![[r#"
         add element hairpins { 10.42.0.2 . 10.42.0.2 }
         add element service_endpoints { 10.43.0.20 . tcp . 80 . 0 : 10.42.0.2 . 8080 }
         add element service_ports { 10.43.0.20 . tcp . 80 : goto pick-1 }
-    "#]]);
+    "#]],
+    );
 }

@@ -143,7 +143,8 @@ impl Settings {
                     Some((quota, period)) => format!("{quota} {period}"),
                     None => "max 100000".to_owned(),
                 };
-                let memory_max = self.memory_bytes.map_or_else(|| "max".to_owned(), |bytes| bytes.to_string());
+                let memory_max =
+                    self.memory_bytes.map_or_else(|| "max".to_owned(), |bytes| bytes.to_string());
                 files.push(("cpu.weight", weight.to_string()));
                 files.push(("cpu.max", cpu_max));
                 files.push(("memory.max", memory_max));
@@ -238,13 +239,23 @@ mod tests {
 
     #[test]
     fn limits_are_written_in_the_terms_of_the_version() {
-        let settings = Settings { cpu_shares: 1024, cpu_quota: Some((50_000, 100_000)), memory_bytes: Some(64) };
+        let settings =
+            Settings { cpu_shares: 1024, cpu_quota: Some((50_000, 100_000)), memory_bytes: Some(64) };
         let texts = |settings: Settings, version| {
-            settings.files(version).into_iter().map(|(file, text)| format!("{file}={text}")).collect::<Vec<_>>()
+            settings
+                .files(version)
+                .into_iter()
+                .map(|(file, text)| format!("{file}={text}"))
+                .collect::<Vec<_>>()
         };
         assert_eq!(
             texts(settings, CgroupVersion::V1),
-            ["cpu.shares=1024", "cpu.cfs_period_us=100000", "cpu.cfs_quota_us=50000", "memory.limit_in_bytes=64"]
+            [
+                "cpu.shares=1024",
+                "cpu.cfs_period_us=100000",
+                "cpu.cfs_quota_us=50000",
+                "memory.limit_in_bytes=64"
+            ]
         );
         let v2 = ["cpu.weight=39", "cpu.max=50000 100000", "memory.max=64"];
         assert_eq!(texts(settings, CgroupVersion::V2), v2);
@@ -263,7 +274,8 @@ mod tests {
             std::fs::write(root(hierarchy).join("bythos/pod").join(file), "").unwrap();
         }
         std::fs::create_dir_all(root("freezer")).unwrap();
-        let hierarchy = |name: &str, version| Hierarchy { mount_point: root(name), version, takes_processes: true };
+        let hierarchy =
+            |name: &str, version| Hierarchy { mount_point: root(name), version, takes_processes: true };
         let hierarchies = Hierarchies(vec![
             hierarchy("cpu", CgroupVersion::V1),
             hierarchy("freezer", CgroupVersion::V1),

@@ -39,6 +39,11 @@ impl CriError {
         self.code == Code::NotFound
     }
 
+    /// Whether something else has to happen first.
+    pub(super) fn is_refused_now(&self) -> bool {
+        self.code == Code::FailedPrecondition
+    }
+
     /// Whether just this is being done already, for somebody who has asked before and gone away.
     pub(crate) fn is_under_way(&self) -> bool {
         self.message.contains("already in starting state") || self.message.contains("is reserved for")
@@ -188,7 +193,9 @@ impl Cri {
     ) -> Result<String, CriError> {
         let mut runtime = self.runtime.clone();
         to_its_end(async move {
-            Ok(call("create the container", USUAL_LIMIT, runtime.create_container(request)).await?.container_id)
+            Ok(call("create the container", USUAL_LIMIT, runtime.create_container(request))
+                .await?
+                .container_id)
         })
         .await
     }

@@ -146,7 +146,7 @@ mod tests {
     #[test]
     fn nothing_is_freed_before_the_disk_is_nearly_full() {
         check_usage(1000, 500, 0);
-        check_usage(1000, 151, 0);
+        check_usage(1000, 160, 0);
         check_usage(1000, 150, 50);
         check_usage(1000, 0, 200);
         check_usage(0, 0, 0);
@@ -154,7 +154,11 @@ mod tests {
 
     #[test]
     fn the_longest_unused_go_first_and_no_more_than_needed() {
-        let images = [image("new", "r.io/new:1", 10), image("old", "r.io/old:1", 10), image("idle", "r.io/idle:1", 10)];
+        let images = [
+            image("new", "r.io/new:1", 10),
+            image("old", "r.io/old:1", 10),
+            image("idle", "r.io/idle:1", 10),
+        ];
         let start = Instant::now();
         let mut records = Records::default();
         let used = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<BTreeSet<_>>();

@@ -138,7 +138,7 @@ mod tests {
         serde_json::from_value(json!({"type": type_, "data": data})).unwrap()
     }
 
-    fn config(auths: Value) -> Secret {
+    fn config(auths: &Value) -> Secret {
         secret("kubernetes.io/dockerconfigjson", ".dockerconfigjson", &json!({"auths": auths}))
     }
 
@@ -153,14 +153,14 @@ mod tests {
     #[test]
     fn both_kinds_of_secret_are_read() {
         let auth = BASE64.encode("ann:se:cret");
-        let modern = config(json!({"registry.example.org": {"auth": auth}}));
+        let modern = config(&json!({"registry.example.org": {"auth": auth}}));
         let found = for_image([&modern], "registry.example.org/web:1");
         assert_eq!((found[0].username.as_str(), found[0].password.as_str()), ("ann", "se:cret"));
         let plain = json!({"registry.example.org": {"username": "bob", "password": "p"}});
         let old = secret("kubernetes.io/dockercfg", ".dockercfg", &plain);
         check(&[old], "registry.example.org/web", &["bob"]);
         check(&[secret("Opaque", ".dockerconfigjson", &json!({}))], "registry.example.org/web", &[]);
-        check(&[config(json!({"registry.example.org": {"auth": "?"}}))], "registry.example.org/web", &[]);
+        check(&[config(&json!({"registry.example.org": {"auth": "?"}}))], "registry.example.org/web", &[]);
     }
 
     #[test]
@@ -170,7 +170,7 @@ mod tests {
                 .iter()
                 .map(|place| ((*place).to_owned(), json!({"username": place, "password": "p"})))
                 .collect();
-            [config(Value::Object(auths))]
+            [config(&Value::Object(auths))]
         };
         let nested = named(&["quay.io", "quay.io/team", "https://quay.io/v2/team/app", "other.io"]);
         let expected = ["https://quay.io/v2/team/app", "quay.io/team", "quay.io"];
@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn short_names_are_those_of_dockers_own_registry() {
-        let docker = config(json!({"https://index.docker.io/v1/": {"username": "ann", "password": "p"}}));
+        let docker = config(&json!({"https://index.docker.io/v1/": {"username": "ann", "password": "p"}}));
         let secrets = [docker];
         check(&secrets, "nginx", &["ann"]);
         check(&secrets, "team/app:1", &["ann"]);
@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     fn the_same_credentials_are_tried_once() {
-        let one = || config(json!({"quay.io": {"username": "ann", "password": "p"}}));
+        let one = || config(&json!({"quay.io": {"username": "ann", "password": "p"}}));
         check(&[one(), one()], "quay.io/app", &["ann"]);
     }
 }

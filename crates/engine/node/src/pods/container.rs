@@ -6,11 +6,11 @@ use std::path::Path;
 use k8s_openapi::api::core::v1::{Container, Pod, PodSpec, VolumeMount};
 
 use super::environment::expand;
-use super::sub_path::{self, Binding, SubPathError};
-use super::volumes::Place;
 use super::resources::{QosClass, QuantityError};
 use super::security::RunAsRootError;
 use super::spec::{grace_seconds, identity, image};
+use super::sub_path::{self, Binding, SubPathError};
+use super::volumes::Place;
 use super::{paths, resources, security};
 use crate::config::NodeConfig;
 use crate::containerd::cgroup::CgroupVersion;

@@ -173,12 +173,17 @@ fn subscribe_to_pods(node: &Arc<Node>, workers: &Workers, changed: &Arc<Notify>)
     node.pods.subscribe(move |change| {
         let (Some(workers), Some(changed)) = (workers.upgrade(), changed.upgrade()) else { return false };
         let workers = Workers(workers);
+        let references = change.new.map(References::of);
         for pod in [change.old, change.new].into_iter().flatten() {
             let bound_to = pod.spec.as_ref().and_then(|spec| spec.node_name.as_ref());
             let uid = mirrored_uid(pod).or(pod.metadata.uid.as_deref());
             let Some(uid) = uid.filter(|_| bound_to == Some(&node_name)) else { continue };
-            match workers.handles().get(uid) {
-                Some(handle) => handle.wake.notify_one(),
+            match workers.handles().get_mut(uid) {
+                Some(handle) => {
+                    // An ephemeral container may draw from what nothing of the pod has drawn from before.
+                    handle.references = references.clone().unwrap_or_default();
+                    handle.wake.notify_one();
+                }
                 None => changed.notify_one(),
             }
         }
@@ -212,7 +217,9 @@ fn subscribe_to_volumes(cache: &Cache<PersistentVolume>, workers: &Workers) {
     cache.subscribe(move |change| {
         let Some(workers) = workers.upgrade() else { return false };
         let claim = change.new.or(change.old).and_then(|volume| volume.spec.as_ref()?.claim_ref.as_ref());
-        if let Some((namespace, name)) = claim.and_then(|claim| claim.namespace.as_ref().zip(claim.name.as_ref())) {
+        if let Some((namespace, name)) =
+            claim.and_then(|claim| claim.namespace.as_ref().zip(claim.name.as_ref()))
+        {
             Workers(workers).wake_those(|handle| {
                 handle.namespace == *namespace && handle.references.claims.contains(name)
             });

@@ -54,8 +54,7 @@ impl Worker {
     /// Removes a container that does not run, and what a start that was broken off has left of it.
     pub(super) async fn remove_container(&self, container: &Container) -> Result<(), StepError> {
         if container.state == RunState::BrokenOff {
-            let discarded = self.node.cri.discard_task(&container.id).await;
-            discarded.map_err(|status| StepError::Discard(Box::new(status)))?;
+            self.node.cri.discard_task(&container.id).await?;
         }
         Ok(self.node.cri.remove_container(&container.id).await?)
     }

@@ -90,7 +90,10 @@ mod tests {
         let capacity = Capacity { processors: 4, memory_bytes: 8 << 30, storage_bytes: 100 << 30 };
         let selector = serde_json::from_value(selector).unwrap();
         let found = text(&spec, spec.containers.first(), &selector, &capacity);
-        assert_eq!(found.map_err(|error| error.to_string()), expected.map(str::to_owned).map_err(str::to_owned));
+        assert_eq!(
+            found.map_err(|error| error.to_string()),
+            expected.map(str::to_owned).map_err(str::to_owned)
+        );
     }
 
     #[test]

@@ -165,10 +165,7 @@ impl PodLimits {
 }
 
 /// The largest sum of a figure at any time of the pod's life; `None` if it is missing of one container.
-fn total(
-    spec: &PodSpec,
-    figure: fn(&Figures) -> Option<i64>,
-) -> Result<Option<i64>, QuantityError> {
+fn total(spec: &PodSpec, figure: fn(&Figures) -> Option<i64>) -> Result<Option<i64>, QuantityError> {
     let (mut beside, mut highest_init) = (0_i64, 0_i64);
     for (kind, container) in all_containers(spec) {
         let Some(value) = figure(&Figures::of(&container.resources.clone().unwrap_or_default())?) else {
@@ -262,7 +259,8 @@ mod tests {
         assert_eq!(resources.cpu_shares, 256);
         assert_eq!(resources.memory_limit_in_bytes, 128 << 20);
         assert_eq!(resources.oom_score_adj, 875);
-        let free = of_container(&container(json!({})), QosClass::BestEffort, 1 << 30, CgroupVersion::V2).unwrap();
+        let free =
+            of_container(&container(json!({})), QosClass::BestEffort, 1 << 30, CgroupVersion::V2).unwrap();
         assert_eq!((free.cpu_quota, free.cpu_shares, free.memory_limit_in_bytes), (0, 2, 0));
         assert_eq!(free.unified["memory.oom.group"], "1");
     }

@@ -52,21 +52,21 @@ impl Worker {
             }
         }
         self.remove_superseded(&runtime).await?;
-        self.probe(pod, spec, &runtime).await?;
+        let is_probed_anew = self.probe(pod, spec, &runtime).await?;
         let (outlook, until) = match last {
             Round::Again => (Outlook::GoesOn, Some(Instant::now())),
+            // What follows a sidecar waits for its verdict, which may be there from the start.
+            Round::Done { outlook, .. } if is_probed_anew => (outlook, Some(Instant::now())),
             Round::Done { outlook, until } => (outlook, until),
         };
         self.write_status(pod, &runtime, &outlook).await?;
-        let until = match self.tokens.renew_at() {
-            Some(renew_at) if runtime.running().next().is_some() => earlier(until, Some(instant_of(renew_at))),
-            _ => until,
-        };
-        let until = match plan::deadline(pod) {
-            Some(deadline) if outlook == Outlook::GoesOn => earlier(until, Some(instant_of(deadline))),
-            _ => until,
-        };
-        Ok(Outcome::Wait(until))
+        let ahead =
+            [plan::deadline(pod), self.tokens.renew_at().filter(|_| runtime.running().next().is_some())];
+        let now = Timestamp::now();
+        // What lies behind has been seen to in this round.
+        let ahead =
+            ahead.into_iter().flatten().filter(|time| outlook == Outlook::GoesOn && *time > now).min();
+        Ok(Outcome::Wait(earlier(until, ahead.map(instant_of))))
     }
 
     async fn round(
@@ -105,11 +105,7 @@ impl Worker {
     }
 
     /// Nothing is to run any more: what does is stopped, the network is given back, the logs stay.
-    async fn finish(
-        &mut self,
-        view: PodView<'_>,
-        failure: Option<PodFailure>,
-    ) -> Result<Round, StepError> {
+    async fn finish(&mut self, view: PodView<'_>, failure: Option<PodFailure>) -> Result<Round, StepError> {
         if view.runtime.running().next().is_some() {
             let grace = Duration::from_secs(grace_seconds(view.spec));
             self.stop_in_order(Some(view.pod), view.runtime, grace).await?;
@@ -191,7 +187,9 @@ impl Worker {
             self.hold_back(view.pod, hold).await;
         }
         for stop in steps.stop {
-            let Some(container) = view.runtime.running().find(|running| running.id == stop.id) else { continue };
+            let Some(container) = view.runtime.running().find(|running| running.id == stop.id) else {
+                continue;
+            };
             let grace = stop.grace.unwrap_or(Duration::from_secs(grace_seconds(view.spec)));
             self.stop(Some(view), container, grace, &stop.reason).await?;
             self.give_turn(&stop.id);
@@ -287,20 +285,22 @@ impl Worker {
         Ok(())
     }
 
-    /// Probes each container that runs, and no other.
+    /// Probes each container that runs, and no other; says whether that is new for any.
     async fn probe(
         &mut self,
         pod: &Arc<Pod>,
         spec: &PodSpec,
         runtime: &PodInRuntime,
-    ) -> Result<(), StepError> {
+    ) -> Result<bool, StepError> {
+        let mut is_new = false;
         let running: Vec<_> = runtime.running().map(|container| container.id.as_str()).collect();
         self.probes.retain(|id, _| running.contains(&id.as_str()));
         let addresses = self.addresses(pod, runtime).await?;
         for container in runtime.running() {
             let is_known = self.probes.contains_key(&container.id)
                 || self.post_start.get(&container.id).is_some_and(|hook| *hook != PostStart::Done);
-            let Some((kind, named)) = spec::container(spec, &container.notes.name).filter(|_| !is_known) else {
+            let Some((kind, named)) = spec::container(spec, &container.notes.name).filter(|_| !is_known)
+            else {
                 continue;
             };
             if !kind.is_lasting() {
@@ -318,13 +318,14 @@ impl Worker {
             let known = reported_verdict(pod, &named, &container.id);
             match ProbeSpec::of(&named) {
                 Ok(specs) => {
+                    is_new = true;
                     self.probes.insert(container.id.clone(), ContainerProbes::start(probed, specs, &known));
                 }
                 // A container is not started with probes like these; they can only have been made so afterwards.
                 Err(error) => debug!(error = %error_chain(&error), "the container cannot be probed"),
             }
         }
-        Ok(())
+        Ok(is_new)
     }
 }
 

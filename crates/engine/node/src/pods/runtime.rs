@@ -116,8 +116,7 @@ impl Details {
     /// Containerd takes a start back when the one who asked for it goes away, and does not know any more of one that
     /// was under way when it died itself.
     pub(crate) fn is_broken_off(&self) -> bool {
-        let says_so =
-            self.message.contains("context canceled") || self.message.ends_with(": already exists");
+        let says_so = self.message.contains("context canceled") || self.message.ends_with(": already exists");
         self.started_at.is_none() && self.reason == "StartError" && says_so
     }
 }

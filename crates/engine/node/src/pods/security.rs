@@ -156,11 +156,7 @@ fn groups(of_pod: &PodSecurityContext) -> Vec<i64> {
 }
 
 /// The runtime's own profile, unless the manifest says otherwise.
-fn seccomp(
-    config: &NodeConfig,
-    profile: Option<&SeccompProfile>,
-    privileged: bool,
-) -> v1::SecurityProfile {
+fn seccomp(config: &NodeConfig, profile: Option<&SeccompProfile>, privileged: bool) -> v1::SecurityProfile {
     if let Some(file) = profile.filter(|profile| profile.type_ == "Localhost" && !privileged) {
         let file = config.seccomp_dir().join(file.localhost_profile.as_deref().unwrap_or_default());
         return v1::SecurityProfile {

@@ -1,34 +1,33 @@
 //! Steps of starting one container: volumes, image, environment, the container itself.
 
+mod image;
+mod volumes;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bythos_operator::{ObjectKey, error_chain};
-use k8s_openapi::api::core::v1::{Container as ContainerSpec, LocalObjectReference, Pod, PodSpec};
+use bythos_operator::error_chain;
+use k8s_openapi::api::core::v1::{Container as ContainerSpec, Pod, PodSpec};
 use k8s_openapi::jiff::Timestamp;
 use tokio::time::Instant;
 use tracing::debug;
 
+use self::image::image_topic;
 use super::container::{self, Assembled, Ingredients};
 use super::hooks::Hook;
-use super::image::{self, PullPolicy, pulled_message};
 use super::plan::{Made, Start};
 use super::probes::ProbeSpec;
 use super::report::PodEvents;
 use super::runtime::PodInRuntime;
 use super::spec;
 use super::status::Waiting;
-use super::sub_path::{self, Binding};
 use super::volumes::Place;
-use super::worker::{Finished, StepError, Worker};
-use super::{environment, network, paths, sandbox, volumes};
+use super::worker::{StepError, Worker};
+use super::{environment, network, paths, sandbox};
 use crate::cri::{CriError, v1};
-use crate::images::credentials;
 
-/// The volumes among the failures and what was said, which are known by container names.
-const VOLUMES: &str = "/volumes";
 /// What is under way for a Bythos that has died is asked about this often.
 const ASK_AGAIN: Duration = Duration::from_millis(250);
 
@@ -104,7 +103,10 @@ impl Worker {
             Made::Created(id) => id.clone(),
             Made::Nothing => self.create(&to_start).await?,
             Made::BrokenOff(id) => {
-                debug!(container = id, "the start of a container was broken off; another one takes its place");
+                debug!(
+                    container = id,
+                    "the start of a container was broken off; another one takes its place"
+                );
                 if let Some(broken) = view.runtime.latest(&start.name).filter(|latest| latest.id == *id) {
                     self.remove_container(broken).await?;
                 }
@@ -179,69 +181,6 @@ impl Worker {
         NotStarted::Hold(Hold { waiting, until })
     }
 
-    /// The image, if it is here; a pull is begun if it should be and is not.
-    async fn image(&mut self, to_start: &ToStart<'_>) -> Result<v1::Image, NotStarted> {
-        let ToStart { view, container, events, .. } = to_start;
-        let name = spec::image(container);
-        let present = match self.node.cri.image(name).await {
-            Ok(present) => present,
-            Err(error) if error.is_unreachable() => return Err(error.into()),
-            Err(error) => {
-                let message = format!("\"{name}\" is not the name of an image: {}", error.message);
-                self.warn_once(events, &container.name, "InspectFailed", &message).await;
-                return Err(NotStarted::hold("InvalidImageName", message));
-            }
-        };
-        let now = Instant::now();
-        match self.pulls.decide(name, PullPolicy::of(container), present.is_some(), now) {
-            image::Verdict::Use(took) => {
-                let image = present.unwrap_or_default();
-                self.announce(events, container, &pulled_message(name, took, &image)).await;
-                Ok(image)
-            }
-            image::Verdict::Pull => {
-                events.normal("Pulling", &format!("Pulling image \"{name}\"")).await;
-                self.pull(name, now, *view);
-                Err(NotStarted::hold("ContainerCreating", format!("pulling image \"{name}\"")))
-            }
-            image::Verdict::Wait { waiting, until } => {
-                if let Some(reason) = reason_of_event(&waiting) {
-                    self.warn_once(events, &container.name, reason, &waiting.message).await;
-                }
-                Err(NotStarted::Hold(Hold { waiting, until }))
-            }
-        }
-    }
-
-    /// Tries the credentials that are meant for the image, one after the other, or none where there are none.
-    fn pull(&mut self, name: &str, now: Instant, view: PodView<'_>) {
-        self.pulls.started(name, now);
-        let named = view.spec.image_pull_secrets.iter().flatten();
-        let key = |secret: &LocalObjectReference| ObjectKey::namespaced(&self.identity.namespace, &secret.name);
-        let secrets: Vec<_> =
-            named.filter_map(|secret| self.node.objects.secrets.get(&key(secret))).collect();
-        let found = credentials::for_image(secrets.iter().map(|secret| &**secret), name);
-        let attempts = if found.is_empty() { vec![None] } else { found.into_iter().map(Some).collect() };
-        let (cri, image) = (self.node.cri.clone(), name.to_owned());
-        self.tasks.spawn(async move {
-            let mut result = Ok(());
-            for auth in attempts {
-                result = cri.pull_image(&image, auth).await;
-                if result.is_ok() {
-                    break;
-                }
-            }
-            Finished::Pull { image, result }
-        });
-    }
-
-    /// The image is found at each attempt, but said to be here once for each container that is made.
-    async fn announce(&mut self, events: &PodEvents, container: &ContainerSpec, message: &str) {
-        if self.said.insert(image_topic(container), message.to_owned()).is_none() {
-            events.normal("Pulled", message).await;
-        }
-    }
-
     /// The container as CRI takes it.
     async fn assembled(
         &mut self,
@@ -257,7 +196,8 @@ impl Worker {
             .map_err(|error| error_chain(&error))
             .and_then(|environment| {
                 ProbeSpec::of(container).map_err(|error| error_chain(&error))?;
-                for hook in [Hook::after_start(container), Hook::before_stop(container)].into_iter().flatten() {
+                for hook in [Hook::after_start(container), Hook::before_stop(container)].into_iter().flatten()
+                {
                     hook.map_err(|error| error_chain(&error))?;
                 }
                 container::assemble(&Ingredients {
@@ -282,67 +222,6 @@ impl Worker {
                 Err(NotStarted::hold("CreateContainerConfigError", message))
             }
         }
-    }
-
-    /// Binds what the container mounts of its volumes in parts.
-    async fn bind(&mut self, to_start: &ToStart<'_>, bindings: Vec<Binding>) -> Result<(), NotStarted> {
-        let config = self.node.config.clone();
-        let bound = tokio::task::spawn_blocking(move || sub_path::bind_all(&config, bindings)).await;
-        match bound.map_err(std::io::Error::other).flatten() {
-            Ok(()) => Ok(()),
-            Err(error) => {
-                let message = format!("failed to prepare subPath for volumeMount of the container: {error}");
-                let ToStart { start, events, .. } = to_start;
-                Err(self.failed(events, start, "CreateContainerConfigError", message).await)
-            }
-        }
-    }
-
-    async fn mounted_volumes(&mut self, view: PodView<'_>) -> Result<BTreeMap<String, Place>, NotStarted> {
-        match self.volumes(view).await? {
-            Ok(volumes) => {
-                self.failures.remove(VOLUMES);
-                Ok(volumes)
-            }
-            Err(message) => {
-                let events = self.events(view.pod);
-                self.warn_once(&events, VOLUMES, "FailedMount", &message).await;
-                // What is missing in the API tells of its coming; what is missing on the host does not.
-                let waiting = Waiting { reason: "ContainerCreating", message };
-                let until = Some(self.note_failure(VOLUMES, waiting.clone()));
-                Err(NotStarted::Hold(Hold { waiting, until }))
-            }
-        }
-    }
-
-    /// Brings the volumes of a pod that runs up to date; what is missing by now leaves them as they are.
-    pub(super) async fn refresh_volumes(&mut self, view: PodView<'_>) -> Result<(), StepError> {
-        let has_volumes = view.spec.volumes.as_ref().is_some_and(|volumes| !volumes.is_empty());
-        if has_volumes && let Err(message) = self.volumes(view).await? {
-            debug!(message, "the volumes stay as they are");
-        }
-        Ok(())
-    }
-
-    /// Where the volumes lie, once they are what they should be; or, in words, why they are not.
-    async fn volumes(
-        &mut self,
-        view: PodView<'_>,
-    ) -> Result<Result<BTreeMap<String, Place>, String>, StepError> {
-        let addresses = self.addresses(view.pod, view.runtime).await?;
-        let mut objects = self.node.objects.gather(view.pod, self.node.capacity);
-        self.tokens.refresh(&self.node.client, view.pod, &self.identity).await;
-        (objects.tokens, objects.token_failure) = self.tokens.texts();
-        let prepared = match volumes::prepare(&self.node.config, view.pod, view.spec, &objects, &addresses) {
-            Ok(prepared) => prepared,
-            Err(error) => return Ok(Err(error_chain(&error))),
-        };
-        let config = self.node.config.clone();
-        let realized = tokio::task::spawn_blocking(move || volumes::realize(&config, prepared)).await;
-        Ok(match realized {
-            Ok(realized) => realized.map_err(|error| error_chain(&error)),
-            Err(failed) => Err(failed.to_string()),
-        })
     }
 
     /// The files of the container that are no volumes: hosts, the folder of its log, its termination message.
@@ -398,18 +277,4 @@ fn target_id(view: PodView<'_>, name: &str) -> Option<String> {
     let target = ephemeral.target_container_name.as_deref().filter(|target| !target.is_empty())?;
     let running = view.runtime.running().find(|container| container.notes.name == target)?;
     Some(running.id.clone())
-}
-
-/// What was said about the image of a container, apart from what was said about the container.
-fn image_topic(container: &ContainerSpec) -> String {
-    format!("image of {}", container.name)
-}
-
-/// The first failure of a pull is told when it happens.
-fn reason_of_event(waiting: &Waiting) -> Option<&'static str> {
-    match waiting.reason {
-        "ImagePullBackOff" => Some("BackOff"),
-        "ErrImageNeverPull" => Some("Failed"),
-        _ => None,
-    }
 }

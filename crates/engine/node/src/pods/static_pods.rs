@@ -87,7 +87,9 @@ fn is_manifest(path: &Path) -> bool {
 fn read_file(path: &Path) -> io::Result<String> {
     let bytes = std::fs::metadata(path)?.len();
     if bytes > BYTES_MAX {
-        return Err(io::Error::other(format!("it has {bytes} bytes, and a manifest has at most {BYTES_MAX}")));
+        return Err(io::Error::other(format!(
+            "it has {bytes} bytes, and a manifest has at most {BYTES_MAX}"
+        )));
     }
     std::fs::read_to_string(path)
 }

@@ -54,7 +54,10 @@ fn of_container(kind: ContainerKind, container: &Container) -> Option<String> {
             "volumeMounts with bindMountOptions",
             mounts.iter().any(|mount| mount.bind_mount_options.as_ref().is_some_and(|o| !o.is_empty())),
         ),
-        ("restartPolicyRules with another action than Restart", rules.iter().any(|rule| rule.action != "Restart")),
+        (
+            "restartPolicyRules with another action than Restart",
+            rules.iter().any(|rule| rule.action != "Restart"),
+        ),
     ];
     first(&format!("spec.{}[{}].", kind.list(), container.name), &asked)
 }
@@ -137,7 +140,9 @@ mod tests {
         let mount = json!({"name": "a", "mountPath": "/a", "mountPropagation": "Bidirectional"});
         check(
             with_container(json!({"volumeMounts": [mount]})),
-            Some("spec.containers[web].volumeMounts with mountPropagation: Bidirectional is not supported yet"),
+            Some(
+                "spec.containers[web].volumeMounts with mountPropagation: Bidirectional is not supported yet",
+            ),
         );
         check(
             with_container(json!({"volumeDevices": [{"name": "a", "devicePath": "/dev/a"}]})),

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::Timestamp;
+use rustix::process::Signal;
+use tracing::warn;
 
 use super::resources::QosClass;
 use super::spec::grace_seconds;
@@ -15,7 +17,11 @@ use super::worker::{Outcome, StepError, Worker};
 use super::{paths, report, sandbox};
 use crate::config::NodeConfig;
 use crate::containerd::cgroup::Hierarchies;
+use crate::containerd::process::ProcessIdentity;
 use crate::cri::labels::PodIdentity;
+
+/// A process that is killed ends at once, unless the kernel is busy for it.
+const KILL_LIMIT: Duration = Duration::from_secs(5);
 
 impl Worker {
     /// Ends the pod step by step; without an object in the API it has no time to lose.
@@ -52,7 +58,7 @@ impl Worker {
         for sandbox in &runtime.sandboxes {
             self.node.cri.remove_sandbox(&sandbox.id).await?;
         }
-        clean(&self.node.config, &self.identity)?;
+        clean(&self.node.config, &self.identity).await?;
         if let Some(pod) = pod {
             report::remove_from_api(&self.api(), pod)
                 .await
@@ -74,19 +80,30 @@ fn grace_left(pod: &Pod) -> Duration {
 }
 
 /// Removes what the pod leaves on the host.
-pub(super) fn clean(config: &NodeConfig, pod: &PodIdentity) -> Result<(), StepError> {
+async fn clean(config: &NodeConfig, pod: &PodIdentity) -> Result<(), StepError> {
     let uid = &pod.uid;
     for folder in [paths::pod_dir(config, uid), paths::secret_dir(config, uid), paths::log_dir(config, pod)] {
         remove_folder(&folder)
             .map_err(|source| StepError::Clean { what: folder.display().to_string(), source })?;
     }
-    let failed = |source: crate::containerd::cgroup::CgroupError| StepError::Clean {
-        what: "the cgroup of the pod".to_owned(),
-        source: io::Error::other(source),
-    };
-    let hierarchies = Hierarchies::of_host().map_err(failed)?;
+    let failed = |source: io::Error| StepError::Clean { what: "the cgroup of the pod".to_owned(), source };
+    let hierarchies = Hierarchies::of_host().map_err(|error| failed(io::Error::other(error)))?;
     for class in [QosClass::Guaranteed, QosClass::Burstable, QosClass::BestEffort] {
-        hierarchies.remove(&sandbox::cgroup(config, uid, class)).map_err(failed)?;
+        let cgroup = sandbox::cgroup(config, uid, class);
+        end_leftovers(&hierarchies, &cgroup).await.map_err(failed)?;
+        hierarchies.remove(&cgroup).map_err(|error| failed(io::Error::other(error)))?;
+    }
+    Ok(())
+}
+
+/// A containerd that died in the middle of a start may leave a process that its successor does not know.
+async fn end_leftovers(hierarchies: &Hierarchies, cgroup: &str) -> io::Result<()> {
+    let left = hierarchies.processes(cgroup).map_err(io::Error::other)?;
+    for process in left.into_iter().filter_map(ProcessIdentity::of_pid) {
+        warn!(pid = process.pid, cgroup, "ending a process that is left of a pod");
+        process.signal(Signal::KILL)?;
+        let ended = tokio::time::timeout(KILL_LIMIT, process.ended()).await;
+        ended.unwrap_or_else(|_| Err(io::Error::other(format!("process {} does not end", process.pid))))?;
     }
     Ok(())
 }

@@ -62,8 +62,8 @@ enum TokenError {
 #[derive(Debug, Default)]
 pub(crate) struct Tokens {
     known: BTreeMap<TokenKey, Token>,
-    /// Why those that are missing could not be had.
-    failure: Option<String>,
+    /// Why some could not be had, and when they are asked for again.
+    failure: Option<(String, Timestamp)>,
 }
 
 #[derive(Debug)]
@@ -96,25 +96,32 @@ impl Tokens {
                 Ok(token) => drop(self.known.insert(key, token)),
                 Err(error) => {
                     let error = error_chain(&error);
-                    warn!(pod = identity.name, namespace = identity.namespace, error, "got no token for a pod");
-                    self.failure = Some(error);
+                    warn!(
+                        pod = identity.name,
+                        namespace = identity.namespace,
+                        error,
+                        "got no token for a pod"
+                    );
+                    let again_at = now.saturating_add(ASK_AGAIN).unwrap_or(now);
                     if let Some(token) = self.known.get_mut(&key) {
-                        token.renew_at = now.saturating_add(ASK_AGAIN).unwrap_or(now);
+                        token.renew_at = again_at;
                     }
+                    self.failure = Some((error, again_at));
                 }
             }
         }
     }
 
-    /// When the first of them is to be renewed.
+    /// When the first of them is to be renewed, or asked for again.
     pub(crate) fn renew_at(&self) -> Option<Timestamp> {
-        self.known.values().map(|token| token.renew_at).min()
+        let again_at = self.failure.as_ref().map(|(_, again_at)| *again_at);
+        self.known.values().map(|token| token.renew_at).chain(again_at).min()
     }
 
     /// The texts of all tokens, and why there may be too few.
     pub(crate) fn texts(&self) -> (BTreeMap<TokenKey, String>, Option<String>) {
         let texts = self.known.iter().map(|(key, token)| (key.clone(), token.text.clone())).collect();
-        (texts, self.failure.clone())
+        (texts, self.failure.as_ref().map(|(cause, _)| cause.clone()))
     }
 }
 
@@ -141,7 +148,9 @@ fn request(identity: &PodIdentity, key: &TokenKey) -> TokenRequest {
     TokenRequest {
         metadata: ObjectMeta::default(),
         spec: Some(TokenRequestSpec {
-            audiences: Some(key.audience.clone()).filter(|audience| !audience.is_empty()).map(|one| vec![one]),
+            audiences: Some(key.audience.clone())
+                .filter(|audience| !audience.is_empty())
+                .map(|one| vec![one]),
             bound_object_ref: Some(BoundObjectReference {
                 api_version: Some("v1".to_owned()),
                 kind: Some("Pod".to_owned()),

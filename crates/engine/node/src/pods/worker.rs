@@ -14,14 +14,14 @@ use tokio::time::Instant;
 use tracing::{debug, warn};
 
 use super::fields::Addresses;
-use super::image::Pulls;
 use super::hooks::PostStart;
+use super::image::Pulls;
 use super::probes::{ContainerProbes, Verdict};
 use super::report::{self, PodEvents};
 use super::restart::{RestartBackoff, Retry};
 use super::runtime::{Details, PodInRuntime};
-use super::status::{self, Known, Outlook, Waiting};
 use super::static_pods::{is_static, with_mirror};
+use super::status::{self, Known, Outlook, Waiting};
 use super::stop::Stopping;
 use super::tokens::Tokens;
 use crate::cri::CriError;
@@ -33,8 +33,6 @@ use crate::node::Node;
 pub(super) enum StepError {
     #[error(transparent)]
     Cri(#[from] CriError),
-    #[error("failed to discard what a start that was broken off has left")]
-    Discard(#[source] Box<tonic::Status>),
     #[error("failed to write the status")]
     WriteStatus(#[source] Box<kube::Error>),
     #[error("failed to take the pod out of the API")]

@@ -134,7 +134,8 @@ fn what_the_node_cannot_do_yet_is_said_and_not_done_halfway() {
         let pod =
             host.wait_for("web", "refused", |pod| waiting(pod).0 == "CreateContainerConfigError").await?;
         ensure!(
-            waiting(&pod).1.starts_with("spec.volumes[v] of a kind other than") && waiting(&pod).1.ends_with("yet"),
+            waiting(&pod).1.starts_with("spec.volumes[v] of a kind other than")
+                && waiting(&pod).1.ends_with("yet"),
             "{:?}",
             waiting(&pod)
         );

@@ -4,6 +4,7 @@
 
 mod host;
 mod pods;
+mod process;
 
 mod failures;
 mod faults;
@@ -11,7 +12,9 @@ mod images;
 mod life;
 mod lifecycle;
 mod logs;
+mod registry;
 mod restarts;
+mod settings;
 mod static_pods;
 mod streams;
 mod volumes;

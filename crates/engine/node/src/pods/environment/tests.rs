@@ -98,8 +98,9 @@ fn what_is_missing_is_named() {
     );
     refused(json!({"envFrom": [{"secretRef": {"name": "none"}}]}), "secret \"none\" not found");
     refused(
-        env(json!({"resourceFieldRef": {"resource": "limits.cpu"}})),
-        "env \"A\": resourceFieldRef is not supported yet",
+        env(json!({})),
+        "env \"A\": expected valueFrom with fieldRef, resourceFieldRef, configMapKeyRef or secretKeyRef; this node \
+         knows no other",
     );
 }
 

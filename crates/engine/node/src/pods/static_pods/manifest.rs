@@ -57,7 +57,8 @@ mod tests {
 
     use super::*;
 
-    const TEXT: &str = "apiVersion: v1\nkind: Pod\nmetadata: {name: dns}\nspec: {containers: [{name: dns}]}\n";
+    const TEXT: &str =
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: dns}\nspec: {containers: [{name: dns}]}\n";
 
     #[test]
     fn a_static_pod_goes_by_its_text_and_its_node() {

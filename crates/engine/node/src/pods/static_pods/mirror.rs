@@ -62,7 +62,8 @@ pub(crate) async fn keep_mirror(node: Arc<Node>, key: ObjectKey) -> Result<Next,
     let api = Api::<Pod>::namespaced(node.client.clone(), &key.namespace);
     if let Some(found) = &found {
         let is_right = wanted.as_ref().is_some_and(|wanted| {
-            found.metadata.deletion_timestamp.is_none() && mirrored_uid(found) == wanted.metadata.uid.as_deref()
+            found.metadata.deletion_timestamp.is_none()
+                && mirrored_uid(found) == wanted.metadata.uid.as_deref()
         });
         if is_right {
             return Ok(Next::Wait);

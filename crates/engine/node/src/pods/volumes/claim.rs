@@ -24,11 +24,17 @@ pub(crate) enum ClaimError {
     NoVolume { volume: String },
     #[error("persistentvolume {volume:?} is bound to another claim")]
     OfAnother { volume: String },
-    #[error("persistentvolume {volume:?}: found volumeMode Block, expected Filesystem; this node has no block devices to give")]
+    #[error(
+        "persistentvolume {volume:?}: found volumeMode Block, expected Filesystem; this node has no block devices to give"
+    )]
     Block { volume: String },
-    #[error("persistentvolume {volume:?}: expected spec.local or spec.hostPath; this node can mount no other kind")]
+    #[error(
+        "persistentvolume {volume:?}: expected spec.local or spec.hostPath; this node can mount no other kind"
+    )]
     Source { volume: String },
-    #[error("pod does not own persistentvolumeclaim {claim:?}, which was made for an ephemeral volume of another")]
+    #[error(
+        "pod does not own persistentvolumeclaim {claim:?}, which was made for an ephemeral volume of another"
+    )]
     NotOwned { claim: String },
 }
 
@@ -56,8 +62,11 @@ pub(super) fn locate(config: &NodeConfig, name: &str, claim: Option<&Claim>) -> 
     if claim.metadata.deletion_timestamp.is_some() {
         return Err(ClaimError::BeingDeleted { claim: own_name() });
     }
-    let is_bound =
-        claim.status.as_ref().and_then(|status| status.phase.as_deref()).is_some_and(|phase| phase == "Bound");
+    let is_bound = claim
+        .status
+        .as_ref()
+        .and_then(|status| status.phase.as_deref())
+        .is_some_and(|phase| phase == "Bound");
     let bound_to = claim.spec.as_ref().and_then(|spec| spec.volume_name.clone()).filter(|_| is_bound);
     let bound_to = bound_to.ok_or_else(|| ClaimError::Unbound { claim: own_name() })?;
     let (Some(volume), name) = (volume, bound_to.clone()) else {

@@ -11,7 +11,12 @@ use crate::config::NodeConfig;
 use crate::containerd::mounts::{inside, is_mounted};
 
 /// Makes the volume at `path`, unless it is there.
-pub(super) fn make(config: &NodeConfig, path: &Path, bytes: Option<i64>, group: Option<u32>) -> io::Result<()> {
+pub(super) fn make(
+    config: &NodeConfig,
+    path: &Path,
+    bytes: Option<i64>,
+    group: Option<u32>,
+) -> io::Result<()> {
     std::fs::create_dir_all(path)?;
     if is_mounted(config, path)? {
         return Ok(());

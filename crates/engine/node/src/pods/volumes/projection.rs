@@ -198,7 +198,8 @@ impl Sources<'_> {
         if !path.split('/').all(is_part) || path.starts_with("..") {
             return Err(ProjectionError::Path { path: path.to_owned() });
         }
-        self.files.insert(path.to_owned(), File { bytes, mode: mode(own_mode, self.default_mode), owner: None });
+        self.files
+            .insert(path.to_owned(), File { bytes, mode: mode(own_mode, self.default_mode), owner: None });
         Ok(())
     }
 }

@@ -114,8 +114,7 @@ fn a_volume_in_memory_is_no_larger_than_the_pod_may_be() {
         json!({"containers": [{"name": "web", "resources": {"limits": {"memory": "32Mi"}}}]}),
     )
     .unwrap();
-    let asked =
-        serde_json::from_value(json!({"medium": "Memory", "sizeLimit": "64Mi"})).unwrap();
+    let asked = serde_json::from_value(json!({"medium": "Memory", "sizeLimit": "64Mi"})).unwrap();
     assert_eq!(empty(&asked, &limited).unwrap(), Content::Memory(Some(32 << 20)));
     refused(
         json!({"emptyDir": {"medium": "Memory", "sizeLimit": "much"}}),
