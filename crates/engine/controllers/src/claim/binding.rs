@@ -232,6 +232,7 @@ fn selected_node(claim: &PersistentVolumeClaim) -> Option<&str> {
 }
 
 #[cfg(test)]
+#[expect(clippy::needless_pass_by_value, reason = "cases are written in place")]
 mod tests {
     use super::*;
     use serde_json::{Value, from_value, json};
@@ -351,7 +352,7 @@ mod tests {
         let local = claim(json!({ "storageClassName": "local" }));
         check(&local, &[], None, "WaitForFirstConsumer");
         check(&local, &[], Some("one"), "provision local on one");
-        let mut chosen = local.clone();
+        let mut chosen = claim(json!({ "storageClassName": "local" }));
         chosen
             .metadata
             .annotations

@@ -69,6 +69,7 @@ fn missed(timetable: &Timetable, since: Timestamp, now: Timestamp) -> i64 {
 }
 
 #[cfg(test)]
+#[expect(clippy::needless_pass_by_value, reason = "cases are written in place")]
 mod tests {
     use super::*;
     use serde_json::{Value, from_value, json};

@@ -104,6 +104,7 @@ fn is_complete(view: &View<'_>, tally: &Tally) -> bool {
 }
 
 #[cfg(test)]
+#[expect(clippy::needless_pass_by_value, reason = "cases are written in place")]
 mod tests {
     use std::sync::Arc;
 

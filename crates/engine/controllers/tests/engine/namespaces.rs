@@ -1,5 +1,7 @@
 //! Namespaces: furnished when they come, emptied when they go.
 
+#![expect(clippy::unwrap_used, reason = "a test may end by a panic")]
+
 use anyhow::Result;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod, Secret, ServiceAccount};
