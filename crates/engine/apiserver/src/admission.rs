@@ -25,6 +25,7 @@ use tokio::sync::MutexGuard;
 
 pub(crate) use definition::CLEANUP;
 
+use crate::object;
 use crate::registry::DEFINITIONS;
 use crate::status::Failure;
 use crate::write::Writing;
@@ -68,7 +69,8 @@ pub(crate) async fn admit<'a>(
             default_class::admit_claim(writing, new);
             limit_range::Limits::of(writing).check_claim(writing, new)?;
         }
-        ("persistentvolumeclaims", Some(_)) => {
+        // One that ends must be able to.
+        ("persistentvolumeclaims", Some(_)) if !object::is_ending(new) => {
             limit_range::Limits::of(writing).check_claim(writing, new)?;
         }
         ("ingresses.networking.k8s.io", None) => default_class::admit_ingress(writing, new)?,

@@ -152,41 +152,40 @@ pub(crate) async fn create(
     if ownership == Ownership::Track {
         track_update(None, &mut new, &writing.served.schema(), &writing.writer());
     }
-    let stored = store_version(writing, &mut new);
-    let encoded = Encoded::of(stored)?;
-    let key = writing.served.key(writing.namespace, &name);
+    store_version(writing, &mut new);
+    let object = commit_creation(writing, &name, &new).await;
+    drop(held);
+    Ok(Written { object: object?, created: true, warnings })
+}
+
+/// Commits a new object with what it has to pay to quotas.
+async fn commit_creation(writing: &Writing<'_>, name: &str, new: &Value) -> Result<Bytes, Failure> {
+    let encoded = Encoded::of(new)?;
+    let key = writing.served.key(writing.namespace, name);
     for _ in 0..ATTEMPTS_MAX {
-        let charges = quota::charge(writing, None, &new).await?;
+        let charges = quota::charge(writing, None, new).await?;
         if writing.options.dry_run {
-            return dry_creation(writing, &key, &new, warnings);
+            return dry_creation(writing, &key, new);
         }
         let mut operations = charges.operations();
         let change = Change::Put(encoded.encode());
         operations.push(Operation { key: key.clone(), expect: Expect::Absent, change });
         match writing.state.commit(operations).await {
-            Ok(revision) => {
-                drop(held);
-                return Ok(Written { object: encoded.at(revision), created: true, warnings });
-            }
+            Ok(revision) => return Ok(encoded.at(revision)),
             // A quota was written by somebody meanwhile.
             Err(CommitError::Unexpected { key: other, .. }) if other != key => {}
-            Err(error) => return Err(Failure::of_commit(error, writing.served.name(), &name)),
+            Err(error) => return Err(Failure::of_commit(error, writing.served.name(), name)),
         }
     }
-    Err(writing.conflict(&name, CHANGED_MEANWHILE))
+    Err(writing.conflict(name, CHANGED_MEANWHILE))
 }
 
 /// What a creation would answer.
-fn dry_creation(
-    writing: &Writing<'_>,
-    key: &bythos_store::Key,
-    new: &Value,
-    warnings: Vec<String>,
-) -> Result<Written, Failure> {
+fn dry_creation(writing: &Writing<'_>, key: &bythos_store::Key, new: &Value) -> Result<Bytes, Failure> {
     if writing.state.store.get(key).is_some() {
         return Err(Failure::AlreadyExists { resource: writing.served.name(), name: key.name.to_string() });
     }
-    Ok(Written { object: serde_json::to_vec(new)?.into(), created: true, warnings })
+    Ok(serde_json::to_vec(new)?.into())
 }
 
 /// Computes the new state of an object from the current one.
@@ -239,16 +238,13 @@ async fn replace(
         return Ok(Some(Written { object: current.entry.value.clone(), created: false, warnings }));
     }
     let encoded = Encoded::of(store_version(writing, &mut new))?;
-    let charges = match writing.door {
-        Door::Main => Some(quota::charge(writing, Some(old), &new).await?),
-        _ => None,
-    };
+    let charges = quota::charge(writing, Some(old), &new).await?;
     if writing.options.dry_run {
         return Ok(Some(Written { object: encoded.at(current.entry.revision), created: false, warnings }));
     }
     let change = if ends { Change::Delete(encoded.encode()) } else { Change::Put(encoded.encode()) };
     let expect = Expect::At(current.entry.revision);
-    let mut operations = charges.as_ref().map(quota::Charges::operations).unwrap_or_default();
+    let mut operations = charges.operations();
     operations.push(Operation { key: current.entry.key.clone(), expect, change });
     let committed = writing.state.commit(operations).await;
     drop((held, charges));

@@ -10,7 +10,7 @@ mod compile;
 mod evaluate;
 mod matching;
 
-pub use matching::{MatchResources, Matched, AdmissionOperation};
+pub use matching::{AdmissionOperation, MatchResources, Matched};
 
 /// A policy, compiled once.
 pub struct AdmissionPolicy {

@@ -1,6 +1,7 @@
 //! Keeps the table and the names in step with the API: each change costs what the changed objects cost.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bythos_operator::{Cache, ObjectKey};
@@ -99,6 +100,8 @@ pub(crate) struct Following {
     responder: Responder,
     services: BTreeMap<ObjectKey, ServiceState>,
     policies: Fragment,
+    /// Endpoints that are gone, and to which clients may go on speaking by UDP.
+    pub(crate) gone: BTreeSet<(Ipv4Addr, u16)>,
     pub(crate) table: Table,
 }
 
@@ -108,7 +111,7 @@ impl Following {
         table.replace(&Owner::Network, &Fragment::default(), ruleset::fixed(&config));
         let changes = Changes::follow(&watched);
         let (services, policies) = (BTreeMap::new(), Fragment::default());
-        Following { config, watched, changes, responder, services, policies, table }
+        Following { config, watched, changes, responder, services, policies, gone: BTreeSet::new(), table }
     }
 
     pub(crate) fn changes(&self) -> Arc<Changes> {
@@ -158,6 +161,10 @@ impl Following {
         let fragment = |state: &Option<ServiceState>| {
             state.as_ref().map(|state| ruleset::of_service(&self.config, state)).unwrap_or_default()
         };
+        let udp = |state: &Option<ServiceState>| {
+            state.iter().flat_map(ServiceState::udp_endpoints).collect::<BTreeSet<_>>()
+        };
+        self.gone.extend(udp(&old).difference(&udp(&new)));
         let (before, after) = (fragment(&old), fragment(&new));
         self.table.replace(&Owner::Service(key.clone()), &before, after);
         self.responder.change(|zone| {

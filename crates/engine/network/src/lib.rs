@@ -27,6 +27,7 @@
 mod balancer;
 mod cni;
 mod config;
+mod conntrack;
 mod dns;
 mod follow;
 mod host;

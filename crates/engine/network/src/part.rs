@@ -1,5 +1,7 @@
 //! The part: keeps the rules and the names in step with the services.
 
+use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +17,7 @@ use crate::config::NetworkConfig;
 use crate::dns::{DnsError, DnsServer, Forwarder, Responder, Zone, ZoneConfig};
 use crate::follow::{Following, Watched};
 use crate::program::ProgramError;
-use crate::{balancer, nft, publish};
+use crate::{balancer, conntrack, nft, publish};
 
 const HOST_RESOLVERS: &str = "/etc/resolv.conf";
 /// Changes that arrive together are applied together.
@@ -144,6 +146,7 @@ impl Keeper {
             match apply(following.table.script()).await {
                 Ok(()) => {
                     following.table.is_applied();
+                    forget(std::mem::take(&mut following.gone)).await;
                     retry = FIRST_RETRY;
                     self.health.ready();
                     if std::mem::take(&mut services_changed) {
@@ -179,6 +182,20 @@ impl Keeper {
         let name = self.config.table();
         let tables = tokio::task::spawn_blocking(nft::tables).await;
         matches!(tables, Ok(Ok(tables)) if tables.lines().any(|line| line.ends_with(&format!(" {name}"))))
+    }
+}
+
+/// Once the rules lead elsewhere, so must the conversations that go on. A failure leaves them to their timeout.
+async fn forget(endpoints: BTreeSet<(Ipv4Addr, u16)>) {
+    if endpoints.is_empty() {
+        return;
+    }
+    match tokio::task::spawn_blocking(move || conntrack::forget_udp(&endpoints)).await {
+        Ok(Ok(count)) => debug!(count, "forgot conversations with endpoints that are gone"),
+        Ok(Err(error)) => {
+            warn!(error = error_chain(&error), "conversations by UDP go on with endpoints that are gone");
+        }
+        Err(error) => warn!(%error, "conversations by UDP go on with endpoints that are gone"),
     }
 }
 

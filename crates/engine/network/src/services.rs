@@ -37,6 +37,14 @@ pub(crate) struct ServiceState {
     pub(crate) addresses: BTreeMap<Ipv4Addr, Option<String>>,
 }
 
+impl ServiceState {
+    /// Where it leads by UDP.
+    pub(crate) fn udp_endpoints(&self) -> impl Iterator<Item = (Ipv4Addr, u16)> {
+        let ports = self.ports.iter().filter(|port| port.protocol == Protocol::Udp);
+        ports.flat_map(|port| port.endpoints.iter().copied())
+    }
+}
+
 /// How a Service is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Reach {

@@ -24,7 +24,8 @@
 //!
 //! Left out: eviction under pressure, and with it limits of storage (`emptyDir.sizeLimit` on disk,
 //! `ephemeral-storage`); resizing pods that run; checking that a pod may use a private image which another one has
-//! pulled; hooks before the end of everything (`bythos down`). What a pod may not ask for is listed in
+//! pulled; hooks before the end of everything (`bythos down`); a port of the kubelet's API for others than the API
+//! server, and its figures (`/metrics/resource`, `/stats/summary`). What a pod may not ask for is listed in
 //! `pods/supported.rs`, and such a pod says so instead of running as something else.
 
 mod claimed_volumes;

@@ -48,6 +48,15 @@ impl Node {
         })
     }
 
+    /// The pod of this name that is to run on this node; for the mirror of a static pod the static pod itself.
+    pub(crate) fn named_pod(&self, key: &ObjectKey) -> Option<Arc<Pod>> {
+        let in_api = self.pods.get(key).filter(|pod| self.owns(pod))?;
+        match mirrored_uid(&in_api) {
+            Some(uid) => self.pod(key, uid),
+            None => Some(in_api),
+        }
+    }
+
     /// All pods that are to run on this node.
     pub(crate) fn wanted_pods(&self) -> Vec<Arc<Pod>> {
         let mut pods = self.pods.list();

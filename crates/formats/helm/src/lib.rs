@@ -38,3 +38,6 @@ pub use manifest::{Hook, HookEvent, Manifest, Manifests, install_order, split, u
 pub use render::{Release, Rendered, Request, render};
 pub use semver::{Constraint, Error as VersionError, Version};
 pub use world::{KeyAlgorithm, Wanted, World};
+
+#[cfg(test)]
+mod tests;

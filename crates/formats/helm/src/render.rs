@@ -85,22 +85,33 @@ pub fn render(request: &Request<'_>, limits: Limits) -> Result<Rendered, Error> 
 }
 
 fn render_here(request: &Request<'_>, limits: Limits) -> Result<Rendered, Error> {
-    let budget = Budget::new(limits);
+    let Prepared { chart, texts, warnings } = prepare(request, &Budget::new(limits))?;
+    let (files, notes) = without_notes(&chart, texts);
+    let named = files.iter().map(|(name, text)| (name.as_str(), text.as_str()));
+    let manifests = Manifests::sort(named)?;
+    Ok(Rendered { files, notes, manifests, chart: Some(chart), warnings })
+}
+
+/// What all templates gave, before it is read.
+struct Prepared {
+    chart: Chart,
+    texts: BTreeMap<String, String>,
+    warnings: Vec<String>,
+}
+
+fn prepare(request: &Request<'_>, budget: &Budget) -> Result<Prepared, Error> {
     check_kube_version(request)?;
     let mut coalesce = Coalesce::default();
     let mut chart = request.chart.clone();
-    process_dependencies(&mut chart, request.values, &budget, &mut coalesce)?;
+    process_dependencies(&mut chart, request.values, budget, &mut coalesce)?;
     let values = crate::values::to_map(request.values);
     coalesce.chart(&chart, &values, crate::values::Nulls::Removed)?;
-    validate(&chart, &values, &budget)?;
+    validate(&chart, &values, budget)?;
     let rendering = Rendering::new(Arc::clone(&request.world), request.is_linting);
     let root = context::root(request, &values);
-    let rendered = render_templates(&chart, &root, &budget, &rendering);
+    let texts = render_templates(&chart, &root, budget, &rendering);
     rendering.end();
-    let (files, notes) = without_notes(&chart, rendered?);
-    let named = files.iter().map(|(name, text)| (name.as_str(), text.as_str()));
-    let manifests = Manifests::sort(named)?;
-    Ok(Rendered { files, notes, manifests, chart: Some(chart), warnings: coalesce.warnings })
+    Ok(Prepared { chart, texts: texts?, warnings: coalesce.warnings })
 }
 
 fn check_kube_version(request: &Request<'_>) -> Result<(), Error> {
@@ -157,4 +168,16 @@ fn without_notes(chart: &Chart, files: BTreeMap<String, String>) -> (BTreeMap<St
 fn counts(chart: &Chart, template: &str) -> bool {
     let base = template.rsplit('/').next().unwrap_or(template);
     chart.metadata.chart_type() == ChartType::Application || base.starts_with('_')
+}
+
+/// What each template gave, even if it is no manifest.
+#[cfg(test)]
+pub(crate) fn texts_for_tests(chart: &Chart) -> Result<BTreeMap<String, String>, Error> {
+    let values = serde_json::Map::new();
+    let request = crate::tests::request(chart, &values);
+    std::thread::scope(|threads| {
+        let thread = std::thread::Builder::new().stack_size(Limits::CHARTS.depth_max * STACK_PER_LEVEL);
+        let render = || prepare(&request, &Budget::new(Limits::CHARTS)).map(|prepared| prepared.texts);
+        thread.spawn_scoped(threads, render).unwrap().join().unwrap()
+    })
 }

@@ -3,7 +3,7 @@
 //! They come last, when a new state is complete and valid. What a policy finds is refused, or told as a warning, as
 //! each of its bindings says. Upstream's own exceptions hold: policies never keep anyone from changing policies.
 
-use bythos_kinds::{AdmissionPolicy, Findings, Matched, AdmissionOperation, PolicyInput};
+use bythos_kinds::{AdmissionOperation, AdmissionPolicy, Findings, Matched, PolicyInput};
 use serde_json::Value;
 
 mod catalogue;
@@ -141,7 +141,13 @@ impl<'a> Request<'a> {
         if bound.actions.audit || !findings.annotations.is_empty() {
             let (policy, binding) = (&bound.policy_name, &bound.name);
             for denial in &findings.denials {
-                tracing::info!(policy, binding, user = self.writing.user.name, message = denial.message, "policy finds");
+                tracing::info!(
+                    policy,
+                    binding,
+                    user = self.writing.user.name,
+                    message = denial.message,
+                    "policy finds"
+                );
             }
             for (key, value) in &findings.annotations {
                 tracing::info!(policy, binding, user = self.writing.user.name, key, value, "policy notes");

@@ -19,7 +19,7 @@ use super::amount::{Amount, Amounts, amounts, listed, to_value};
 use crate::encode::Encoded;
 use crate::object;
 use crate::status::Failure;
-use crate::write::Writing;
+use crate::write::{Door, Writing};
 
 pub(crate) const QUOTAS: &str = "resourcequotas";
 
@@ -54,7 +54,8 @@ pub(crate) async fn charge<'a>(
     new: &Value,
 ) -> Result<Charges<'a>, Failure> {
     let store = &writing.state.store;
-    if !writing.served.kind.namespaced || quotas(store, writing.namespace).is_empty() {
+    let concerns_quotas = writing.door == Door::Main && writing.served.kind.namespaced;
+    if !concerns_quotas || quotas(store, writing.namespace).is_empty() {
         return Ok(Charges { quotas: Vec::new(), _guard: None });
     }
     let guard = writing.state.quotas.charging.lock().await;

@@ -5,14 +5,13 @@ use bythos_store::{Change, CommitError, Expect, Operation};
 use http::{Response, StatusCode};
 use serde_json::{Value, json};
 
-use crate::admission;
 use crate::body::Body;
 use crate::call::{Call, dry_run};
 use crate::encode::Encoded;
 use crate::resources::Target;
 use crate::status::{CHANGED_MEANWHILE, Failure, deleted};
 use crate::write::{Current, Door, Writing, deletion_is_complete, is_held_namespace};
-use crate::{admission, decode, object, stamp};
+use crate::{decode, object, stamp};
 
 const ATTEMPTS_MAX: usize = 16;
 const FOREGROUND: &str = "foregroundDeletion";

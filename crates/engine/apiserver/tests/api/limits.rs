@@ -287,6 +287,8 @@ async fn a_namespace_takes_the_pods_that_its_labels_allow() {
     namespace["metadata"]["labels"] = json!({"pod-security.kubernetes.io/enforce": "baseline",
         "pod-security.kubernetes.io/warn": "restricted"});
     post(&admin, "/api/v1/namespaces", namespace).await.ok();
+    let account = object("v1", "ServiceAccount", "default", json!({}));
+    post(&admin, "/api/v1/namespaces/safe/serviceaccounts", account).await.ok();
     let pods = "/api/v1/namespaces/safe/pods";
     let mut privileged = pod("bad");
     privileged["spec"]["containers"][0]["securityContext"] = json!({"privileged": true});
@@ -341,19 +343,6 @@ async fn namespaces_of_the_system_stay() {
         let refused = delete(&admin, &format!("/api/v1/namespaces/{name}")).await;
         refused.fails(403, "Forbidden", "this namespace may not be deleted");
     }
-}
-
-#[tokio::test]
-async fn a_pod_pulls_its_images_as_its_account_says() {
-    let Server { admin, .. } = server().await;
-    let account =
-        object("v1", "ServiceAccount", "default", json!({"imagePullSecrets": [{"name": "registry"}]}));
-    post(&admin, &format!("{CORE}/serviceaccounts"), account).await.ok();
-    let created = post(&admin, PODS, pod("a")).await.ok();
-    assert_eq!(created["spec"]["imagePullSecrets"], json!([{"name": "registry"}]));
-    let mut own = pod("b");
-    own["spec"]["imagePullSecrets"] = json!([{"name": "mine"}]);
-    assert_eq!(post(&admin, PODS, own).await.ok()["spec"]["imagePullSecrets"], json!([{"name": "mine"}]));
 }
 
 #[tokio::test]

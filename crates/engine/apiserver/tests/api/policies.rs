@@ -43,7 +43,11 @@ async fn a_policy_holds_once_it_is_bound_and_until_it_is_not() {
     let path = format!("{CONFIG_MAPS}/a");
     let patched = patch(&admin, "merge", &path, json!({"data": {"other": "y"}})).await;
     patched.fails(403, "Forbidden", "no secrets");
-    post(&admin, &format!("{CONFIG_MAPS}?dryRun=All"), config_map("b", json!({"secret": "x"}))).await.fails(403, "Forbidden", "");
+    post(&admin, &format!("{CONFIG_MAPS}?dryRun=All"), config_map("b", json!({"secret": "x"}))).await.fails(
+        403,
+        "Forbidden",
+        "",
+    );
     post(&admin, CONFIG_MAPS, config_map("c", json!({"public": "x"}))).await.ok();
     delete(&admin, &path).await.ok();
     delete(&admin, &format!("{BINDINGS}/no-secrets-everywhere")).await.ok();
@@ -82,9 +86,12 @@ async fn a_binding_chooses_namespaces_parameters_and_what_follows() {
     patch(&admin, "merge", &format!("{BINDINGS}/small-everywhere"), warning).await.ok();
     let answer = post(&admin, &maps("prod"), large()).await;
     assert_eq!(answer.code, 201);
-    assert_eq!(answer.warnings(), [
-        "299 - \"Validation failed for ValidatingAdmissionPolicy 'small' with binding 'small-everywhere': at most 1 in prod\"",
-    ]);
+    assert_eq!(
+        answer.warnings(),
+        [
+            "299 - \"Validation failed for ValidatingAdmissionPolicy 'small' with binding 'small-everywhere': at most 1 in prod\"",
+        ]
+    );
 }
 
 #[tokio::test]
@@ -113,9 +120,17 @@ async fn a_policy_may_keep_objects_from_being_deleted_and_looks_at_who_asks() {
 async fn a_policy_that_makes_no_sense_is_refused_and_none_is_about_policies() {
     let Server { admin, .. } = server().await;
     let wrong = policy("wrong", json!({"validations": [{"expression": "object.x +"}]}));
-    let status = post(&admin, POLICIES, wrong).await.fails(422, "Invalid", "spec.validations[0].expression: Invalid value");
+    let status = post(&admin, POLICIES, wrong).await.fails(
+        422,
+        "Invalid",
+        "spec.validations[0].expression: Invalid value",
+    );
     assert!(status["message"].as_str().unwrap().contains("ERROR: <input>:1:11"), "{status}");
-    post(&admin, POLICIES, policy("empty", json!({}))).await.fails(422, "Invalid", "spec.validations: Required value");
+    post(&admin, POLICIES, policy("empty", json!({}))).await.fails(
+        422,
+        "Invalid",
+        "spec.validations: Required value",
+    );
     let unbound = json!({"metadata": {"name": "b"}, "spec": {"policyName": "p"}});
     post(&admin, BINDINGS, unbound).await.fails(422, "Invalid", "spec.validationActions: Required value");
     let everything = json!({"matchConstraints": {"resourceRules": [

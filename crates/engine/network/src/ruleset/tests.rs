@@ -133,22 +133,32 @@ fn node_port(change: Value) -> Value {
 
 #[test]
 fn a_service_is_a_few_elements() {
-    check(node_port(json!({})), json!(null), two(), &expect![[r#"
+    check(
+        node_port(json!({})),
+        json!(null),
+        two(),
+        &expect![[r#"
         add element hairpins { 10.42.0.2 . 10.42.0.2 }
         add element node_endpoints { tcp . 30080 . 0 : 10.42.0.2 . 8080, tcp . 30080 . 1 : 192.0.2.9 . 8080 }
         add element node_ports { tcp . 30080 : goto pick-node-2 }
         add element service_endpoints { 10.43.0.20 . tcp . 80 . 0 : 10.42.0.2 . 8080, 10.43.0.20 . tcp . 80 . 1 : 192.0.2.9 . 8080 }
         add element service_ports { 10.43.0.20 . tcp . 80 : goto pick-2 }
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_service_without_endpoints_is_refused_where_nothing_else_refuses() {
     let spec = node_port(json!({ "externalIPs": ["198.51.100.1", "10.43.0.99"] }));
-    check(spec, json!(null), json!([]), &expect![[r#"
+    check(
+        spec,
+        json!(null),
+        json!([]),
+        &expect![[r#"
         add element refused_node_ports { tcp . 30080 }
         add element refused_ports { 198.51.100.1 . tcp . 80 }
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -156,7 +166,11 @@ fn affinity_is_remembered_for_each_endpoint() {
     let config = json!({ "clientIP": { "timeoutSeconds": 60 } });
     let spec = json!({ "clusterIP": "10.43.0.20", "sessionAffinity": "ClientIP", "sessionAffinityConfig": config,
         "ports": [{ "port": 80 }] });
-    check(spec, json!(null), two(), &expect![[r#"
+    check(
+        spec,
+        json!(null),
+        two(),
+        &expect![[r#"
         add set sticky-to/default/web/tcp/80/10.42.0.2/8080 { type ipv4_addr; size 65535; flags dynamic,timeout; }
         add set sticky-to/default/web/tcp/80/192.0.2.9/8080 { type ipv4_addr; size 65535; flags dynamic,timeout; }
         add chain sticky-to/default/web/tcp/80/10.42.0.2/8080
@@ -171,19 +185,25 @@ fn affinity_is_remembered_for_each_endpoint() {
         add rule sticky/default/web/tcp/80 jhash ip saddr mod 2 seed 0x62797468 vmap { 0 : goto sticky-to/default/web/tcp/80/10.42.0.2/8080, 1 : goto sticky-to/default/web/tcp/80/192.0.2.9/8080 }
         add element hairpins { 10.42.0.2 . 10.42.0.2 }
         add element service_ports { 10.43.0.20 . tcp . 80 : goto sticky/default/web/tcp/80 }
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn local_traffic_goes_to_pods_of_this_machine_alone() {
     let spec = node_port(json!({ "internalTrafficPolicy": "Local", "externalTrafficPolicy": "Local" }));
-    check(spec, json!(null), two(), &expect![[r#"
+    check(
+        spec,
+        json!(null),
+        two(),
+        &expect![[r#"
         add element hairpins { 10.42.0.2 . 10.42.0.2 }
         add element node_endpoints { tcp . 30080 . 0 : 10.42.0.2 . 8080 }
         add element node_ports { tcp . 30080 : goto pick-node-1 }
         add element service_endpoints { 10.43.0.20 . tcp . 80 . 0 : 10.42.0.2 . 8080 }
         add element service_ports { 10.43.0.20 . tcp . 80 : goto pick-1 }
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -193,7 +213,11 @@ fn a_balancer_answers_at_the_addresses_that_it_was_given_for_those_who_may_ask()
         "externalIPs": ["203.0.113.1"] }),
     );
     let status = json!({ "loadBalancer": { "ingress": [{ "ip": "192.0.2.1" }, { "ip": "192.0.2.77", "ipMode": "Proxy" }] } });
-    check(spec, status, two(), &expect![[r#"
+    check(
+        spec,
+        status,
+        two(),
+        &expect![[r#"
         add chain sources/default/web/tcp/80
         add rule sources/default/web/tcp/80 ip saddr != { 198.51.100.0/24 } drop
         add rule sources/default/web/tcp/80 goto pick-2
@@ -202,17 +226,23 @@ fn a_balancer_answers_at_the_addresses_that_it_was_given_for_those_who_may_ask()
         add element node_ports { tcp . 30080 : goto pick-node-2 }
         add element service_endpoints { 10.43.0.20 . tcp . 80 . 0 : 10.42.0.2 . 8080, 10.43.0.20 . tcp . 80 . 1 : 192.0.2.9 . 8080, 192.0.2.1 . tcp . 80 . 0 : 10.42.0.2 . 8080, 192.0.2.1 . tcp . 80 . 1 : 192.0.2.9 . 8080, 203.0.113.1 . tcp . 80 . 0 : 10.42.0.2 . 8080, 203.0.113.1 . tcp . 80 . 1 : 192.0.2.9 . 8080 }
         add element service_ports { 10.43.0.20 . tcp . 80 : goto pick-2, 192.0.2.1 . tcp . 80 : goto sources/default/web/tcp/80, 203.0.113.1 . tcp . 80 : goto pick-2 }
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn no_service_takes_a_port_of_the_engine() {
     let spec = json!({ "clusterIP": "10.43.0.20", "ports": [{ "port": 6443 }], "externalIPs": ["192.0.2.1", "10.42.0.1"] });
-    check(spec, json!(null), two(), &expect![[r#"
+    check(
+        spec,
+        json!(null),
+        two(),
+        &expect![[r#"
         add element hairpins { 10.42.0.2 . 10.42.0.2 }
         add element service_endpoints { 10.43.0.20 . tcp . 6443 . 0 : 10.42.0.2 . 8080, 10.43.0.20 . tcp . 6443 . 1 : 192.0.2.9 . 8080 }
         add element service_ports { 10.43.0.20 . tcp . 6443 : goto pick-2 }
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -220,9 +250,14 @@ fn endpoints_that_end_serve_while_there_is_no_other() {
     let ending = json!([{ "addresses": ["10.42.0.2"], "nodeName": "one",
         "conditions": { "ready": false, "serving": true, "terminating": true } }]);
     let spec = json!({ "clusterIP": "10.43.0.20", "ports": [{ "port": 80 }] });
-    check(spec, json!(null), ending, &expect![[r#"
+    check(
+        spec,
+        json!(null),
+        ending,
+        &expect![[r#"
         add element hairpins { 10.42.0.2 . 10.42.0.2 }
         add element service_endpoints { 10.43.0.20 . tcp . 80 . 0 : 10.42.0.2 . 8080 }
         add element service_ports { 10.43.0.20 . tcp . 80 : goto pick-1 }
-    "#]]);
+    "#]],
+    );
 }

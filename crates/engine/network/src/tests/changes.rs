@@ -1,12 +1,14 @@
 //! Changes, as the kernel takes them: only what changed is written, and what goes on is not disturbed.
 
 use std::collections::BTreeSet;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, UdpSocket};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::namespace::{Talker, TestHost, dial};
+use super::namespace::{Peer, Talker, TestHost, dial};
 use super::{SERVICE, at, samples, table};
+use crate::conntrack;
 use crate::nft;
 use crate::ruleset;
 use crate::services::{ServiceState, read};
@@ -108,6 +110,51 @@ fn a_balancer_and_an_address_from_elsewhere_lead_to_the_service_for_those_who_ma
     assert!(dial(&world.namespace, at(uplink, 80)).is_err(), "it is not among those who may ask");
     stage.put(&balancer(json!(["203.0.113.0/24", "192.0.2.0/24"])));
     assert_eq!(dial(&world.namespace, at(uplink, 80)).unwrap().answered_by, pod.address);
+}
+
+/// Answers each datagram with its own address, until the test ends.
+fn start_udp(peer: &Peer) {
+    let socket = peer.namespace.enter(|| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 8080))).unwrap();
+    let own = peer.address;
+    std::thread::spawn(move || {
+        while let Ok((_, client)) = socket.recv_from(&mut [0; 64]) {
+            drop(socket.send_to(&own.octets(), client));
+        }
+    });
+}
+
+#[test]
+fn a_client_that_goes_on_asking_by_udp_is_led_to_the_endpoints_that_are_left() {
+    let Some(host) = TestHost::prepare() else { return };
+    let (one, two, asker) = (host.add_pod(), host.add_pod(), host.add_pod());
+    start_udp(&one);
+    start_udp(&two);
+    let by_udp = |endpoint: Ipv4Addr| {
+        let slice = samples::slice(
+            "default",
+            "web",
+            &json!([{ "addresses": [endpoint] }]),
+            &json!([{ "port": 8080, "protocol": "UDP" }]),
+        );
+        let spec = json!({ "clusterIP": SERVICE, "ports": [{ "port": 80, "protocol": "UDP" }] });
+        read(&[samples::service("default", "web", &spec)], &[slice]).remove(0)
+    };
+    let mut stage = Stage::new(&host);
+    stage.put(&by_udp(one.address));
+    let socket = asker.namespace.enter(|| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(3))).unwrap();
+    let answered = || {
+        socket.send_to(b"who?", at(SERVICE, 80)).unwrap();
+        let mut address = [0; 4];
+        socket.recv(&mut address).unwrap();
+        Ipv4Addr::from(address)
+    };
+    assert_eq!(answered(), one.address);
+    stage.put(&by_udp(two.address));
+    assert_eq!(answered(), one.address, "the kernel remembers");
+    let gone = BTreeSet::from([(one.address, 8080)]);
+    assert_eq!(host.namespace.enter(|| conntrack::forget_udp(&gone)).unwrap(), 1);
+    assert_eq!(answered(), two.address);
 }
 
 #[test]

@@ -79,6 +79,10 @@ fn from_base_32(text: &[u8]) -> Result<Vec<u8>, usize> {
         let is_last = (number + 1) * 8 >= clean.len();
         let digits = group.iter().take_while(|byte| **byte != b'=').count();
         let padding_is_right = group.iter().skip(digits).all(|byte| *byte == b'=');
+        let is_letter = |letter: &u8| BASE_32.contains(letter);
+        if let Some(wrong) = group.iter().take(digits).position(|letter| !is_letter(letter)) {
+            return Err(number * 8 + wrong);
+        }
         if group.len() < 8 || !padding_is_right || ![2, 4, 5, 7, 8].contains(&digits) || (digits < 8 && !is_last) {
             return Err(number * 8 + digits.min(group.len()));
         }

@@ -214,12 +214,24 @@ fn from_json_array(text: &Text) -> Value {
     Value::list(vec![Value::from(message)])
 }
 
-/// For those who write other formats than JSON.
+/// For those who write other formats than JSON. Whole floats become integers, as JSON writes them.
 pub(crate) fn to_json_value(value: &Value, budget: &Budget) -> Result<serde_json::Value, Failure> {
-    json_value(value, budget, 0)
+    json_value(value, float_value, budget, 0)
 }
 
-fn json_value(value: &Value, budget: &Budget, depth: usize) -> Result<serde_json::Value, Failure> {
+/// As [`to_json_value`], with floats as they are.
+pub(super) fn to_json_value_with_floats(value: &Value, budget: &Budget) -> Result<serde_json::Value, Failure> {
+    json_value(value, |number| Ok(number.into()), budget, 0)
+}
+
+type FloatValue = fn(f64) -> Result<serde_json::Value, Failure>;
+
+fn json_value(
+    value: &Value,
+    float_value: FloatValue,
+    budget: &Budget,
+    depth: usize,
+) -> Result<serde_json::Value, Failure> {
     use serde_json::Value as Json;
     budget.spend_steps(1)?;
     budget.spend_items(1)?;
@@ -239,24 +251,29 @@ fn json_value(value: &Value, budget: &Budget, depth: usize) -> Result<serde_json
         Value::Map(map) if map.is_nil() => Json::Null,
         Value::List(list) => {
             let depth = deeper(depth)?;
-            let items = list.items().iter().map(|item| json_value(item, budget, depth));
+            let items = list.items().iter().map(|item| json_value(item, float_value, budget, depth));
             Json::Array(items.collect::<Result<_, _>>()?)
         }
-        Value::Map(map) => json_fields(map.to_fields(), budget, deeper(depth)?)?,
+        Value::Map(map) => json_fields(map.to_fields(), float_value, budget, deeper(depth)?)?,
         Value::Object(object) => match object.json().or_else(|| object.text().map(Value::from)) {
-            Some(value) => json_value(&value, budget, deeper(depth)?)?,
+            Some(value) => json_value(&value, float_value, budget, deeper(depth)?)?,
             None => {
                 let fields = object.fields().into_iter().map(|(name, field)| (name.into(), field));
-                json_fields(fields.collect(), budget, deeper(depth)?)?
+                json_fields(fields.collect(), float_value, budget, deeper(depth)?)?
             }
         },
         Value::Function(_) => return Err(Failure::new("json: unsupported type: func")),
     })
 }
 
-fn json_fields(fields: Vec<(Text, Value)>, budget: &Budget, depth: usize) -> Result<serde_json::Value, Failure> {
+fn json_fields(
+    fields: Vec<(Text, Value)>,
+    float_value: FloatValue,
+    budget: &Budget,
+    depth: usize,
+) -> Result<serde_json::Value, Failure> {
     let fields = fields.into_iter();
-    let fields = fields.map(|(name, field)| Ok((name.to_str().into_owned(), json_value(&field, budget, depth)?)));
+    let fields = fields.map(|(name, field)| Ok((name.to_str().into_owned(), json_value(&field, float_value, budget, depth)?)));
     Ok(serde_json::Value::Object(fields.collect::<Result<_, Failure>>()?))
 }
 

@@ -86,7 +86,7 @@ fn compile(expression: &Text) -> Result<Regex, String> {
     let regex = RegexBuilder::new(&translated).size_limit(SIZE_MAX).nest_limit(200).build();
     let regex = regex.map_err(|error| match error {
         regex::Error::CompiledTooBig(_) => wrong("expression too large"),
-        other => wrong(&last_line(&other.to_string())),
+        other => wrong(why(&other.to_string())),
     })?;
     KNOWN.with_borrow_mut(|known| {
         if known.len() >= KNOWN_MAX {
@@ -97,8 +97,16 @@ fn compile(expression: &Text) -> Result<Regex, String> {
     Ok(regex)
 }
 
-fn last_line(message: &str) -> String {
-    message.lines().last().unwrap_or(message).trim_start_matches("error: ").to_owned()
+/// In Go's words, where it has a word for it.
+fn why(message: &str) -> &str {
+    let line = message.lines().last().unwrap_or(message).trim_start_matches("error: ");
+    match line {
+        "unclosed group" => "missing closing )",
+        "unopened group" => "unexpected )",
+        "unclosed character class" => "missing closing ]",
+        "repetition operator missing expression" => "missing argument to repetition operator",
+        other => other,
+    }
 }
 
 fn compiled(expression: &Text, how: Strictness) -> Result<Regex, Failure> {

@@ -31,7 +31,10 @@ fn encode(scope: &Scope<'_>, value: &Value) -> Result<String, Failure> {
     match value {
         Value::Map(_) => encoder.table(&Vec::new(), &fields(value))?,
         Value::Nil => return Err(Failure::new("toml: cannot encode a nil value")),
-        _ => return Err(Failure::new("toml: top-level values must be Go maps or structs")),
+        other => {
+            let text = encoder.inline(other)?;
+            encoder.push(&text)?;
+        }
     }
     Ok(encoder.text)
 }

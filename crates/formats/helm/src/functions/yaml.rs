@@ -1,10 +1,10 @@
 //! YAML, as Helm writes and reads it.
 
-use bythos_gotemplate::{Failure, Function, List, Map, Scope, Shape, Text, Value};
+use bythos_gotemplate::{Failure, Function, List, Map, Scope, Text, Value};
 use bythos_yaml::Limits;
 use serde_json::Value as Json;
 
-use super::json::{cannot_unmarshal, to_json_value};
+use super::json::{cannot_unmarshal, to_json_value, to_json_value_with_floats};
 
 pub(super) fn functions() -> Vec<Function> {
     vec![
@@ -30,7 +30,7 @@ pub(crate) fn to_yaml(scope: &Scope<'_>, value: &Value) -> Result<String, Failur
 }
 
 fn pretty(scope: &Scope<'_>, value: &Value) -> Result<String, Failure> {
-    let text = bythos_yaml::to_string(&to_json_value(value, scope.budget())?);
+    let text = bythos_yaml::to_string_pretty(&to_json_value_with_floats(value, scope.budget())?);
     Ok(without_line_break(text))
 }
 
@@ -60,7 +60,7 @@ fn wrong_type(found: &Json, wanted: &str) -> String {
 fn from_yaml(scope: &Scope<'_>, text: &Text) -> Result<Value, Failure> {
     let message = match decode(scope, text)? {
         Ok(value @ Json::Object(_)) => return Ok(value.into()),
-        Ok(Json::Null) => return Ok(Value::Map(Map::nil(Shape::ANY))),
+        Ok(Json::Null) => return Ok(Value::Map(Map::new())),
         Ok(other) => wrong_type(&other, "map[string]interface {}"),
         Err(message) => message,
     };
@@ -70,7 +70,7 @@ fn from_yaml(scope: &Scope<'_>, text: &Text) -> Result<Value, Failure> {
 fn from_yaml_array(scope: &Scope<'_>, text: &Text) -> Result<Value, Failure> {
     let message = match decode(scope, text)? {
         Ok(value @ Json::Array(_)) => return Ok(value.into()),
-        Ok(Json::Null) => return Ok(Value::List(List::nil(Shape::ANY))),
+        Ok(Json::Null) => return Ok(Value::List(List::new(Vec::new()))),
         Ok(other) => wrong_type(&other, "[]interface {}"),
         Err(message) => message,
     };

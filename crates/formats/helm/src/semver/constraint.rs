@@ -103,8 +103,7 @@ fn parse_group(text: &str) -> Option<Vec<Condition>> {
             rest = next_condition(after)?;
         }
     }
-    // Nothing at all allows everything.
-    if conditions.is_empty() { None } else { Some(conditions) }
+    (!conditions.is_empty()).then_some(conditions)
 }
 
 /// What follows the space or comma between two conditions.
@@ -147,7 +146,6 @@ fn parse_partial(text: &str) -> Option<(Version, Given)> {
     let number = |index: usize| parts.get(index).filter(|_| index < count).copied().unwrap_or("0");
     let full = format!("{}.{}.{}{}", number(0), number(1), number(2), tail);
     let version = Version::parse(&full).ok()?;
-    // `1.x-beta` keeps its tail only where the library does: behind missing parts it is dropped.
     Some((version, given))
 }
 

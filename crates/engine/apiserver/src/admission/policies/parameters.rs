@@ -19,13 +19,19 @@ pub(super) fn of(writing: &Writing<'_>, bound: &Bound) -> Result<Vec<Option<Valu
         return Ok(vec![None]);
     }
     let registry = writing.state.registry();
-    let served = registry.kinds().iter().find(|served| served.api_version == *api_version && served.kind.kind == **kind);
+    let served = registry
+        .kinds()
+        .iter()
+        .find(|served| served.api_version == *api_version && served.kind.kind == **kind);
     let served = served.ok_or_else(|| format!("paramKind kind `{api_version}, Kind={kind}` not known"))?;
     let given = object::text_at(reference, "/namespace");
     let namespace = match (served.kind.namespaced, given) {
         (true, Some(given)) => given,
         (true, None) if writing.namespace.is_empty() => {
-            return Err("cannot use namespaced paramRef in policy binding that matches cluster-scoped resources".to_owned());
+            return Err(
+                "cannot use namespaced paramRef in policy binding that matches cluster-scoped resources"
+                    .to_owned(),
+            );
         }
         (true, None) => writing.namespace,
         (false, Some(_)) => {
@@ -37,7 +43,8 @@ pub(super) fn of(writing: &Writing<'_>, bound: &Bound) -> Result<Vec<Option<Valu
         Some(name) => writing.state.object(&served.resource, namespace, name).into_iter().collect(),
         None => {
             let selector = reference.pointer("/selector").unwrap_or(&Value::Null);
-            let selector = LabelSelector::from_object(selector).map_err(|error| error.to_string())?.unwrap_or_default();
+            let selector =
+                LabelSelector::from_object(selector).map_err(|error| error.to_string())?.unwrap_or_default();
             let scope = served.kind.namespaced.then_some(namespace);
             let mut all = objects_in(&writing.state.store, &served.resource, scope);
             all.retain(|one| selector.matches(one.pointer("/metadata/labels").unwrap_or(&Value::Null)));

@@ -10,7 +10,8 @@ pub(super) fn described(writing: &Writing<'_>, operation: AdmissionOperation, na
     let subresource = writing.door.subresource();
     let kind_of = json!({"group": kind.group, "version": kind.version, "kind": kind.kind});
     let resource = json!({"group": kind.group, "version": kind.version, "resource": kind.plural});
-    let extra: Map<String, Value> = user.extra.iter().map(|(key, values)| (key.clone(), json!(values))).collect();
+    let extra: Map<String, Value> =
+        user.extra.iter().map(|(key, values)| (key.clone(), json!(values))).collect();
     json!({
         "uid": uuid::Uuid::new_v4().to_string(),
         "kind": kind_of,

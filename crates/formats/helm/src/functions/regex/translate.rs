@@ -36,7 +36,7 @@ fn escape(rest: &mut Peekable<Chars<'_>>, translated: &mut String) -> Result<(),
         letter => match set(letter) {
             Some((set, false)) => translated.push_str(&format!("[{set}]")),
             Some((set, true)) => translated.push_str(&format!("[^{set}]")),
-            None => letter_escape(letter, translated)?,
+            None => letter_escape(letter, rest, translated)?,
         },
     }
     Ok(())
@@ -55,7 +55,11 @@ fn set(letter: char) -> Option<(&'static str, bool)> {
     })
 }
 
-fn letter_escape(letter: char, translated: &mut String) -> Result<(), String> {
+fn letter_escape(
+    letter: char,
+    rest: &mut Peekable<Chars<'_>>,
+    translated: &mut String,
+) -> Result<(), String> {
     let is_known = "aftnrvxpPAz01234567".contains(letter) || letter.is_ascii_punctuation();
     match letter {
         '0'..='7' => return octal(letter, translated),
@@ -68,6 +72,11 @@ fn letter_escape(letter: char, translated: &mut String) -> Result<(), String> {
         translated.pop();
     }
     translated.push(letter);
+    let has_name = matches!(letter, 'p' | 'P' | 'x') && rest.peek() == Some(&'{');
+    if has_name {
+        translated.extend(rest.by_ref().take_while(|next| *next != '}'));
+        translated.push('}');
+    }
     Ok(())
 }
 
@@ -153,7 +162,7 @@ fn class_escape(rest: &mut Peekable<Chars<'_>>, translated: &mut String) -> Resu
         Some((set, false)) => translated.push_str(set),
         Some((set, true)) => translated.push_str(&format!("[^{set}]")),
         None if letter == '-' => translated.push_str(r"\-"),
-        None => letter_escape(letter, translated)?,
+        None => letter_escape(letter, rest, translated)?,
     }
     Ok(())
 }
