@@ -149,7 +149,7 @@ mod tests {
         let spec = json!({ "topologySpreadConstraints": [constraint] });
         let new = pod("new", json!({ "metadata": { "labels": labels }, "spec": spec }));
         let spreads = Spread::all(&new, Strictness::DoNotSchedule, &cluster);
-        let mut found = cluster
+        let found = cluster
             .nodes
             .iter()
             .map(|node| (node.name().to_owned(), spreads.iter().find_map(|spread| spread.refusal(node))));
