@@ -11,7 +11,7 @@ use crate::encode::Encoded;
 use crate::resources::Target;
 use crate::status::{CHANGED_MEANWHILE, Failure, deleted};
 use crate::write::{Current, Door, Writing, deletion_is_complete, is_held_namespace};
-use crate::{decode, object, stamp};
+use crate::{admission, decode, object, stamp};
 
 const ATTEMPTS_MAX: usize = 16;
 const FOREGROUND: &str = "foregroundDeletion";

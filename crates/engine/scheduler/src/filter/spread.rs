@@ -120,6 +120,7 @@ fn counts(pod: &Pod, constraint: &TopologySpreadConstraint, topologies: &[&str],
 }
 
 #[cfg(test)]
+#[expect(clippy::needless_pass_by_value, reason = "cases are written in place")]
 mod tests {
     use std::sync::Arc;
 
