@@ -31,6 +31,7 @@
 mod admission_policy;
 mod cell;
 mod columns;
+mod conversion;
 mod defaults;
 mod definition;
 mod duration;
@@ -48,6 +49,7 @@ pub use admission_policy::{
 };
 pub use bythos_quantity::Quantity;
 pub use cell::cell;
+pub use conversion::Conversion;
 pub use definition::{from_definition, rule_errors};
 pub use duration::human_duration;
 pub use kind::{
