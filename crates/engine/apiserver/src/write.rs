@@ -293,6 +293,9 @@ fn fill_defaults(writing: &Writing<'_>, old: Option<&Value>, object: &mut Value)
     };
     // What another door wrote is not this writer's fault.
     match writing.door {
+        Door::Main if old.is_some() && writing.served.has_status() && !writing.served.is_custom() => {
+            errors.retain(|error| !is_below(&error.path, "status"));
+        }
         Door::Main => {}
         Door::Status => errors.retain(|error| is_below(&error.path, "status")),
         Door::Scale | Door::Binding | Door::Finalize => errors.retain(|error| is_below(&error.path, "spec")),
