@@ -60,6 +60,7 @@ mod status;
 mod subresource;
 mod table;
 mod verbs;
+mod version;
 mod write;
 
 use std::collections::BTreeMap;

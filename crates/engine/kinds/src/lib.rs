@@ -35,6 +35,7 @@
 mod admission_policy;
 mod cell;
 mod columns;
+mod conversion;
 mod defaults;
 mod definition;
 mod duration;
@@ -52,6 +53,7 @@ pub use admission_policy::{
 };
 pub use bythos_quantity::Quantity;
 pub use cell::cell;
+pub use conversion::Conversion;
 pub use definition::{from_definition, rule_errors};
 pub use duration::human_duration;
 pub use kind::{

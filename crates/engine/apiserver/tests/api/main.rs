@@ -30,6 +30,7 @@ mod subresource;
 mod table;
 mod tls;
 mod tokens;
+mod versions;
 mod watch;
 
 use std::time::Duration;
