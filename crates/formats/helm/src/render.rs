@@ -101,6 +101,7 @@ struct Prepared {
 
 fn prepare(request: &Request<'_>, budget: &Budget) -> Result<Prepared, Error> {
     check_kube_version(request)?;
+    check_dependencies(request.chart)?;
     let mut coalesce = Coalesce::default();
     let mut chart = request.chart.clone();
     process_dependencies(&mut chart, request.values, budget, &mut coalesce)?;
@@ -129,6 +130,17 @@ fn check_kube_version(request: &Request<'_>) -> Result<(), Error> {
             version,
         }),
     }
+}
+
+/// Whether every chart that Chart.yaml names is there, used or not.
+fn check_dependencies(chart: &Chart) -> Result<(), Error> {
+    let is_there = |name: &str| chart.dependencies.iter().any(|inner| inner.name() == name);
+    let wanted = chart.metadata.dependencies.iter().map(|dependency| dependency.name.as_str());
+    let missing: Vec<&str> = wanted.filter(|name| !is_there(name)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(Error::MissingCharts { chart: chart.name().to_owned(), missing: missing.join(", ") })
 }
 
 fn render_templates(

@@ -183,6 +183,13 @@ fn a_chart_may_ask_for_a_version_of_kubernetes() {
     assert!(error.to_string().starts_with("chart c requires Kubernetes <1.20"), "{error}");
 }
 
+#[test]
+fn a_chart_that_is_named_must_be_there() {
+    let chart = chart(&[("Chart.yaml", "name: c\nversion: 1.0.0\ndependencies: [{name: b, version: 1.x}]\n")]);
+    let error = render_with(&chart, json!({})).unwrap_err();
+    assert!(error.to_string().contains("missing in charts/: b"), "{error}");
+}
+
 #[track_caller]
 fn refused(texts: &[(&str, &str)], expected: &str) {
     let error = Chart::from_files(files(texts), ArchiveLimits::CHARTS).unwrap_err();
