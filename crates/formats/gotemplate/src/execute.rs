@@ -95,7 +95,7 @@ impl<'s> Scope<'s> {
             value => Found::Plain(value),
         };
         let mut output = Vec::new();
-        walk::execute(self, &tree, data, &mut output)?;
+        walk::execute(self, &tree, &data, &mut output)?;
         Ok(output.into())
     }
 }

@@ -79,7 +79,8 @@ impl Parsed {
     /// # Errors
     /// The text is no template, or calls functions that are not there.
     pub fn new(name: &str, text: &str, library: &dyn Library) -> Result<Parsed, Error> {
-        let is_function = |name: &str| library.find(name).is_some() || builtin::Builtin::named(name).is_some();
+        let is_function =
+            |name: &str| library.find(name).is_some() || builtin::Builtin::named(name).is_some();
         parse(name, text, &is_function).map(Parsed)
     }
 }

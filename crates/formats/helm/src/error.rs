@@ -48,7 +48,9 @@ pub enum Error {
         message: String,
     },
     /// Charts that Chart.yaml names are not in `charts/`.
-    #[error("chart {chart}: found in Chart.yaml, but missing in charts/: {missing}; run `helm dependency build`")]
+    #[error(
+        "chart {chart}: found in Chart.yaml, but missing in charts/: {missing}; run `helm dependency build`"
+    )]
     MissingCharts {
         /// The chart.
         chart: String,

@@ -151,7 +151,8 @@ fn render_templates(
 ) -> Result<BTreeMap<String, String>, Error> {
     let mut renderables = context::renderables(chart, root);
     // Deep ones first, so that those of outer charts replace definitions of inner ones.
-    renderables.sort_by_cached_key(|one| std::cmp::Reverse((one.name.matches('/').count(), one.name.clone())));
+    renderables
+        .sort_by_cached_key(|one| std::cmp::Reverse((one.name.matches('/').count(), one.name.clone())));
     let mut templates = Templates::new();
     for one in &renderables {
         budget.spend_bytes(one.text.len())?;
