@@ -69,7 +69,7 @@ fn tpl(scope: &mut Scope<'_>, text: Text, data: Value) -> Result<Text, Failure> 
     let missing_key = scope.missing_key();
     let lenient = if missing_key == MissingKey::Error { missing_key } else { MissingKey::Zero };
     let mut inner = scope.with_templates(Rc::new(templates)).with_missing_key(lenient);
-    let output = inner.execute(TPL_NAME, data).map_err(|error| Failure::Within {
+    let output = inner.execute_parsed(&parsed, data).map_err(|error| Failure::Within {
         message: format!("error during tpl function execution for {}", shown()),
         error: Box::new(error),
     })?;
