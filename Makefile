@@ -13,6 +13,7 @@ help:
 	@echo "make down    stop it; all data stays"
 	@echo "make test    install what the tests need, and run every test"
 	@echo "make lint    formatting, lints, documentation, and who may know whom"
+	@echo "make dist    build the binary that is given to others, in $(TARGET)/dist"
 	@echo "make bench   measure the figures of the README and write them there"
 
 .PHONY: up
@@ -54,6 +55,12 @@ lint:
 
 .PHONY: bench
 bench:
-	@tools/packages test
-	@$(CARGO) build --locked --release --package bythos
-	@$(CARGO) run --package bythos-benches --bin way
+	@tools/packages bench
+	@$(CARGO) build --locked --release --package bythos --package bythos-benches
+	@$(CARGO) run --locked --release --package bythos-benches --bin store
+	@$(CARGO) run --locked --release --package bythos-benches --bin api
+	@$(CARGO) run --locked --release --package bythos-benches --bin way
+
+.PHONY: dist
+dist:
+	@$(CARGO) build --locked --profile dist --package bythos

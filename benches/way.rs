@@ -3,11 +3,12 @@
 //! Run by `make bench`, with the release build. Three rounds, each on a fresh root in a network namespace of its own;
 //! medians are printed. The image is built before the clock starts: that is the time of Debian's mirrors, not ours.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
+use bythos_benches::{workspace, write_into_readme};
 use bythos_end_to_end::Owner;
 use bythos_testing::machine::{eventually, stdout, succeed};
 
@@ -15,8 +16,6 @@ use bythos_testing::machine::{eventually, stdout, succeed};
 const RELEASE: &str = "target/release/bythos";
 const ROUNDS: usize = 3;
 const ADDRESS: &str = "https://hello.bythos.localhost/";
-const BEGIN: &str = "<!-- figures of benches/way: begin -->";
-const END: &str = "<!-- figures of benches/way: end -->";
 
 /// What one round measured.
 struct Round {
@@ -39,12 +38,7 @@ fn main() -> Result<()> {
     let binary = std::fs::metadata(root.join(RELEASE))?.len();
     let text = table(&rounds, binary, cold, warm)?;
     println!("{text}");
-    write_into(&root.join("README.md"), &text)
-}
-
-fn workspace() -> Result<PathBuf> {
-    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
-    Ok(own.parent().context("the benches lie in the workspace")?.to_owned())
+    write_into_readme("way", &text)
 }
 
 fn round(number: usize) -> Result<Round> {
@@ -123,9 +117,7 @@ fn builds(root: &Path) -> Result<(Duration, Duration)> {
 }
 
 fn median<T: Ord + Copy>(rounds: &[Round], figure: impl Fn(&Round) -> T) -> Result<T> {
-    let mut figures: Vec<T> = rounds.iter().map(figure).collect();
-    figures.sort_unstable();
-    figures.get(figures.len() / 2).copied().context("there was a round")
+    bythos_benches::median(rounds.iter().map(figure))
 }
 
 fn table(rounds: &[Round], binary: u64, cold: Duration, warm: Duration) -> Result<String> {
@@ -148,12 +140,4 @@ fn table(rounds: &[Round], binary: u64, cold: Duration, warm: Duration) -> Resul
         text.push_str(&format!("| {name} | {value} |\n"));
     }
     Ok(text)
-}
-
-fn write_into(readme: &Path, text: &str) -> Result<()> {
-    let before = std::fs::read_to_string(readme)?;
-    let (head, rest) = before.split_once(BEGIN).context("the README has no place for the figures")?;
-    let (_, tail) = rest.split_once(END).context("the README's place for the figures has no end")?;
-    std::fs::write(readme, format!("{head}{BEGIN}\n{text}{END}{tail}"))?;
-    Ok(())
 }

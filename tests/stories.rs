@@ -29,6 +29,15 @@ pub fn binary() -> Result<PathBuf> {
     Ok(binary)
 }
 
+/// The folder of all builds: what `CARGO_TARGET_DIR` names.
+///
+/// # Errors
+/// It cannot be found.
+pub fn build_folder() -> Result<PathBuf> {
+    let folder = target_folder()?;
+    Ok(folder.parent().context("a profile's folder lies in that of the build")?.to_owned())
+}
+
 fn target_folder() -> Result<PathBuf> {
     let own = std::env::current_exe()?;
     let folder = own.parent().context("a program lies in a folder")?;

@@ -3,6 +3,16 @@
 //! The node serves the kubelet's HTTP API (`/containerLogs/{namespace}/{pod}/{container}`, `/exec/...`, ...) as a
 //! tower service. The API server reaches it through a [`NodePort`], which the binary hands to both. Until a node
 //! has plugged itself in, a call is answered [`NoNode`], with the reason.
+//!
+//! `exec`, `attach` and `port-forward` answer `101 Switching Protocols`; the answer then carries the node's side of the
+//! upgraded connection in its extensions (`hyper::upgrade::on`), and [`couple`] joins it to the client's side. [`forward`]
+//! is how such an answer is had from a socket.
+
+mod coupling;
+mod forwarding;
+
+pub use coupling::{CouplingError, couple};
+pub use forwarding::{ForwardError, forward};
 
 use std::convert::Infallible;
 use std::future::poll_fn;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use bythos_access::User;
 use bythos_access::authority::Authority;
+use bythos_access::token::TokenSigner;
 use bythos_api::names::BYTHOS_NAMESPACE;
 use bythos_apiserver::{ApiServer, Config};
 use bythos_operator::kubelet::NodePort;
@@ -39,6 +40,7 @@ impl ControlPlane {
         shutdown: CancellationToken,
     ) -> Result<ControlPlane> {
         let authority = Authority::load_or_create(&settings.layout.authority())?;
+        let tokens = TokenSigner::load_or_create(&settings.layout.authority())?;
         kubeconfig::write(settings, &authority)?;
         let certificate = ServerCertificate::new(authority, names(settings, services)?)?;
         let store = Store::open(Options {
@@ -46,7 +48,8 @@ impl ControlPlane {
             history_events: HISTORY_EVENTS,
         })?;
         let service_network = settings.service_network.clone();
-        let api = ApiServer::start(Config { store, node, service_network, checks: Vec::new() }).await?;
+        let api =
+            ApiServer::start(Config { store, node, tokens, service_network, checks: Vec::new() }).await?;
 
         let address = (Ipv4Addr::UNSPECIFIED, settings.api_port());
         let socket = TcpListener::bind(address)

@@ -1,6 +1,6 @@
 //! The engine's own certificate authority, made at first start and kept in a folder.
 
-mod folder;
+pub(crate) mod folder;
 
 use std::net::IpAddr;
 use std::path::Path;
@@ -12,7 +12,7 @@ use rcgen::{
 };
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use folder::Folder;
+use folder::{Folder, KeyFile};
 
 /// How long the authority's own certificate is good for: ten years.
 const AUTHORITY_LIFETIME: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
@@ -83,13 +83,13 @@ impl Authority {
     /// See [`AuthorityError`].
     pub fn load_or_create(directory: &Path) -> Result<Authority, AuthorityError> {
         let folder = Folder::open(directory)?;
-        match (folder.read_certificate()?, folder.read_key()?) {
+        match (folder.read_certificate()?, folder.read_key(KeyFile::Authority)?) {
             (Some(certificate_pem), Some(key)) => Authority::load(&folder, certificate_pem, key),
             (Some(_), None) => Err(folder.key_lost()),
             (None, Some(key)) => Authority::certify(&folder, key),
             (None, None) => {
                 let key = generate_key("the authority")?;
-                folder.write_key(&key)?;
+                folder.write_key(KeyFile::Authority, &key)?;
                 Authority::certify(&folder, key)
             }
         }
@@ -170,7 +170,7 @@ impl Authority {
     }
 }
 
-fn generate_key(subject: &str) -> Result<KeyPair, AuthorityError> {
+pub(crate) fn generate_key(subject: &str) -> Result<KeyPair, AuthorityError> {
     KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)
         .map_err(|source| AuthorityError::Issue { subject: subject.to_owned(), source })
 }

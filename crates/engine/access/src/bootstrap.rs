@@ -1,159 +1,66 @@
 //! The roles and bindings that exist from the first start, under upstream's names ("Using RBAC Authorization",
-//! default roles and role bindings), for the kinds that Bythos serves.
+//! default roles and role bindings), for the kinds that Bythos serves; and how what is stored is brought up to them.
+
+mod reconcile;
+mod rows;
 
 use serde_json::{Map, Value, json};
 
-use crate::user::{AUTHENTICATED, MASTERS, UNAUTHENTICATED};
+use crate::user::{AUTHENTICATED, MASTERS, SERVICE_ACCOUNTS, UNAUTHENTICATED};
+pub use reconcile::{Reconciled, reconcile};
+use rows::ResourceRow;
 
-const READ: &[&str] = &["get", "list", "watch"];
-const WRITE: &[&str] = &["create", "delete", "deletecollection", "patch", "update"];
-const ALL_OF_A_ROLE: &[&str] =
-    &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
-
-/// One rule on resources: API group, resources, verbs.
-type ResourceRow = (&'static str, &'static [&'static str], &'static [&'static str]);
-
-/// What may be read in a namespace without reading its secrets.
-const VIEW: &[ResourceRow] = &[
-    (
-        "",
-        &[
-            "configmaps",
-            "endpoints",
-            "events",
-            "limitranges",
-            "namespaces",
-            "namespaces/status",
-            "persistentvolumeclaims",
-            "persistentvolumeclaims/status",
-            "pods",
-            "pods/log",
-            "pods/status",
-            "resourcequotas",
-            "resourcequotas/status",
-            "serviceaccounts",
-            "services",
-            "services/status",
-        ],
-        READ,
-    ),
-    (
-        "apps",
-        &[
-            "controllerrevisions",
-            "daemonsets",
-            "daemonsets/status",
-            "deployments",
-            "deployments/scale",
-            "deployments/status",
-            "replicasets",
-            "replicasets/scale",
-            "replicasets/status",
-            "statefulsets",
-            "statefulsets/scale",
-            "statefulsets/status",
-        ],
-        READ,
-    ),
-    ("batch", &["cronjobs", "cronjobs/status", "jobs", "jobs/status"], READ),
-    ("discovery.k8s.io", &["endpointslices"], READ),
-    ("networking.k8s.io", &["ingresses", "ingresses/status", "networkpolicies"], READ),
-    ("policy", &["poddisruptionbudgets", "poddisruptionbudgets/status"], READ),
-];
-
-/// What may be done in a namespace beyond viewing it.
-const EDIT: &[ResourceRow] = &[
-    ("", &["pods/attach", "pods/exec", "pods/portforward", "pods/proxy", "secrets", "services/proxy"], READ),
-    ("", &["serviceaccounts"], &["impersonate"]),
-    (
-        "",
-        &[
-            "configmaps",
-            "events",
-            "persistentvolumeclaims",
-            "pods",
-            "pods/attach",
-            "pods/exec",
-            "pods/portforward",
-            "pods/proxy",
-            "secrets",
-            "serviceaccounts",
-            "services",
-            "services/proxy",
-        ],
-        WRITE,
-    ),
-    ("", &["pods/eviction", "serviceaccounts/token"], &["create"]),
-    (
-        "apps",
-        &[
-            "daemonsets",
-            "deployments",
-            "deployments/rollback",
-            "deployments/scale",
-            "replicasets",
-            "replicasets/scale",
-            "statefulsets",
-            "statefulsets/scale",
-        ],
-        WRITE,
-    ),
-    ("batch", &["cronjobs", "jobs"], WRITE),
-    ("coordination.k8s.io", &["leases"], ALL_OF_A_ROLE),
-    ("networking.k8s.io", &["ingresses", "networkpolicies"], WRITE),
-    ("policy", &["poddisruptionbudgets"], WRITE),
-];
-
-/// What may be done in a namespace beyond editing it: giving rights away.
-const ADMIN: &[ResourceRow] = &[
-    ("authorization.k8s.io", &["localsubjectaccessreviews"], &["create"]),
-    ("rbac.authorization.k8s.io", &["rolebindings", "roles"], ALL_OF_A_ROLE),
-];
-
-const BASIC_USER: &[ResourceRow] = &[
-    ("authorization.k8s.io", &["selfsubjectaccessreviews", "selfsubjectrulesreviews"], &["create"]),
-    ("authentication.k8s.io", &["selfsubjectreviews"], &["create"]),
-];
-
-const DISCOVERY_PATHS: &[&str] = &[
-    "/api",
-    "/api/*",
-    "/apis",
-    "/apis/*",
-    "/healthz",
-    "/livez",
-    "/openapi",
-    "/openapi/*",
-    "/readyz",
-    "/version",
-    "/version/",
-];
-
-const PUBLIC_PATHS: &[&str] = &["/healthz", "/livez", "/readyz", "/version", "/version/"];
-
-/// The roles and bindings that exist from the first start: `cluster-admin`, `system:discovery`,
-/// `system:basic-user`, `system:public-info-viewer`, `admin`, `edit`, `view`.
+/// The roles and bindings that exist from the first start. Bindings come after the roles that they name.
 pub fn bootstrap_objects() -> Vec<Value> {
     let everything = json!([
         {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]},
         {"verbs": ["*"], "nonResourceURLs": ["*"]},
     ]);
+    let role = |name: &str, rows: &[ResourceRow]| cluster_role(name, &resource_rules(rows));
+    let issuer_discovery = "system:service-account-issuer-discovery";
     vec![
         cluster_role("cluster-admin", &everything),
         aggregated_role("admin", None),
         aggregated_role("edit", Some("admin")),
         aggregated_role("view", Some("edit")),
-        aggregated_part("admin", ADMIN),
-        aggregated_part("edit", EDIT),
-        aggregated_part("view", VIEW),
-        cluster_role("system:basic-user", &resource_rules(BASIC_USER)),
-        cluster_role("system:discovery", &path_rules(DISCOVERY_PATHS)),
-        cluster_role("system:public-info-viewer", &path_rules(PUBLIC_PATHS)),
+        aggregated_part("admin", rows::ADMIN),
+        aggregated_part("edit", rows::EDIT),
+        aggregated_part("view", rows::VIEW),
+        role("system:auth-delegator", rows::AUTH_DELEGATOR),
+        role("system:basic-user", rows::BASIC_USER),
+        cluster_role("system:discovery", &path_rules(rows::DISCOVERY_PATHS)),
+        role("system:kube-dns", rows::KUBE_DNS),
+        role("system:kubelet-api-admin", rows::KUBELET_API_ADMIN),
+        cluster_role("system:monitoring", &path_rules(rows::MONITORING_PATHS)),
+        role("system:node-proxier", rows::NODE_PROXIER),
+        role("system:persistent-volume-provisioner", rows::VOLUME_PROVISIONER),
+        cluster_role("system:public-info-viewer", &path_rules(rows::PUBLIC_PATHS)),
+        cluster_role(issuer_discovery, &path_rules(rows::ISSUER_PATHS)),
+        authentication_reader(),
         binding("cluster-admin", &[MASTERS]),
         binding("system:basic-user", &[AUTHENTICATED]),
         binding("system:discovery", &[AUTHENTICATED]),
+        binding("system:monitoring", &["system:monitoring"]),
         binding("system:public-info-viewer", &[AUTHENTICATED, UNAUTHENTICATED]),
+        binding(issuer_discovery, &[SERVICE_ACCOUNTS]),
     ]
+}
+
+/// For servers behind this API, which read there how to know it.
+fn authentication_reader() -> Value {
+    let mut metadata = metadata("extension-apiserver-authentication-reader", None);
+    metadata["namespace"] = json!("kube-system");
+    json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "Role",
+        "metadata": metadata,
+        "rules": [{
+            "verbs": rows::READ,
+            "apiGroups": [""],
+            "resources": ["configmaps"],
+            "resourceNames": ["extension-apiserver-authentication"],
+        }],
+    })
 }
 
 fn cluster_role(name: &str, rules: &Value) -> Value {
@@ -229,8 +136,9 @@ mod tests {
     use crate::{Policy, Request, User};
 
     fn policy(role: &str) -> Policy {
-        let (mut bindings, roles): (Vec<Value>, Vec<Value>) =
+        let (mut bindings, mut roles): (Vec<Value>, Vec<Value>) =
             bootstrap_objects().into_iter().partition(|object| object["kind"] == "ClusterRoleBinding");
+        roles.retain(|role| role["kind"] == "ClusterRole");
         bindings.push(json!({
             "metadata": {"name": "ada"},
             "roleRef": {"kind": "ClusterRole", "name": role},

@@ -1,16 +1,18 @@
 //! RBAC, compiled from the objects that are stored: `authorize` looks up what a user's names were granted.
 
 mod compile;
+mod coverage;
 mod label_selector;
 mod rule;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use crate::user::MASTERS;
 use crate::{Decision, Request, User};
+pub use coverage::missing_grants;
 use rule::Rule;
 
 /// RBAC, compiled from the objects that are stored.
@@ -18,6 +20,7 @@ use rule::Rule;
 pub struct Policy {
     users: HashMap<String, Grants>,
     groups: HashMap<String, Grants>,
+    cluster_roles: BTreeMap<String, Arc<[Rule]>>,
 }
 
 /// What one user or one group was granted.
@@ -86,6 +89,11 @@ impl Policy {
             GrantedRole::Missing(_) => None,
         });
         found.flat_map(|rules| rules.iter()).map(Rule::to_value).collect()
+    }
+
+    /// The rules of a ClusterRole, those that it sums up included; `None` if there is none of this name.
+    pub fn rules_of_cluster_role(&self, name: &str) -> Option<Vec<Value>> {
+        self.cluster_roles.get(name).map(|rules| rules.iter().map(Rule::to_value).collect())
     }
 
     /// Grants that hold everywhere come first, as upstream looks at ClusterRoleBindings before RoleBindings.

@@ -3,7 +3,7 @@
 use bythos_access::{Decision, Request, User};
 
 use crate::call::Call;
-use crate::request::{Destination, ResourceRequest, Verb};
+use crate::request::{CONNECTS, Destination, ResourceRequest, Verb};
 use crate::selection;
 use crate::state::State;
 use crate::status::{Failure, ResourceName};
@@ -26,12 +26,7 @@ fn authorize_path(call: &Call) -> Result<(), Failure> {
         "HEAD" => "get".to_owned(),
         method => method.to_ascii_lowercase(),
     };
-    let request = Request::Path { verb: &verb, path: &call.path };
-    if decide(&call.state, call.user(), &request).allowed {
-        return Ok(());
-    }
-    let message = format!("forbidden: User {:?} cannot {verb} path {:?}", call.user().name, call.path);
-    Err(Failure::Forbidden { resource: None, name: String::new(), message })
+    require(&call.state, call.user(), &Request::Path { verb: &verb, path: &call.path })
 }
 
 fn authorize_resource(call: &Call, request: &ResourceRequest) -> Result<(), Failure> {
@@ -48,18 +43,40 @@ fn authorize_resource(call: &Call, request: &ResourceRequest) -> Result<(), Fail
         namespace: &request.namespace,
         name,
     };
-    let decision = decide(&call.state, call.user(), &asked);
-    if decision.allowed { Ok(()) } else { Err(refusal(call.user(), request, name, &decision.reason)) }
+    require(&call.state, call.user(), &asked)?;
+    match create_as_well(request) {
+        Some(request) => authorize_resource(call, &request),
+        None => Ok(()),
+    }
+}
+
+/// Who may only read must not come into a container because a connection is opened by GET as well as by POST.
+fn create_as_well(request: &ResourceRequest) -> Option<ResourceRequest> {
+    let connects = request.resource == "pods" && CONNECTS.contains(&request.subresource.as_str());
+    let is_read = request.group.is_empty() && request.verb == Verb::Get;
+    (connects && is_read).then(|| ResourceRequest { verb: Verb::Create, ..request.clone() })
+}
+
+/// Refuses what RBAC does not allow to `user`.
+pub(crate) fn require(state: &State, user: &User, asked: &Request<'_>) -> Result<(), Failure> {
+    let decision = decide(state, user, asked);
+    if decision.allowed { Ok(()) } else { Err(refusal(user, asked, &decision.reason)) }
 }
 
 /// Upstream's words: `apiserver/pkg/endpoints/handlers/responsewriters`, `forbiddenMessage`.
-fn refusal(user: &User, request: &ResourceRequest, name: &str, reason: &str) -> Failure {
-    let ResourceRequest { group, namespace, resource, subresource, .. } = request;
-    let resource = match subresource.as_str() {
-        "" => resource.clone(),
-        subresource => format!("{resource}/{subresource}"),
+fn refusal(user: &User, asked: &Request<'_>, reason: &str) -> Failure {
+    let (verb, group, resource, subresource, namespace, name) = match asked {
+        Request::Path { verb, path } => {
+            let message = format!("forbidden: User {:?} cannot {verb} path {path:?}", user.name);
+            return Failure::Forbidden { resource: None, name: String::new(), message };
+        }
+        Request::Resource { verb, group, resource, subresource, namespace, name } => {
+            (verb, group, resource, subresource, namespace, name)
+        }
     };
-    let mut action = format!("cannot {} resource {resource:?} in API group {group:?}", request.verb.as_str());
+    let whole =
+        if subresource.is_empty() { (*resource).to_owned() } else { format!("{resource}/{subresource}") };
+    let mut action = format!("cannot {verb} resource {whole:?} in API group {group:?}");
     if namespace.is_empty() {
         action.push_str(" at the cluster scope");
     } else {
@@ -68,5 +85,5 @@ fn refusal(user: &User, request: &ResourceRequest, name: &str, reason: &str) -> 
     if !reason.is_empty() {
         action.push_str(&format!(": {reason}"));
     }
-    Failure::forbidden(ResourceName::new(group, &request.resource), name, user, &action)
+    Failure::forbidden(ResourceName::new(group, resource), name, user, &action)
 }

@@ -1,23 +1,29 @@
-//! The first objects: namespaces, roles, and the service by which pods find the API.
+//! The first objects: namespaces, roles, priority classes, and the service by which pods find the API.
 
-use bythos_access::User;
+use std::sync::Arc;
+
+use bythos_access::{Reconciled, User, reconcile};
 use serde_json::{Value, json};
 
 use crate::StartError;
 use crate::object;
 use crate::state::State;
 use crate::status::Failure;
-use crate::write::{self, Door, Ownership, WriteOptions, Writing};
+use crate::verbs::delete::{DeleteOptions, delete};
+use crate::write::{self, Current, Door, Ownership, WriteOptions, Writing};
 
+const RBAC: &str = "rbac.authorization.k8s.io";
 const NAMESPACES: [&str; 4] = ["default", "kube-system", "kube-public", "kube-node-lease"];
 
-/// Makes what is not there yet. What is there stays as it is.
-pub(crate) async fn make_first_objects(state: &State) -> Result<(), StartError> {
+/// Makes what is not there yet. What is there stays as it is, but for roles and their bindings: these are brought up to
+/// what they are to allow at least, as upstream does.
+pub(crate) async fn make_first_objects(state: &Arc<State>) -> Result<(), StartError> {
     let user = User::authenticated("system:apiserver", &["system:masters"]);
     let objects = NAMESPACES
         .iter()
         .map(|name| json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } }))
         .chain(bythos_access::bootstrap_objects())
+        .chain(system_priority_classes())
         .chain([kubernetes_service(state)]);
     for object in objects {
         make(state, &user, object).await?;
@@ -42,7 +48,33 @@ fn kubernetes_service(state: &State) -> Value {
     })
 }
 
-async fn make(state: &State, user: &User, object: Value) -> Result<(), StartError> {
+/// The two classes that pods of the system itself may have.
+fn system_priority_classes() -> [Value; 2] {
+    let class = |name: &str, value: i64, description: &str| {
+        json!({
+            "apiVersion": "scheduling.k8s.io/v1",
+            "kind": "PriorityClass",
+            "metadata": { "name": name },
+            "value": value,
+            "description": description,
+            "preemptionPolicy": "PreemptLowerPriority",
+        })
+    };
+    [
+        class(
+            "system-node-critical",
+            2_000_001_000,
+            "Used for system critical pods that must not be moved from their current node.",
+        ),
+        class(
+            "system-cluster-critical",
+            2_000_000_000,
+            "Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.",
+        ),
+    ]
+}
+
+async fn make(state: &Arc<State>, user: &User, object: Value) -> Result<(), StartError> {
     let described = || {
         let kind = object.get("kind").and_then(Value::as_str).unwrap_or_default();
         format!("{kind} {}", object::name(&object))
@@ -53,12 +85,31 @@ async fn make(state: &State, user: &User, object: Value) -> Result<(), StartErro
     let options = WriteOptions::own();
     let namespace = object::meta(&object, "namespace").unwrap_or_default();
     let writing = Writing { state, user, served, namespace, door: Door::Main, options: &options };
-    if state.store.get(&served.key(namespace, object::name(&object))).is_some() {
-        return Ok(());
-    }
-    match write::create(&writing, object.clone(), Ownership::Track).await {
-        Ok(_) => Ok(()),
+    match make_or_mend(&writing, &object).await {
+        Ok(()) => Ok(()),
         Err(Failure::Commit(error)) => Err(StartError::Bootstrap(error)),
         Err(failure) => Err(refused(failure.message())),
+    }
+}
+
+/// Makes an object that is not there; one that defines access is brought up to what it is to be.
+async fn make_or_mend(writing: &Writing<'_>, wanted: &Value) -> Result<(), Failure> {
+    let name = object::name(wanted);
+    let Some(current) = writing.current(name)? else {
+        return write::create(writing, wanted.clone(), Ownership::Track).await.map(drop);
+    };
+    if writing.served.kind.group != RBAC {
+        return Ok(());
+    }
+    match reconcile(&current.object, wanted) {
+        Reconciled::Kept => Ok(()),
+        Reconciled::Changed(changed) => {
+            let make = |_: &Current| Ok((changed.clone(), Ownership::Track));
+            write::change(writing, name, &make).await.map(drop)
+        }
+        Reconciled::MadeAnew(anew) => {
+            delete(writing, name, &DeleteOptions::default()).await?;
+            write::create(writing, anew, Ownership::Track).await.map(drop)
+        }
     }
 }

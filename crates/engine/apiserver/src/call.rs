@@ -6,6 +6,7 @@ use bytes::Bytes;
 use bythos_access::User;
 use http::header::{CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use hyper::upgrade::OnUpgrade;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -32,8 +33,12 @@ pub(crate) struct Call {
     pub(crate) method: http::Method,
     pub(crate) path: String,
     pub(crate) query: Query,
+    /// The query as the client wrote it.
+    pub(crate) raw_query: Option<String>,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    /// The connection itself, if the client wants to speak something else than HTTP on it.
+    pub(crate) upgrade: Option<OnUpgrade>,
 }
 
 impl Call {

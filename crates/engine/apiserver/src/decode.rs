@@ -5,10 +5,11 @@ use bythos_yaml::Limits;
 use serde_json::{Value, json};
 
 use crate::body::BODY_BYTES_MAX;
+use crate::call::Call;
 use crate::object;
 use crate::protobuf;
 use crate::registry::Served;
-use crate::status::Failure;
+use crate::status::{Failure, ResourceName};
 
 const YAML_LIMITS: Limits = Limits { bytes_max: BODY_BYTES_MAX, depth_max: 100, values_max: 1_000_000 };
 const ACCEPTED: &str = "application/json, application/yaml, application/vnd.kubernetes.protobuf";
@@ -22,6 +23,39 @@ pub(crate) fn value(content_type: &str, body: &Bytes) -> Result<Value, Failure> 
             .map_err(|error| Failure::BadRequest(format!("error decoding protobuf: {error}"))),
         _ => Err(Failure::UnsupportedMediaType(ACCEPTED)),
     }
+}
+
+/// A body that is an object of a built-in kind which is only answered, in one of its versions; the schema of the
+/// first is held.
+pub(crate) fn of_kind(call: &Call, group: &str, versions: &[&str], kind: &str) -> Result<Value, Failure> {
+    let mut object = value(call.content_type(), &call.body)?;
+    let accepted: Vec<String> = versions.iter().map(|version| api_version(group, version)).collect();
+    let first = accepted.first().map(String::as_str).unwrap_or_default();
+    for (field, expected) in [("apiVersion", accepted.as_slice()), ("kind", &[kind.to_owned()])] {
+        let found = object::fields_mut(&mut object).entry(field).or_insert_with(|| json!(expected.first()));
+        if !found.as_str().is_some_and(|found| expected.iter().any(|expected| expected == found)) {
+            return Err(Failure::BadRequest(format!(
+                "the {field} in the data ({}) does not match the expected {field} ({})",
+                found.as_str().unwrap_or_default(),
+                expected.join(" or ")
+            )));
+        }
+    }
+    // Clients send the empty form of what they will be answered.
+    object::set_field(&mut object, "status", None);
+    let version = versions.first().copied().unwrap_or_default();
+    let schema = bythos_schema::built_in(group, version, kind)
+        .ok_or_else(|| Failure::Internal(format!("{first} {kind} has no schema")))?;
+    schema.prune(&mut object);
+    let errors = schema.validate(&object);
+    if errors.is_empty() {
+        return Ok(object);
+    }
+    Err(Failure::Invalid {
+        kind: ResourceName::new(group, kind),
+        name: object::name(&object).to_owned(),
+        errors,
+    })
 }
 
 /// A body in JSON.
@@ -87,6 +121,10 @@ pub(crate) fn expect_name(value: &mut Value, name: &str) -> Result<(), Failure> 
             Ok(())
         }
     }
+}
+
+fn api_version(group: &str, version: &str) -> String {
+    if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") }
 }
 
 fn type_of(value: &Value) -> &'static str {

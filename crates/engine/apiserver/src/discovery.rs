@@ -13,6 +13,8 @@ use crate::registry::{Registry, Served};
 use crate::status::Failure;
 
 const VERBS: [&str; 8] = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
+const CONNECT_VERBS: [&str; 2] = ["create", "get"];
+const PROXY_VERBS: [&str; 5] = ["create", "delete", "get", "patch", "update"];
 const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
 
 /// `/api`
@@ -142,8 +144,7 @@ fn resources(served: &Served) -> Vec<Value> {
     if !kind.categories.is_empty() {
         resource["categories"] = json!(kind.categories);
     }
-    let subresources = kind.subresources.iter().filter_map(|subresource| {
-        let Door { path, kind: own_kind, verbs } = door(subresource)?;
+    let subresources = doors(served).map(|Door { path, kind: own_kind, verbs }| {
         let mut resource = json!({
             "name": format!("{}/{path}", kind.plural),
             "singularName": "",
@@ -155,7 +156,7 @@ fn resources(served: &Served) -> Vec<Value> {
             resource["group"] = json!(group);
             resource["version"] = json!(version);
         }
-        Some(resource)
+        resource
     });
     std::iter::once(resource).chain(subresources).collect()
 }
@@ -164,15 +165,27 @@ fn verbs(served: &Served) -> &'static [&'static str] {
     if served.kind.stored { &VERBS } else { &["create"] }
 }
 
-/// A subresource as discovery shows it.
-struct Door {
-    path: &'static str,
+/// A subresource as clients see it.
+pub(crate) struct Door<'a> {
+    pub(crate) path: &'static str,
     /// Group, version and kind, if they are not those of the object.
-    kind: Option<(&'static str, &'static str, &'static str)>,
-    verbs: &'static [&'static str],
+    pub(crate) kind: Option<(&'static str, &'static str, &'a str)>,
+    pub(crate) verbs: &'static [&'static str],
 }
 
-fn door(subresource: &Subresource) -> Option<Door> {
+impl Door<'_> {
+    /// What is behind it is no object but a connection.
+    pub(crate) fn connects(&self) -> bool {
+        self.verbs == CONNECT_VERBS || self.verbs == PROXY_VERBS
+    }
+}
+
+/// The subresources of a kind that are served.
+pub(crate) fn doors(served: &Served) -> impl Iterator<Item = Door<'_>> {
+    served.kind.subresources.iter().map(door)
+}
+
+fn door(subresource: &Subresource) -> Door<'_> {
     let (path, kind, verbs): (_, _, &[&str]) = match subresource {
         Subresource::Status => ("status", None, &["get", "patch", "update"]),
         Subresource::Scale { .. } => {
@@ -180,11 +193,17 @@ fn door(subresource: &Subresource) -> Option<Door> {
         }
         Subresource::Binding => ("binding", Some(("", "v1", "Binding")), &["create"]),
         Subresource::Log => ("log", None, &["get"]),
+        Subresource::Exec => ("exec", Some(("", "v1", "PodExecOptions")), &CONNECT_VERBS),
+        Subresource::Attach => ("attach", Some(("", "v1", "PodAttachOptions")), &CONNECT_VERBS),
+        Subresource::PortForward => {
+            ("portforward", Some(("", "v1", "PodPortForwardOptions")), &CONNECT_VERBS)
+        }
+        Subresource::Proxy { options } => ("proxy", Some(("", "v1", options)), &PROXY_VERBS),
         Subresource::Finalize => ("finalize", None, &["update"]),
-        // Not served yet.
-        Subresource::Eviction => return None,
+        Subresource::Eviction => ("eviction", Some(("policy", "v1", "Eviction")), &["create"]),
+        Subresource::Token => ("token", Some(("authentication.k8s.io", "v1", "TokenRequest")), &["create"]),
     };
-    Some(Door { path, kind, verbs })
+    Door { path, kind, verbs }
 }
 
 fn wants_aggregated(call: &Call) -> bool {
@@ -222,10 +241,7 @@ fn aggregated(registry: &Registry, is_asked: impl Fn(&str) -> bool) -> Result<Re
 fn aggregated_resource(served: &Served) -> Value {
     let kind = &served.kind;
     let own = json!({ "group": kind.group, "version": kind.version, "kind": kind.kind });
-    let subresources: Vec<Value> = kind
-        .subresources
-        .iter()
-        .filter_map(door)
+    let subresources: Vec<Value> = doors(served)
         .map(|Door { path, kind, verbs }| {
             let response = kind.map_or_else(
                 || own.clone(),

@@ -3,9 +3,9 @@
 //! One request path serves every kind, built-in or custom; what a kind is stands in a table, never in a handler:
 //!
 //! ```text
-//! socket ── server ──┐ (TLS, client certificate, limits)
-//!                    ├─> service: request ─> authorize ─┬─> paths: health, discovery, openapi
-//! client(user) ──────┘ (no socket)                      └─> resources ─> verbs, subresource, reviews
+//! socket ── server ──┐ (TLS, client certificate or token, limits)
+//!                    ├─> service: impersonate ─> request ─> authorize ─┬─> paths: health, discovery, openapi
+//! client(user) ──────┘ (no socket)                                     └─> resources ─> verbs, subresource, reviews
 //!                                                                           │ reads: stored bytes as they are
 //!                                                                           │ writes: decode ─> write
 //!   write: prune ─> default ─> admission ─> validate ─> stamp ─> owners of fields ─> store
@@ -15,23 +15,31 @@
 //! parts of Bythos through [`ApiServer::client`]. Both doors lead through the same authorization.
 //!
 //! Nothing here knows what a kind means beyond the few rules in `admission` and `subresource`; nothing here runs
-//! controllers, but for the clean-up behind a CustomResourceDefinition (`custom`). The store's bytes are JSON with
+//! controllers, but for the clean-up behind a CustomResourceDefinition (`custom`) and the count of what is used of
+//! quotas (`admission::quota::recount`), both of which guard the server's own promises. The store's bytes are JSON with
 //! the revision put in at the commit (`encode`), so that reads, lists and watches hand them out unread.
 //!
-//! Not there yet: answers in protobuf (they are JSON, which such clients accept), service account and bearer tokens, impersonation, eviction, exec, attach,
-//! port-forward and proxy, webhooks and CEL policies, conversion webhooks of custom resources, definitions in
-//! OpenAPI version 2.
+//! Not there yet: answers in protobuf (they are JSON, which such clients accept), OIDC tokens, webhooks and CEL policies,
+//! conversion webhooks of custom resources.
+
+#![cfg_attr(
+    test,
+    allow(clippy::needless_pass_by_value, reason = "tests hand over the literals that they write")
+)]
 
 mod admission;
+mod authenticate;
 mod authorize;
 mod body;
 mod bootstrap;
 mod call;
+mod compress;
 mod custom;
 mod decode;
 mod discovery;
 mod encode;
 mod health;
+mod impersonate;
 mod negotiate;
 mod object;
 mod openapi;
@@ -58,6 +66,7 @@ use std::convert::Infallible;
 use std::sync::{Arc, PoisonError};
 
 use bythos_access::User;
+use bythos_access::token::TokenSigner;
 use bythos_operator::kubelet::NodePort;
 use bythos_store::Store;
 use tokio_util::sync::CancellationToken;
@@ -76,6 +85,8 @@ pub struct Config {
     pub store: Store,
     /// Through which logs and the like are asked of the node.
     pub node: NodePort,
+    /// Signs and verifies the tokens of service accounts.
+    pub tokens: TokenSigner,
     /// Network of cluster IPs, for example `10.43.0.0/16`.
     pub service_network: String,
     /// Further checks of `/readyz`, for example one per part. More can be added while it runs.
@@ -113,11 +124,12 @@ impl ApiServer {
     /// # Errors
     /// See [`StartError`].
     pub async fn start(config: Config) -> Result<ApiServer, StartError> {
-        let Config { store, node, service_network, checks } = config;
+        let Config { store, node, tokens, service_network, checks } = config;
         let services = ServiceNetwork::parse(&service_network).map_err(StartError::ServiceNetwork)?;
-        let state = Arc::new(State::new(store, node, services, checks));
+        let state = Arc::new(State::new(store, node, tokens, services, checks));
         bootstrap::make_first_objects(&state).await?;
         tokio::spawn(custom::clean_up(Arc::downgrade(&state)));
+        tokio::spawn(admission::quota::recount::keep(Arc::downgrade(&state)));
         Ok(ApiServer { state })
     }
 

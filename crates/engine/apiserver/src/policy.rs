@@ -78,7 +78,12 @@ impl PolicyCache {
 
 /// All stored objects of a resource.
 pub(crate) fn objects(store: &Store, resource: &str) -> Vec<Value> {
-    let scope = Scope { resource: resource.into(), namespace: None };
+    objects_in(store, resource, None)
+}
+
+/// The stored objects of a resource in a namespace, or in all.
+pub(crate) fn objects_in(store: &Store, resource: &str, namespace: Option<&str>) -> Vec<Value> {
+    let scope = Scope { resource: resource.into(), namespace: namespace.map(Into::into) };
     let entries = match store.list(&scope, &Page::default()) {
         Ok(listing) => listing.entries,
         // The newest revision is always retained.

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use bythos_kinds::Subresource;
 use futures::future::BoxFuture;
 use http::Response;
+use serde_json::Value;
 
 use crate::body::Body;
 use crate::call::Call;
 use crate::registry::Served;
-use crate::request::{ResourceRequest, Verb};
+use crate::request::{PROXY, ResourceRequest, Verb};
 use crate::status::Failure;
 use crate::write::{Door, WriteOptions, Writing};
 use crate::{reviews, subresource, verbs};
@@ -27,6 +28,12 @@ pub(crate) struct Target<'a> {
 impl Target<'_> {
     pub(crate) fn key(&self) -> bythos_store::Key {
         self.served.key(self.namespace, self.name)
+    }
+
+    /// The stored object that is meant.
+    pub(crate) fn object(&self) -> Result<Value, Failure> {
+        let entry = self.call.state.store.get(&self.key()).ok_or_else(|| self.not_found())?;
+        Ok(serde_json::from_slice(&entry.value)?)
     }
 
     pub(crate) fn not_found(&self) -> Failure {
@@ -48,6 +55,37 @@ impl Target<'_> {
 
 /// Carries out a request that is allowed.
 pub(crate) async fn answer(call: &Call, request: &ResourceRequest) -> Result<Response<Body>, Failure> {
+    let target = target(call, request)?;
+    if !target.served.kind.stored {
+        return reviews::answer(&target, request).await;
+    }
+    let answered = if request.subresource.is_empty() {
+        on_object(&target, request.verb).await
+    } else {
+        on_subresource(&target, request).await
+    };
+    let mut response = answered?;
+    if let Some(deprecation) = &target.served.kind.custom.deprecation {
+        verbs::warn(&mut response, &[deprecation.to_string()]);
+    }
+    Ok(response)
+}
+
+/// Passes a request that is allowed on to the object itself, with its body as it comes.
+pub(crate) async fn pass_on(
+    call: &Call,
+    request: &ResourceRequest,
+    body: Body,
+) -> Result<Response<Body>, Failure> {
+    let target = target(call, request)?;
+    let is_known = |known: &Subresource| matches!(known, Subresource::Proxy { .. });
+    if !target.served.kind.subresources.iter().any(is_known) {
+        return Err(Failure::UnknownPath);
+    }
+    subresource::proxy::answer(&target, body).await
+}
+
+fn target<'a>(call: &'a Call, request: &'a ResourceRequest) -> Result<Target<'a>, Failure> {
     let registry = call.state.registry();
     let served = registry
         .find(&request.group, &request.version, &request.resource)
@@ -55,14 +93,7 @@ pub(crate) async fn answer(call: &Call, request: &ResourceRequest) -> Result<Res
         .clone();
     drop(registry);
     let namespace = namespace(&served, request)?;
-    let target = Target { call, served, namespace, name: &request.name };
-    if !target.served.kind.stored {
-        return reviews::answer(&target, request);
-    }
-    if request.subresource.is_empty() {
-        return on_object(&target, request.verb).await;
-    }
-    on_subresource(&target, request).await
+    Ok(Target { call, served, namespace, name: &request.name })
 }
 
 /// The namespace of the objects that are asked for.
@@ -111,10 +142,16 @@ fn on_subresource<'a>(target: &'a Target<'a>, request: &'a ResourceRequest) -> A
             (Subresource::Scale { .. }, Verb::Get) => subresource::scale::get(target),
             (Subresource::Scale { .. }, Verb::Update) => subresource::scale::update(target).await,
             (Subresource::Scale { .. }, Verb::Patch) => subresource::scale::patch(target).await,
-            (Subresource::Binding, Verb::Create) => subresource::binding::create(target).await,
+            (Subresource::Binding, Verb::Create) => subresource::binding::create(target, target.name).await,
             (Subresource::Finalize, Verb::Update) => subresource::finalize::update(target).await,
             (Subresource::Log, Verb::Get) => subresource::log::get(target).await,
-            (Subresource::Eviction, _) => Err(Failure::UnknownPath),
+            (Subresource::Eviction, Verb::Create) => subresource::eviction::create(target).await,
+            (Subresource::Token, Verb::Create) => subresource::token::create(target),
+            (Subresource::Exec, Verb::Get | Verb::Create) => subresource::connect::exec(target).await,
+            (Subresource::Attach, Verb::Get | Verb::Create) => subresource::connect::attach(target).await,
+            (Subresource::PortForward, Verb::Get | Verb::Create) => {
+                subresource::connect::port_forward(target).await
+            }
             _ => Err(Failure::MethodNotAllowed),
         }
     })
@@ -127,6 +164,11 @@ fn path_of(subresource: &Subresource) -> &'static str {
         Subresource::Binding => "binding",
         Subresource::Eviction => "eviction",
         Subresource::Log => "log",
+        Subresource::Exec => "exec",
+        Subresource::Attach => "attach",
+        Subresource::PortForward => "portforward",
+        Subresource::Proxy { .. } => PROXY,
         Subresource::Finalize => "finalize",
+        Subresource::Token => "token",
     }
 }

@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use bythos_operator::BoxError;
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::{Request, Response, StatusCode};
+use http_body_util::BodyExt as _;
 
 use crate::authorize::authorize;
 use crate::body::{self, Body};
 use crate::call::{Call, Caller};
-use crate::request::{Destination, Query, destination};
+use crate::impersonate::impersonate;
+use crate::request::{Destination, PROXY, Query, destination};
 use crate::state::State;
 use crate::status::Failure;
 use crate::{paths, resources};
@@ -17,7 +19,7 @@ use crate::{paths, resources};
 /// Answers one request. Failures are answers too.
 pub(crate) async fn answer<B>(state: Arc<State>, caller: Caller, request: Request<B>) -> Response<Body>
 where
-    B: http_body::Body<Data = Bytes> + Send,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
     match carry_out(state, caller, request).await {
@@ -37,11 +39,12 @@ async fn carry_out<B>(
     request: Request<B>,
 ) -> Result<Response<Body>, Failure>
 where
-    B: http_body::Body<Data = Bytes> + Send,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
-    let (head, body) = request.into_parts();
-    refuse_impersonation(&head.headers)?;
+    let (mut head, body) = request.into_parts();
+    let user = impersonate(&state, caller.user, &mut head.headers)?;
+    let caller = Caller { user, ..caller };
     let query = Query::parse(head.uri.query().unwrap_or_default());
     let destination = destination(&head.method, head.uri.path(), &query)?;
     let mut call = Call {
@@ -50,25 +53,20 @@ where
         method: head.method,
         path: head.uri.path().to_owned(),
         query,
+        raw_query: head.uri.query().map(str::to_owned),
         headers: head.headers,
         body: Bytes::new(),
+        upgrade: head.extensions.get().cloned(),
     };
     authorize(&call, &destination)?;
+    if let Destination::Resource(request) = &destination
+        && request.subresource == PROXY
+    {
+        return resources::pass_on(&call, request, body.map_err(Into::into).boxed_unsync()).await;
+    }
     call.body = body::read(body).await?;
     match destination {
-        Destination::Path => paths::answer(&call),
+        Destination::Path => paths::answer(&call).await,
         Destination::Resource(request) => resources::answer(&call, &request).await,
     }
-}
-
-/// A request that asks to be answered as somebody else is not answered as its sender: that would show what the other
-/// one may not see.
-fn refuse_impersonation(headers: &HeaderMap) -> Result<(), Failure> {
-    let asks = headers.keys().any(|name| name.as_str().starts_with("impersonate-"));
-    if !asks {
-        return Ok(());
-    }
-    let message =
-        "impersonation is not supported yet: send the request without Impersonate- headers (kubectl: --as)";
-    Err(Failure::Forbidden { resource: None, name: String::new(), message: message.to_owned() })
 }

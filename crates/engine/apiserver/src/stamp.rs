@@ -23,6 +23,7 @@ pub(crate) fn created(writing: &Writing<'_>, new: &mut Value) -> Result<(), Fail
         let name = free_name(writing, prefix);
         object::set_meta(new, "name", Some(json!(name)));
     }
+    leave_out_empty(new);
     let metadata = object::meta_mut(new);
     for field in
         ["resourceVersion", "selfLink", "deletionTimestamp", "deletionGracePeriodSeconds", "generation"]
@@ -66,6 +67,7 @@ pub(crate) fn kept(old: &Value, new: &mut Value) {
         "generation",
         "resourceVersion",
     ];
+    leave_out_empty(new);
     let empty = Map::new();
     let old_metadata = old.get("metadata").and_then(Value::as_object).unwrap_or(&empty);
     let metadata = object::meta_mut(new);
@@ -80,6 +82,15 @@ pub(crate) fn kept(old: &Value, new: &mut Value) {
     if let (true, Some(owners)) = (none_given, old_metadata.get("managedFields")) {
         metadata.insert("managedFields".to_owned(), owners.clone());
     }
+}
+
+/// Upstream writes no empty list and no empty map into metadata, so that one that was emptied is gone.
+fn leave_out_empty(object: &mut Value) {
+    object::meta_mut(object).retain(|_, value| {
+        let is_empty_list = value.as_array().is_some_and(Vec::is_empty);
+        let is_empty_map = value.as_object().is_some_and(Map::is_empty);
+        !is_empty_list && !is_empty_map
+    });
 }
 
 /// Counts a change of what is wanted: of everything but `metadata` and `status`.

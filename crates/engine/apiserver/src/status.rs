@@ -3,6 +3,7 @@
 //! The words are upstream's (`apimachinery/pkg/api/errors`), because people and programs search for them.
 
 use bythos_access::User;
+use bythos_kinds::DenialReason;
 use bythos_operator::error_chain;
 use bythos_patch::Conflict;
 use bythos_schema::FieldError;
@@ -50,6 +51,8 @@ pub(crate) enum Failure {
     Unauthorized,
     /// RBAC does not allow it.
     Forbidden { resource: Option<ResourceName>, name: String, message: String },
+    /// A policy of the cluster's owner does not allow it.
+    DeniedByPolicy { resource: ResourceName, name: String, message: String, reason: DenialReason },
     /// The namespace ends: nothing new may come into it.
     NamespaceEnds { resource: ResourceName, name: String, namespace: String },
     /// There is no such object.
@@ -64,6 +67,8 @@ pub(crate) enum Failure {
     Invalid { kind: ResourceName, name: String, errors: Vec<FieldError> },
     /// The revision is not retained any more.
     Expired(String),
+    /// The revision of a list's next page is not retained any more; `next` goes on with the newest.
+    ExpiredPage { next: String },
     /// The revision is not reached yet.
     FutureRevision { asked: u64, newest: u64 },
     /// No representation that the client accepts.
@@ -74,6 +79,8 @@ pub(crate) enum Failure {
     TooLarge { bytes_max: usize },
     /// Too many requests are under way.
     TooManyRequests,
+    /// A disruption budget does not allow the eviction.
+    DisruptionBudget { cause: String, retry_after_seconds: Option<u32> },
     /// It took too long.
     Timeout,
     /// What has to be asked is not there.
@@ -87,6 +94,11 @@ pub(crate) enum Failure {
 pub(crate) const CHANGED_MEANWHILE: &str =
     "the object has been modified; please apply your changes to the latest version and try again";
 
+const EXPIRED_PAGE: &str = "The provided continue parameter is too old to display a consistent list result. You can \
+     start a new list without the continue parameter, or use the continue token in this response to retrieve the \
+     remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were \
+     created, modified, or deleted between the time the first chunk was returned and now may show up in the list.";
+
 impl Failure {
     /// The HTTP status code and the `reason` of the Status.
     pub(crate) fn code_and_reason(&self) -> (StatusCode, &'static str) {
@@ -95,16 +107,22 @@ impl Failure {
             Failure::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed"),
             Failure::BadRequest(_) => (StatusCode::BAD_REQUEST, "BadRequest"),
             Failure::Unauthorized => (StatusCode::UNAUTHORIZED, "Unauthorized"),
+            Failure::DeniedByPolicy { reason, .. } => {
+                let (reason, code) = reason.reason_and_code();
+                (StatusCode::from_u16(code).unwrap_or(StatusCode::FORBIDDEN), reason)
+            }
             Failure::Forbidden { .. } | Failure::NamespaceEnds { .. } => (StatusCode::FORBIDDEN, "Forbidden"),
             Failure::AlreadyExists { .. } => (StatusCode::CONFLICT, "AlreadyExists"),
             Failure::Conflict { .. } | Failure::ApplyConflict(_) => (StatusCode::CONFLICT, "Conflict"),
             Failure::Invalid { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "Invalid"),
-            Failure::Expired(_) => (StatusCode::GONE, "Expired"),
+            Failure::Expired(_) | Failure::ExpiredPage { .. } => (StatusCode::GONE, "Expired"),
             Failure::FutureRevision { .. } | Failure::Timeout => (StatusCode::GATEWAY_TIMEOUT, "Timeout"),
             Failure::NotAcceptable(_) => (StatusCode::NOT_ACCEPTABLE, "NotAcceptable"),
             Failure::UnsupportedMediaType(_) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType"),
             Failure::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge"),
-            Failure::TooManyRequests => (StatusCode::TOO_MANY_REQUESTS, "TooManyRequests"),
+            Failure::TooManyRequests | Failure::DisruptionBudget { .. } => {
+                (StatusCode::TOO_MANY_REQUESTS, "TooManyRequests")
+            }
             Failure::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable"),
             Failure::Commit(CommitError::Closed) => (StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable"),
             Failure::Commit(_) | Failure::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "InternalError"),
@@ -123,6 +141,10 @@ impl Failure {
             | Failure::Unavailable(message)
             | Failure::Forbidden { message, .. } => message.clone(),
             Failure::Unauthorized => "Unauthorized".to_owned(),
+            Failure::ExpiredPage { .. } => EXPIRED_PAGE.to_owned(),
+            Failure::DeniedByPolicy { resource, name, message, .. } => {
+                format!("{resource} {name:?} is forbidden: {message}")
+            }
             Failure::NamespaceEnds { resource, name, namespace } => format!(
                 "{resource} {name:?} is forbidden: unable to create new content in namespace {namespace} because it is \
                  being terminated"
@@ -151,6 +173,9 @@ impl Failure {
             ),
             Failure::TooLarge { bytes_max } => format!("Request entity too large: limit is {bytes_max}"),
             Failure::TooManyRequests => "too many requests, please try again later".to_owned(),
+            Failure::DisruptionBudget { .. } => {
+                "Cannot evict pod as it would violate the pod's disruption budget.".to_owned()
+            }
             Failure::Timeout => "request did not complete within the allowed time".to_owned(),
             Failure::Commit(error) => format!("Internal error occurred: {}", error_chain(error)),
             Failure::Internal(message) => format!("Internal error occurred: {message}"),
@@ -163,6 +188,11 @@ impl Failure {
             | Failure::AlreadyExists { resource, name }
             | Failure::Conflict { resource, name, .. } => Some(details(resource, name)),
             Failure::Forbidden { resource: Some(resource), name, .. } => Some(details(resource, name)),
+            Failure::DeniedByPolicy { resource, name, message, .. } => {
+                let mut details = details(resource, name);
+                details["causes"] = json!([{ "message": message }]);
+                Some(details)
+            }
             Failure::NamespaceEnds { resource, name, namespace } => {
                 let mut details = details(resource, name);
                 details["causes"] = json!([{
@@ -185,6 +215,13 @@ impl Failure {
                 "retryAfterSeconds": 1,
             })),
             Failure::TooManyRequests => Some(json!({ "retryAfterSeconds": 1 })),
+            Failure::DisruptionBudget { cause, retry_after_seconds } => {
+                let mut details = json!({ "causes": [{ "reason": "DisruptionBudget", "message": cause }] });
+                if let Some(seconds) = retry_after_seconds {
+                    details["retryAfterSeconds"] = json!(seconds);
+                }
+                Some(details)
+            }
             _ => None,
         }
     }
@@ -204,6 +241,9 @@ impl Failure {
         if let Some(details) = self.details() {
             status["details"] = details;
         }
+        if let Failure::ExpiredPage { next } = self {
+            status["metadata"]["continue"] = json!(next);
+        }
         status
     }
 
@@ -211,10 +251,19 @@ impl Failure {
     pub(crate) fn response(&self) -> Response<Body> {
         let (code, _) = self.code_and_reason();
         let mut response = json_response(code, &self.status());
-        if code == StatusCode::TOO_MANY_REQUESTS {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        if let Some(seconds) = self.retry_after_seconds() {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
+    }
+
+    /// When to ask again. Clients do so by themselves: a disruption budget that allows nothing says nothing.
+    fn retry_after_seconds(&self) -> Option<u32> {
+        match self {
+            Failure::TooManyRequests => Some(1),
+            Failure::DisruptionBudget { retry_after_seconds, .. } => *retry_after_seconds,
+            _ => None,
+        }
     }
 
     /// The failure of a commit on one object.

@@ -2,7 +2,11 @@
 
 use std::fmt::Display;
 
-use kube::Resource;
+use bythos_operator::ObjectKey;
+use bythos_operator::apply::{Applicable, ApplyError};
+use kube::api::{DeleteParams, PostParams, Preconditions};
+use kube::core::NamespaceResourceScope;
+use kube::{Api, Client, Resource};
 
 /// A call to the API failed.
 #[derive(Debug, thiserror::Error)]
@@ -13,6 +17,58 @@ pub(crate) struct CallError {
     key: String,
     #[source]
     source: Box<kube::Error>,
+}
+
+/// Deletes exactly this object, in whatever state it is by now.
+///
+/// # Errors
+/// The API refused. That it is gone, or another one has its name, is told by [`CallError::is_outrun`].
+pub(crate) async fn delete<K>(client: &Client, object: &K) -> Result<(), CallError>
+where
+    K: Applicable + Resource<Scope = NamespaceResourceScope>,
+{
+    delete_with(client, object, DeleteParams::default()).await
+}
+
+/// As [`delete`]; `params` say how.
+pub(crate) async fn delete_with<K>(client: &Client, object: &K, params: DeleteParams) -> Result<(), CallError>
+where
+    K: Applicable + Resource<Scope = NamespaceResourceScope>,
+{
+    let key = ObjectKey::of(object);
+    let uid = object.meta().uid.clone();
+    let preconditions = Some(Preconditions { uid, resource_version: None });
+    let api = Api::<K>::namespaced(client.clone(), &key.namespace);
+    let deleted = api.delete(&key.name, &DeleteParams { preconditions, ..params }).await;
+    deleted.map(drop).map_err(CallError::on::<K>("delete", &key))
+}
+
+/// Writes the status of `object`, decided on the version that it names. A version that is not the newest any more is
+/// no failure: the newer one is on its way through the cache. Gives the object as it was written.
+pub(crate) async fn write_status<K>(client: &Client, object: &K) -> Result<Option<K>, CallError>
+where
+    K: Applicable + Resource<Scope = NamespaceResourceScope>,
+{
+    let key = ObjectKey::of(object);
+    let api = Api::<K>::namespaced(client.clone(), &key.namespace);
+    let written = api.replace_status(&key.name, &PostParams::default(), object).await;
+    match written.map_err(CallError::on::<K>("write the status of", &key)) {
+        Ok(written) => Ok(Some(written)),
+        Err(error) if error.is_outrun() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether the API refused because the namespace is being deleted.
+pub(crate) fn is_namespace_terminating(error: &kube::Error) -> bool {
+    let kube::Error::Api(status) = error else { return false };
+    let causes = status.details.iter().flat_map(|details| &details.causes);
+    causes.into_iter().any(|cause| cause.reason == "NamespaceTerminating")
+}
+
+/// As [`is_namespace_terminating`], of an object that was applied.
+pub(crate) fn is_namespace_terminating_by(error: &ApplyError) -> bool {
+    matches!(error, ApplyError::Patch { source, .. } if is_namespace_terminating(source))
 }
 
 impl CallError {
@@ -48,9 +104,7 @@ impl CallError {
 
     /// Nothing can be made in a namespace that is being deleted.
     pub(crate) fn is_namespace_terminating(&self) -> bool {
-        let kube::Error::Api(status) = self.source.as_ref() else { return false };
-        let causes = status.details.iter().flat_map(|details| &details.causes);
-        causes.into_iter().any(|cause| cause.reason == "NamespaceTerminating")
+        is_namespace_terminating(&self.source)
     }
 
     /// What the API said, without the client's wrapping: the text for conditions and events.

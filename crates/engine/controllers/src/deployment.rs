@@ -13,8 +13,6 @@ mod revision;
 mod status;
 mod view;
 
-use std::sync::Arc;
-
 use bythos_operator::event::{Publisher, Severity};
 use bythos_operator::{Cache, Controller, Next, ObjectKey};
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
@@ -26,14 +24,19 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use crate::call::CallError;
+use crate::call::{self, CallError};
 use crate::ownership;
-use crate::selectors::Selectors;
+use crate::reconcile::{self, Reconcile};
+use crate::selectors::keys_of_owners;
 use plan::Step;
 use status::Outcome;
 use view::View;
 
 const WORKERS: usize = 4;
+
+fn selector_of(deployment: &Deployment) -> Option<Selector> {
+    Selector::try_from(deployment.spec.selector.clone()).ok()
+}
 
 pub(crate) struct Deployments {
     client: Client,
@@ -55,47 +58,8 @@ impl Deployments {
     pub(crate) async fn run(self, shutdown: CancellationToken) {
         let controller = Controller::new("deployment")
             .reconciles(&self.deployments)
-            .watches(&self.replica_sets, self.keys_of_replica_sets());
-        let this = Arc::new(self);
-        controller
-            .run(WORKERS, shutdown, move |key| {
-                let this = this.clone();
-                async move { this.reconcile(key).await }
-            })
-            .await;
-    }
-
-    /// The Deployment that controls a ReplicaSet; for an orphan, all that could adopt it.
-    fn keys_of_replica_sets(&self) -> impl Fn(&ReplicaSet) -> Vec<ObjectKey> + Send + Sync + use<> {
-        let selectors = Arc::new(Selectors::default());
-        selectors.follow(&self.deployments, |deployment: &Deployment| {
-            Selector::try_from(deployment.spec.selector.clone()).ok()
-        });
-        move |set| match ownership::controller_of(&set.metadata) {
-            Some(owner) if owner.kind == "Deployment" => {
-                ObjectKey::of_controller(set, "Deployment").into_iter().collect()
-            }
-            Some(_) => Vec::new(),
-            None => selectors.matching(&set.metadata),
-        }
-    }
-
-    async fn reconcile(&self, key: ObjectKey) -> Result<Next, CallError> {
-        let Some(deployment) = self.deployments.get(&key) else { return Ok(Next::Wait) };
-        let Ok(selector) = Selector::try_from(deployment.spec.selector.clone()) else {
-            // The API refuses such a selector; one that slipped in can only be mended by a change.
-            warn!(%key, "the selector of this Deployment cannot be read");
-            return Ok(Next::Wait);
-        };
-        let candidates = self.replica_sets.list_in(&key.namespace);
-        let owned = ownership::claim(&self.client, deployment.as_ref(), &selector, candidates).await?;
-        let view = View::new(&deployment, &owned);
-        let mut outcome = Outcome::Nothing;
-        if deployment.metadata.deletion_timestamp.is_none() {
-            outcome = self.carry_out(&view, &plan::steps(&view)).await;
-        }
-        let next = self.write_status(&view, &outcome).await?;
-        outcome.into_result().map(|()| next)
+            .watches(&self.replica_sets, keys_of_owners(&self.deployments, selector_of));
+        reconcile::run(controller, WORKERS, shutdown, self).await;
     }
 
     /// Carries out the steps in order, up to the first that fails.
@@ -224,10 +188,29 @@ impl Deployments {
             return Ok(next);
         }
         deployment.status = Some(status);
-        let written = api.replace_status(&key.name, &PostParams::default(), &deployment).await;
-        match written.map_err(CallError::on::<Deployment>("write the status of", &key)) {
-            Err(error) if !error.is_outrun() => Err(error),
-            _ => Ok(next),
+        call::write_status(&self.client, &deployment).await?;
+        Ok(next)
+    }
+}
+
+impl Reconcile for Deployments {
+    type Error = CallError;
+
+    async fn reconcile(&self, key: ObjectKey) -> Result<Next, CallError> {
+        let Some(deployment) = self.deployments.get(&key) else { return Ok(Next::Wait) };
+        let Some(selector) = selector_of(&deployment) else {
+            // The API refuses such a selector; one that slipped in can only be mended by a change.
+            warn!(%key, "the selector of this Deployment cannot be read");
+            return Ok(Next::Wait);
+        };
+        let candidates = self.replica_sets.list_in(&key.namespace);
+        let owned = ownership::claim(&self.client, deployment.as_ref(), &selector, candidates).await?;
+        let view = View::new(&deployment, &owned);
+        let mut outcome = Outcome::Nothing;
+        if deployment.metadata.deletion_timestamp.is_none() {
+            outcome = self.carry_out(&view, &plan::steps(&view)).await;
         }
+        let next = self.write_status(&view, &outcome).await?;
+        outcome.into_result().map(|()| next)
     }
 }

@@ -6,47 +6,86 @@
 //!
 //! ```text
 //! Deployment ─> ReplicaSet ─> Pod ─> EndpointSlice (of the Services that select it)
+//! StatefulSet, DaemonSet ─> Pod, and ControllerRevisions that remember templates
+//! CronJob ─> Job ─> Pod
+//! Service ─> EndpointSlice ─> Endpoints, and back for Endpoints that are written by hand
+//! PersistentVolumeClaim <─> PersistentVolume, made for the claim when its first pod has a node
+//! PodDisruptionBudget: its status
 //! Namespace ─> ServiceAccount `default`, ConfigMap `kube-root-ca.crt`; emptied when it goes
-//! any object ─> goes when its owners are gone (garbage)
+//! ServiceAccount ─> its Secrets of type `kubernetes.io/service-account-token`; ClusterRole ─> aggregated ClusterRoles
+//! any object ─> goes when its owners are gone (garbage); Events after an hour; what gone nodes leave behind
 //! ```
 //!
-//! All of them are restartable at any point: what they know besides the API (the ReplicaSets' expectations, the
+//! All of them are restartable at any point: what they know besides the API (what they made and do not see yet, the
 //! collector's graph) is learned again at the start. Nothing here knows the store, the node or the network.
 //!
-//! Left out on purpose: pods of nodes that do not exist are not collected, since the engine's one node adopts what
-//! it finds.
+//! **Local volumes.** A claim of class `local` (or `local-path`, its other name) gets a PersistentVolume with
+//! `spec.local.path` = `<data folder>/volumes/<volume>` and the annotation `pv.kubernetes.io/provisioned-by:
+//! bythos.dev/local`. The controllers never touch the folder: the node makes it before the first mount. When the
+//! claim is gone and the policy is `Delete`, the volume gets the finalizer `bythos.dev/local-folder` and is deleted;
+//! the node removes the folder and then takes the finalizer off.
+//!
+//! Left out: pods of nodes that do not exist are collected only when they have ended, since the engine's one node
+//! adopts what it finds; finished pods are not limited in number; HorizontalPodAutoscaler, ReplicationController and
+//! volumes that grow are stored and not acted on; slices carry no topology hints and no
+//! `endpoints.kubernetes.io/last-change-trigger-time`.
 
+mod aggregation;
 mod call;
+mod claim;
+mod composition;
+mod cronjob;
+mod daemonset;
 mod deployment;
 mod discover;
+mod disruption;
+mod endpoints;
 mod endpointslice;
+mod eventexpiry;
+mod expectations;
+mod freshness;
 mod garbage;
+mod gonenodes;
+mod job;
 mod namespace;
 mod ownership;
+mod pod_control;
+mod pod_template;
 mod pods;
+mod ranking;
+mod reconcile;
 mod replicaset;
+mod revisions;
 mod selectors;
 mod serviceaccount;
+mod share;
+mod statefulset;
+mod storageclass;
 mod suffix;
+mod token_secret;
+mod volume;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use bythos_operator::cache::CacheError;
+use bythos_operator::Part;
 use bythos_operator::part::allow;
-use bythos_operator::{Part, PartContext};
 use k8s_openapi::api::rbac::v1::PolicyRule;
 
 /// The part `controllers`.
-pub fn part() -> Part {
+///
+/// `volumes` is the folder below which volumes of class `local` lie; the node makes and removes what is in it.
+pub fn part(volumes: PathBuf) -> Part {
     Part {
         name: "controllers",
         title: "Kubernetes' controllers",
         resources: Vec::new(),
         role: role(),
         listeners: Vec::new(),
-        run: Arc::new(|context| {
+        run: Arc::new(move |context| {
+            let volumes = volumes.clone();
             Box::pin(async move {
-                run(context).await?;
+                composition::run(context, volumes).await?;
                 Ok(())
             })
         }),
@@ -59,54 +98,18 @@ fn role() -> Vec<PolicyRule> {
     vec![
         allow("*", &["*"], &["get", "list", "watch", "patch", "delete", "deletecollection"]),
         allow("", &["pods", "serviceaccounts", "configmaps", "events"], &["create"]),
-        allow("apps", &["replicasets"], &["create"]),
+        allow("", &["serviceaccounts/token", "persistentvolumeclaims", "endpoints"], &["create"]),
+        allow("rbac.authorization.k8s.io", &["clusterroles"], &["escalate"]),
+        allow("apps", &["replicasets", "controllerrevisions"], &["create"]),
+        allow("batch", &["jobs"], &["create"]),
+        allow("", &["persistentvolumes"], &["create"]),
+        allow("storage.k8s.io", &["storageclasses"], &["create"]),
+        allow("", &["persistentvolumes/status", "persistentvolumeclaims/status"], &["update"]),
+        allow("policy", &["poddisruptionbudgets/status"], &["update"]),
         allow("discovery.k8s.io", &["endpointslices"], &["create"]),
         allow("apps", &["deployments/status", "replicasets/status"], &["update"]),
+        allow("apps", &["statefulsets/status", "daemonsets/status"], &["update"]),
+        allow("batch", &["jobs/status", "cronjobs/status"], &["update"]),
         allow("", &["namespaces/status", "namespaces/finalize"], &["update"]),
     ]
-}
-
-#[derive(Debug, thiserror::Error)]
-enum RunError {
-    #[error("failed to read what the controllers work on")]
-    Cache(#[from] CacheError),
-    #[error("failed to learn which pods there are")]
-    CatchUp(#[source] call::CallError),
-}
-
-async fn run(context: PartContext) -> Result<(), RunError> {
-    let PartContext { client, caches, health, shutdown, platform, .. } = context;
-    let deployments = caches.of().await?;
-    let replica_sets = caches.of().await?;
-    let pods = caches.of().await?;
-    let services = caches.of().await?;
-    let slices = caches.of().await?;
-    let namespaces = caches.of().await?;
-    let accounts = caches.of().await?;
-    let config_maps = caches.of().await?;
-
-    let deployments = deployment::Deployments::new(client.clone(), deployments, replica_sets.clone());
-    let replica_sets = replicaset::ReplicaSets::new(client.clone(), replica_sets, pods.clone())
-        .await
-        .map_err(RunError::CatchUp)?;
-    let endpoints = endpointslice::EndpointSlices { client: client.clone(), services, pods, slices };
-    let furnishing = serviceaccount::Furnishing {
-        client: client.clone(),
-        namespaces: namespaces.clone(),
-        accounts,
-        config_maps,
-        authority_pem: platform.authority_pem.clone(),
-    };
-    let namespaces = namespace::Namespaces::new(client.clone(), namespaces);
-    let garbage = garbage::Garbage::new(client, namespaces.trigger());
-    health.ready();
-    tokio::join!(
-        deployments.run(shutdown.clone()),
-        replica_sets.run(shutdown.clone()),
-        endpoints.run(shutdown.clone()),
-        furnishing.run(shutdown.clone()),
-        namespaces.run(shutdown.clone()),
-        garbage.run(shutdown),
-    );
-    Ok(())
 }

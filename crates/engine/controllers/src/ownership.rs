@@ -125,7 +125,12 @@ where
     set_owners(client, object, &references).await.map(drop)
 }
 
-async fn set_owners<K>(client: &Client, object: &K, owners: &[OwnerReference]) -> Result<Option<K>, CallError>
+/// Changes the owners of an object, in the version that is known. None if it has changed meanwhile.
+pub(crate) async fn set_owners<K>(
+    client: &Client,
+    object: &K,
+    owners: &[OwnerReference],
+) -> Result<Option<K>, CallError>
 where
     K: Applicable + Resource<Scope = NamespaceResourceScope>,
 {

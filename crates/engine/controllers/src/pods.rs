@@ -36,6 +36,13 @@ pub(crate) fn is_active(pod: &Pod) -> bool {
     !is_finished(pod) && !is_terminating(pod)
 }
 
+/// Whether the pod is on its way out and nothing runs of it any more: it never had a node, or the node is done with
+/// it, and only finalizers keep it.
+pub(crate) fn is_over(pod: &Pod) -> bool {
+    let node = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()).unwrap_or_default();
+    is_terminating(pod) && (node.is_empty() || pod.metadata.deletion_grace_period_seconds == Some(0))
+}
+
 /// Since when the pod is ready. The inner time is absent where whoever wrote the condition left it out.
 pub(crate) fn ready_since(pod: &Pod) -> Option<Option<Timestamp>> {
     let ready = condition(pod, "Ready").filter(|condition| condition.status == "True")?;
@@ -61,7 +68,8 @@ pub(crate) fn availability(pod: &Pod, min_ready: Duration, now: Timestamp) -> Av
     }
 }
 
-fn condition<'a>(pod: &'a Pod, type_: &str) -> Option<&'a PodCondition> {
+/// The condition of this type.
+pub(crate) fn condition<'a>(pod: &'a Pod, type_: &str) -> Option<&'a PodCondition> {
     let conditions = pod.status.as_ref()?.conditions.as_ref()?;
     conditions.iter().find(|condition| condition.type_ == type_)
 }

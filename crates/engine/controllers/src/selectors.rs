@@ -11,12 +11,35 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
 use kube::core::{Selector, SelectorExt as _};
 
+use crate::ownership;
+
 type ByName = BTreeMap<String, Selector>;
 
 /// See the module's documentation.
 #[derive(Default)]
 pub(crate) struct Selectors {
     by_namespace: Mutex<BTreeMap<String, ByName>>,
+}
+
+/// For a controller that watches what its objects own: gives the key of the `O` that controls a dependent; for an
+/// orphan, those of all that could adopt it.
+pub(crate) fn keys_of_owners<O, K, F>(
+    owners: &Cache<O>,
+    selector_of: F,
+) -> impl Fn(&K) -> Vec<ObjectKey> + Send + Sync + use<O, K, F>
+where
+    O: Resource<DynamicType = ()> + Send + Sync + 'static,
+    K: Resource<DynamicType = ()>,
+    F: Fn(&O) -> Option<Selector> + Send + Sync + 'static,
+{
+    let selectors = Arc::new(Selectors::default());
+    selectors.follow(owners, selector_of);
+    let kind = O::kind(&());
+    move |dependent| match ownership::controller_of(dependent.meta()) {
+        Some(owner) if owner.kind == kind => ObjectKey::of_controller(dependent, &kind).into_iter().collect(),
+        Some(_) => Vec::new(),
+        None => selectors.matching(dependent.meta()),
+    }
 }
 
 impl Selectors {

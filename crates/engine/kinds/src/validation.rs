@@ -1,12 +1,18 @@
 //! What the schema cannot say, checked in upstream's words (`pkg/apis/*/validation`).
 
 pub(crate) mod access;
+pub(crate) mod admission_policy;
 pub(crate) mod config;
 pub(crate) mod custom_resource;
 pub(crate) mod ingress;
+pub(crate) mod job;
 pub(crate) mod metadata;
+pub(crate) mod network;
 pub(crate) mod pod;
+pub(crate) mod policy;
+pub(crate) mod quantity;
 pub(crate) mod service;
+pub(crate) mod storage;
 pub(crate) mod workload;
 
 use bythos_schema::FieldError;
@@ -18,6 +24,18 @@ use crate::spot::Spot;
 pub(crate) fn check_immutable(new: &Spot<'_, '_>, old: &Value, errors: &mut Vec<FieldError>) {
     if new.value() != old {
         errors.push(new.invalid("field is immutable"));
+    }
+}
+
+/// Checks a number of things, or a share of them: `3`, `25%`.
+pub(crate) fn check_share(amount: &Spot<'_, '_>, errors: &mut Vec<FieldError>) {
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    match amount.value() {
+        Value::String(text) if !text.strip_suffix('%').is_some_and(is_digits) => errors.push(amount.invalid(
+            "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', \
+             regex used for validation is '[0-9]+%')",
+        )),
+        _ => amount.check_not_negative(errors),
     }
 }
 

@@ -1,8 +1,9 @@
-//! The kubelet's HTTP API, as far as it is spoken: logs.
+//! The kubelet's HTTP API, as far as it is spoken: health, pods, logs and streams.
 //!
 //! The API server calls it in process; it has authenticated and authorized the request before.
 
 use std::convert::Infallible;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -13,7 +14,8 @@ use http::request::Parts;
 use http::{Method, Request, Response, StatusCode, header};
 use http_body::Frame;
 use http_body_util::{BodyExt as _, Full, StreamBody};
-use k8s_openapi::api::core::v1::{ContainerStateWaiting, ContainerStatus, Pod};
+use k8s_openapi::List;
+use k8s_openapi::api::core::v1::{ContainerStateWaiting, ContainerStatus, Pod, PodSpec};
 use k8s_openapi::jiff::Timestamp;
 use tower::util::BoxCloneSyncService;
 
@@ -21,14 +23,15 @@ use crate::logs::{self, LogOptions, LogSource, OptionError};
 use crate::node::Node;
 use crate::pods::runtime::{Container, RunState, look};
 use crate::pods::{paths, spec};
+use crate::streams::{self, StreamError};
 
 /// The answer to a request that cannot be served.
 #[derive(Debug, thiserror::Error)]
 enum Refusal {
     #[error("the node does not serve {path:?}")]
     NoSuchPath { path: String },
-    #[error("{what} is not supported by the node yet")]
-    Unsupported { what: String },
+    #[error(transparent)]
+    Stream(#[from] StreamError),
     #[error(transparent)]
     Option(#[from] OptionError),
     #[error("pod {pod} is not on this node")]
@@ -47,7 +50,7 @@ impl Refusal {
     fn status(&self) -> StatusCode {
         match self {
             Refusal::NoSuchPath { .. } | Refusal::NoPod { .. } => StatusCode::NOT_FOUND,
-            Refusal::Unsupported { .. } => StatusCode::NOT_IMPLEMENTED,
+            Refusal::Stream(error) => error.status(),
             Refusal::Option(_)
             | Refusal::NoContainer { .. }
             | Refusal::Waiting { .. }
@@ -78,6 +81,7 @@ async fn route(node: &Node, request: &Parts) -> Result<Response<NodeBody>, Refus
     let parts: Vec<_> = path.trim_matches('/').split('/').collect();
     match (&request.method, parts.as_slice()) {
         (&Method::GET, ["healthz"]) => Ok(plain(StatusCode::OK, full("ok".to_owned()))),
+        (&Method::GET, ["pods"]) => Ok(json(&all_pods(node))),
         (&Method::GET, ["containerLogs", namespace, pod, container]) => {
             let options = LogOptions::parse(request.uri.query().unwrap_or_default(), Timestamp::now())?;
             let source = find(node, &ObjectKey::namespaced(*namespace, *pod), container, &options).await?;
@@ -85,8 +89,14 @@ async fn route(node: &Node, request: &Parts) -> Result<Response<NodeBody>, Refus
             let frames = pieces.map(|piece| piece.map(Frame::data).map_err(Into::into));
             Ok(plain(StatusCode::OK, StreamBody::new(frames).boxed_unsync()))
         }
-        (_, [what @ ("exec" | "attach" | "portForward" | "run"), ..]) => {
-            Err(Refusal::Unsupported { what: (*what).to_owned() })
+        (&Method::GET | &Method::POST, ["exec", namespace, pod, container]) => {
+            Ok(streams::exec(node, &ObjectKey::namespaced(*namespace, *pod), container, request).await?)
+        }
+        (&Method::GET | &Method::POST, ["attach", namespace, pod, container]) => {
+            Ok(streams::attach(node, &ObjectKey::namespaced(*namespace, *pod), container, request).await?)
+        }
+        (&Method::GET | &Method::POST, ["portForward", namespace, pod]) => {
+            Ok(streams::port_forward(node, &ObjectKey::namespaced(*namespace, *pod), request).await?)
         }
         _ => Err(Refusal::NoSuchPath { path: path.to_owned() }),
     }
@@ -98,10 +108,8 @@ async fn find(
     container: &str,
     options: &LogOptions,
 ) -> Result<LogSource, Refusal> {
-    let pod =
-        node.pods.get(key).filter(|pod| node.owns(pod)).ok_or_else(|| Refusal::NoPod { pod: key.clone() })?;
-    let is_of_pod = |pod_spec| spec::all_containers(pod_spec).any(|(_, known)| known.name == container);
-    if !pod.spec.as_ref().is_some_and(is_of_pod) {
+    let pod = node.named_pod(key).ok_or_else(|| Refusal::NoPod { pod: key.clone() })?;
+    if !pod.spec.as_ref().is_some_and(|spec| is_of_pod(spec, container)) {
         return Err(Refusal::NoContainer { container: container.to_owned(), pod: key.clone() });
     }
     let identity = spec::identity(&pod);
@@ -116,7 +124,21 @@ async fn find(
     let latest = latest.filter(|latest| latest.state != RunState::Created);
     let found =
         if options.previous { latest.filter(|latest| is_last(latest)).or(instances.next()) } else { latest };
+    let folder = paths::log_dir(&node.config, &identity);
+    let source = |file: PathBuf, id: &str, is_known: bool| LogSource {
+        file,
+        pod_uid: identity.uid.clone(),
+        container_id: id.to_owned(),
+        is_known,
+        snapshot: node.snapshot.clone(),
+    };
     let Some(found) = found else {
+        // Containerd has forgotten the container, and its log is still there.
+        if let Some(file) = logs::latest_files(&folder.join(container)).nth(usize::from(options.previous))
+            && runtime.latest(container).is_none()
+        {
+            return Ok(source(file, "", true));
+        }
         let (container, pod_name) = (container.to_owned(), key.name.clone());
         return Err(if options.previous {
             Refusal::NoPrevious { container, pod: pod_name }
@@ -125,19 +147,19 @@ async fn find(
             Refusal::Waiting { container, pod: pod_name, reason }
         });
     };
-    let log = paths::log_file(container, found.notes.restart_count);
-    Ok(LogSource {
-        file: paths::log_dir(&node.config, &identity).join(log),
-        pod_uid: identity.uid.clone(),
-        container_id: found.id.clone(),
-        is_known: found.state == RunState::Ended,
-        snapshot: node.snapshot.clone(),
-    })
+    let file = folder.join(paths::log_file(container, found.notes.restart_count));
+    Ok(source(file, &found.id, found.state == RunState::Ended))
+}
+
+fn is_of_pod(spec: &PodSpec, container: &str) -> bool {
+    let ephemeral = spec.ephemeral_containers.iter().flatten().map(|known| &known.name);
+    spec::all_containers(spec).map(|(_, known)| &known.name).chain(ephemeral).any(|known| known == container)
 }
 
 fn status_of(pod: &Pod, container: &str) -> Option<ContainerStatus> {
     let status = pod.status.as_ref()?;
-    let lists = [&status.init_container_statuses, &status.container_statuses];
+    let lists =
+        [&status.init_container_statuses, &status.container_statuses, &status.ephemeral_container_statuses];
     lists.into_iter().flatten().flatten().find(|status| status.name == container).cloned()
 }
 
@@ -152,6 +174,24 @@ fn reason_to_wait(status: Option<&ContainerStatus>) -> String {
         (Some(reason), Some(message)) => format!("{reason}: {message}"),
         (Some(reason), None) => reason,
         _ => "ContainerCreating".to_owned(),
+    }
+}
+
+/// All pods that are to run here, as the API server would list them.
+fn all_pods(node: &Node) -> List<Pod> {
+    let items = node.wanted_pods().iter().map(|pod| Pod::clone(pod)).collect();
+    List { items, ..List::default() }
+}
+
+fn json(value: &List<Pod>) -> Response<NodeBody> {
+    match serde_json::to_string(value) {
+        Ok(text) => {
+            let mut response = plain(StatusCode::OK, full(text));
+            let json = header::HeaderValue::from_static("application/json");
+            response.headers_mut().insert(header::CONTENT_TYPE, json);
+            response
+        }
+        Err(error) => plain(StatusCode::INTERNAL_SERVER_ERROR, full(error.to_string())),
     }
 }
 

@@ -175,6 +175,7 @@ fn remove_files(config: &NodeConfig) -> Result<(), StopError> {
         config.shim_dir(),
         config.cni_state_dir(),
         config.secret_volumes_dir(),
+        config.parking_socket(),
         socket,
         second_socket.into(),
     ];

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::Pod;
 
 use crate::demand::Demand;
-use crate::filter;
+use crate::filter::{Filter, Wanted};
 use crate::quantity::ParseQuantity;
 use crate::score;
-use crate::snapshot::NodeState;
+use crate::snapshot::{Cluster, NodeState};
+use crate::volumes::ClaimError;
 
 /// A pod that cannot be given a node; the texts are for its condition and for `kubectl describe`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -24,32 +25,43 @@ pub(crate) enum Unschedulable {
         /// For example `1 Insufficient memory`.
         reasons: String,
     },
+    /// What it claims is not there, whatever the node.
+    #[error("0/{nodes} nodes are available: {reason}.")]
+    Claim {
+        /// How many there are.
+        nodes: usize,
+        /// What is wrong.
+        reason: ClaimError,
+    },
     /// What it asks for cannot be read.
     #[error("the pod's requests cannot be read: {0}")]
     Demand(#[from] ParseQuantity),
 }
 
-/// The name of the best node for `pod`.
-pub(crate) fn place<'a>(pod: &Pod, nodes: &'a [NodeState]) -> Result<&'a str, Unschedulable> {
-    if nodes.is_empty() {
+/// The name of the best node for the pod.
+pub(crate) fn place<'a>(wanted: Wanted<'_>, cluster: &'a Cluster) -> Result<&'a str, Unschedulable> {
+    if cluster.nodes.is_empty() {
         return Err(Unschedulable::NoNodes);
     }
-    let demand = Demand::of(pod)?;
-    let mut best: Option<(f64, &NodeState)> = None;
+    let filter = Filter::new(wanted, cluster);
+    let mut fitting = Vec::<&NodeState>::new();
     let mut refusals = BTreeMap::<String, usize>::new();
-    for node in nodes {
-        let refused = filter::refusals(pod, &demand, node);
+    for node in &cluster.nodes {
+        let refused = filter.refusals(node);
         if refused.is_empty() {
-            let score = score::left_afterwards(&demand, node);
-            if best.is_none_or(|(highest, _)| score > highest) {
-                best = Some((score, node));
-            }
+            fitting.push(node);
         }
         for refusal in refused {
             *refusals.entry(refusal.to_string()).or_default() += 1;
         }
     }
-    best.map(|(_, node)| node.name()).ok_or_else(|| no_fit(nodes.len(), &refusals))
+    let best = score::best(wanted.pod, wanted.demand, &fitting, cluster);
+    best.map(NodeState::name).ok_or_else(|| no_fit(cluster.nodes.len(), &refusals))
+}
+
+/// What `pod` asks of its node.
+pub(crate) fn demand(pod: &Pod) -> Result<Demand, Unschedulable> {
+    Ok(Demand::of(pod)?)
 }
 
 fn no_fit(nodes: usize, refusals: &BTreeMap<String, usize>) -> Unschedulable {
@@ -61,8 +73,8 @@ fn no_fit(nodes: usize, refusals: &BTreeMap<String, usize>) -> Unschedulable {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::snapshot::{Assumed, take};
-    use crate::testdata::{node, pod};
+    use crate::testdata::{cluster, node, pod};
+    use crate::volumes::Claims;
     use serde_json::{Value, json};
 
     fn named(name: &str, change: Value) -> std::sync::Arc<k8s_openapi::api::core::v1::Node> {
@@ -79,8 +91,12 @@ mod tests {
         expected: Result<&str, &str>,
     ) {
         let taking = self::pod("there", json!({ "spec": { "nodeName": "busy" } }));
-        let states = take(nodes, &[taking], &Assumed::default());
-        let placed = place(pod, &states).map_err(|error| error.to_string());
+        let cluster = cluster(nodes, &[taking]);
+        let claims = Claims::default();
+        let placed = demand(pod).and_then(|demand| {
+            place(Wanted { pod, demand: &demand, claims: &claims }, &cluster).map(str::to_owned)
+        });
+        let placed = placed.map_err(|error| error.to_string());
         assert_eq!(
             placed.as_deref().map_err(String::as_str),
             expected.as_ref().map(|name| *name).map_err(|e| *e),

@@ -2,25 +2,31 @@
 //!
 //! A pod that has no node is looked at against all nodes as they are now: `filter` says which can take it and why
 //! the others cannot, `score` which is best, and the pod is bound to it. One that fits nowhere is told why in its
-//! condition `PodScheduled`, and is tried again when a node changes or a pod makes room.
+//! condition `PodScheduled`, and is tried again when a node changes or pods come or go. One of high priority makes pods
+//! of lower priority leave (`preempt`), and the room is kept for it (`status.nominatedNodeName`).
 //!
 //! ```text
-//! Cache<Pod>, Cache<Node> ─> snapshot ─> cycle (filter, score: pure) ─> binding, or the condition
+//! pods, nodes, claims, budgets ─> snapshot, volumes ─> cycle (filter, score), preempt: pure ─> act: binding, condition,
+//!                                                                                             selected node, eviction
 //! ```
 //!
 //! The engine has one node today; nothing here relies on that. Nothing here knows the kubelet, the store or why a
-//! pod exists. Left out until there is more than one node: preferences (node and pod affinity, spreading), pod
-//! priorities with preemption, and volumes that are tied to a node.
+//! pod exists. Left out: what `score` and `volumes` name, default spreading, dynamic resources, extenders, several
+//! profiles.
 
+mod act;
 mod cycle;
 mod demand;
 mod filter;
+mod labels;
+mod preempt;
 mod quantity;
 mod scheduler;
 mod score;
 mod snapshot;
 #[cfg(test)]
 mod testdata;
+mod volumes;
 
 use std::sync::Arc;
 
@@ -48,7 +54,11 @@ pub fn part() -> Part {
 
 fn role() -> Vec<PolicyRule> {
     vec![
-        allow("", &["pods", "nodes"], &["get", "list", "watch"]),
+        allow("", &["pods"], &["get", "list", "watch", "delete"]),
+        allow("", &["nodes", "namespaces", "persistentvolumes"], &["get", "list", "watch"]),
+        allow("", &["persistentvolumeclaims"], &["get", "list", "watch", "patch"]),
+        allow("storage.k8s.io", &["storageclasses"], &["get", "list", "watch"]),
+        allow("policy", &["poddisruptionbudgets"], &["get", "list", "watch"]),
         allow("", &["pods/binding"], &["create"]),
         allow("", &["pods/status"], &["patch"]),
         allow("", &["events"], &["get", "create", "patch"]),
@@ -57,7 +67,19 @@ fn role() -> Vec<PolicyRule> {
 
 async fn run(context: PartContext) -> Result<(), CacheError> {
     let PartContext { client, caches, health, shutdown, .. } = context;
-    let scheduler = scheduler::Scheduler::new(client, caches.of().await?, caches.of().await?);
+    let volumes = volumes::VolumeCaches {
+        claims: caches.of().await?,
+        volumes: caches.of().await?,
+        classes: caches.of().await?,
+    };
+    let watched = scheduler::Caches {
+        pods: caches.of().await?,
+        nodes: caches.of().await?,
+        namespaces: caches.of().await?,
+        budgets: caches.of().await?,
+        volumes,
+    };
+    let scheduler = scheduler::Scheduler::new(client, watched);
     health.ready();
     scheduler.run(shutdown).await;
     Ok(())

@@ -1,89 +1,95 @@
-//! The loop around the decision: which pods wait, when they are tried again, and what is written.
+//! The loop around the decision: which pods wait, when they are tried again, and what is decided.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bythos_operator::cache::Cacheable;
 use bythos_operator::controller::Trigger;
-use bythos_operator::event::{Publisher, Severity};
 use bythos_operator::{Cache, Controller, Next, ObjectKey};
-use k8s_openapi::api::core::v1::{Binding, Node, ObjectReference, Pod, PodCondition};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
-use k8s_openapi::jiff::Timestamp;
-use kube::api::{Patch, PatchParams, PostParams};
-use kube::{Api, Client};
-use serde_json::{Value, json};
+use k8s_openapi::api::core::v1::{Namespace, Node, Pod};
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use kube::Client;
 use tokio_util::sync::CancellationToken;
-use tracing::debug;
 
+use crate::act::{Actor, Error, Told};
 use crate::cycle::{self, Unschedulable};
-use crate::snapshot::{self, Assumed};
+use crate::filter::Wanted;
+use crate::labels::{Namespaces, priority};
+use crate::preempt::{Preemption, preempt};
+use crate::snapshot::{self, Assumed, Cluster};
+use crate::volumes::{Claims, VolumeCaches};
 
 /// The name by which pods ask for this scheduler, and under which it speaks.
-const NAME: &str = "default-scheduler";
+pub(crate) const NAME: &str = "default-scheduler";
 
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Error {
-    #[error("failed to bind pod {pod:?} to node {node:?}")]
-    Bind {
-        pod: String,
-        node: String,
-        #[source]
-        source: Box<kube::Error>,
-    },
-    #[error("failed to say why pod {pod:?} has no node")]
-    Tell {
-        pod: String,
-        #[source]
-        source: Box<kube::Error>,
-    },
-}
-
-/// The pods for which there was no node, to be tried again when something changes.
+/// The pods for which there was no node, to be tried again when something changes: the most important first.
 #[derive(Default)]
-struct Waiting(Mutex<BTreeSet<ObjectKey>>);
+struct Waiting(Mutex<BTreeSet<(std::cmp::Reverse<i32>, ObjectKey)>>);
 
 impl Waiting {
-    fn add(&self, key: ObjectKey) {
-        self.lock().insert(key);
+    fn add(&self, key: ObjectKey, priority: i32) {
+        self.lock().insert((std::cmp::Reverse(priority), key));
     }
 
     fn remove(&self, key: &ObjectKey) {
-        self.lock().remove(key);
+        self.lock().retain(|(_, waiting)| waiting != key);
     }
 
     fn try_again(&self, queue: &Trigger) {
-        for key in self.lock().iter() {
+        for (_, key) in self.lock().iter() {
             queue.add(key.clone());
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeSet<ObjectKey>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeSet<(std::cmp::Reverse<i32>, ObjectKey)>> {
         // Nothing that can panic runs under this lock.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+/// What the scheduler looks at.
+pub(crate) struct Caches {
+    pub(crate) pods: Cache<Pod>,
+    pub(crate) nodes: Cache<Node>,
+    pub(crate) namespaces: Cache<Namespace>,
+    pub(crate) budgets: Cache<PodDisruptionBudget>,
+    pub(crate) volumes: VolumeCaches,
+}
+
+/// What is to be done about a pod.
+enum Decision {
+    /// It is on its way already.
+    Nothing,
+    Bind(String),
+    /// Its claims wait for volumes on this node.
+    Provision(String, Claims),
+    /// Room is made for it.
+    Preempt(Preemption, String),
+    Refuse(String),
+}
+
 pub(crate) struct Scheduler {
-    client: Client,
-    pods: Cache<Pod>,
-    nodes: Cache<Node>,
-    events: Publisher,
+    actor: Actor,
+    caches: Caches,
     waiting: Arc<Waiting>,
     assumed: Mutex<Assumed>,
 }
 
 impl Scheduler {
-    pub(crate) fn new(client: Client, pods: Cache<Pod>, nodes: Cache<Node>) -> Scheduler {
-        let events = Publisher::new(client.clone(), NAME);
-        Scheduler { client, pods, nodes, events, waiting: Arc::default(), assumed: Mutex::default() }
+    pub(crate) fn new(client: Client, caches: Caches) -> Scheduler {
+        Scheduler { actor: Actor::new(client), caches, waiting: Arc::default(), assumed: Mutex::default() }
     }
 
     /// One pod at a time: each decision has to know the one before.
     pub(crate) async fn run(self, shutdown: CancellationToken) {
-        let controller = Controller::new("scheduler")
-            .watches(&self.pods, |pod| if wants_node(pod) { vec![ObjectKey::of(pod)] } else { Vec::new() });
+        let is_ours =
+            |pod: &Pod| if wants_node(pod) || is_gated(pod) { vec![ObjectKey::of(pod)] } else { Vec::new() };
+        let controller = Controller::new("scheduler").watches(&self.caches.pods, is_ours);
         self.try_again_when_nodes_change(controller.trigger());
-        self.try_again_when_pods_make_room(controller.trigger());
+        self.try_again_when_pods_come_or_go(controller.trigger());
+        self.try_again_with_each_change(&self.caches.volumes.claims, controller.trigger());
+        self.try_again_with_each_change(&self.caches.volumes.volumes, controller.trigger());
+        self.try_again_with_each_change(&self.caches.volumes.classes, controller.trigger());
         let this = Arc::new(self);
         controller
             .run(1, shutdown, move |key| {
@@ -93,9 +99,18 @@ impl Scheduler {
             .await;
     }
 
+    fn try_again_with_each_change<K: Cacheable>(&self, cache: &Cache<K>, queue: Trigger) {
+        let waiting = Arc::downgrade(&self.waiting);
+        cache.subscribe(move |_| {
+            let Some(waiting) = waiting.upgrade() else { return false };
+            waiting.try_again(&queue);
+            true
+        });
+    }
+
     fn try_again_when_nodes_change(&self, queue: Trigger) {
         let waiting = Arc::downgrade(&self.waiting);
-        self.nodes.subscribe(move |change| {
+        self.caches.nodes.subscribe(move |change| {
             let Some(waiting) = waiting.upgrade() else { return false };
             if differs(change.old, change.new) {
                 waiting.try_again(&queue);
@@ -104,12 +119,14 @@ impl Scheduler {
         });
     }
 
-    fn try_again_when_pods_make_room(&self, queue: Trigger) {
+    fn try_again_when_pods_come_or_go(&self, queue: Trigger) {
         let waiting = Arc::downgrade(&self.waiting);
-        self.pods.subscribe(move |change| {
+        self.caches.pods.subscribe(move |change| {
             let Some(waiting) = waiting.upgrade() else { return false };
-            let took = change.old.is_some_and(takes_room);
-            if took && !change.new.is_some_and(takes_room) {
+            let made_room = change.old.is_some_and(takes_room) && !change.new.is_some_and(takes_room);
+            // One that has arrived may be the one beside which another wants to be.
+            let arrived = !change.old.is_some_and(takes_room) && change.new.is_some_and(takes_room);
+            if made_room || arrived {
                 waiting.try_again(&queue);
             }
             true
@@ -118,102 +135,92 @@ impl Scheduler {
 
     async fn schedule(&self, key: ObjectKey) -> Result<Next, Error> {
         self.waiting.remove(&key);
-        let Some(pod) = self.pods.get(&key).filter(|pod| wants_node(pod)) else { return Ok(Next::Wait) };
+        let Some(pod) = self.caches.pods.get(&key) else { return Ok(Next::Wait) };
+        if is_gated(&pod) {
+            return self.actor.tell(&pod, Told::Gated).await.map(|()| Next::Wait);
+        }
+        if !wants_node(&pod) {
+            return Ok(Next::Wait);
+        }
         // From here on a change that makes room brings the pod back, also while it is being decided on.
-        self.waiting.add(key.clone());
-        let decision = {
-            let mut assumed = self.assumed();
-            let pods = self.pods.list();
-            assumed.settle(&pods);
-            if assumed.contains(&pod) {
+        self.waiting.add(key.clone(), priority(&pod));
+        match self.decide(&pod) {
+            Decision::Nothing => {
                 self.waiting.remove(&key);
-                return Ok(Next::Wait);
+                Ok(())
             }
-            let nodes = snapshot::take(&self.nodes.list(), &pods, &assumed);
-            let placed = cycle::place(&pod, &nodes).map(str::to_owned);
-            if let Ok(node) = &placed {
-                assumed.add(&pod, node);
-            }
-            placed
-        };
-        match decision {
-            Ok(node) => {
+            Decision::Bind(node) => {
                 self.waiting.remove(&key);
-                self.bind(&pod, &node).await
+                let bound = self.actor.bind(&pod, &node).await;
+                if !matches!(bound, Ok(true)) {
+                    self.assumed().remove(&pod);
+                }
+                bound.map(drop)
             }
-            Err(refusal) => self.tell(&pod, &refusal).await,
+            Decision::Provision(node, claims) => self.actor.provision(&claims, &node).await,
+            Decision::Preempt(preemption, words) => {
+                let lower = self.nominated_below(&pod, &preemption.node);
+                self.actor.preempt(&pod, &preemption, &lower, words).await
+            }
+            Decision::Refuse(words) => self.actor.tell(&pod, Told::Unschedulable(words)).await,
         }
         .map(|()| Next::Wait)
     }
 
-    async fn bind(&self, pod: &Pod, node: &str) -> Result<(), Error> {
-        let key = ObjectKey::of(pod);
-        let binding = Binding {
-            metadata: ObjectMeta {
-                name: Some(key.name.clone()),
-                namespace: Some(key.namespace.clone()),
-                uid: pod.metadata.uid.clone(),
-                ..ObjectMeta::default()
-            },
-            target: ObjectReference {
-                api_version: Some("v1".to_owned()),
-                kind: Some("Node".to_owned()),
-                name: Some(node.to_owned()),
-                ..ObjectReference::default()
-            },
+    fn decide(&self, pod: &Pod) -> Decision {
+        let mut assumed = self.assumed();
+        let pods = self.caches.pods.list();
+        assumed.settle(&pods);
+        if assumed.contains(pod) {
+            return Decision::Nothing;
+        }
+        let nodes = snapshot::take(&self.caches.nodes.list(), &pods, &assumed, Some(pod));
+        let cluster = Cluster { nodes, namespaces: self.namespaces() };
+        let demand = match cycle::demand(pod) {
+            Ok(demand) => demand,
+            Err(refusal) => return Decision::Refuse(refusal.to_string()),
         };
-        let api = Api::<Pod>::namespaced(self.client.clone(), &key.namespace);
-        let bound: Result<Value, _> =
-            api.create_subresource("binding", &key.name, &PostParams::default(), &binding).await;
-        match bound {
-            Ok(_) => {
-                let message = format!("Successfully assigned {key} to {node}");
-                self.events.publish(pod, Severity::Normal, "Scheduled", &message).await;
-                Ok(())
+        let claims = match self.caches.volumes.claims_of(pod) {
+            Ok(claims) => claims,
+            Err(reason) => {
+                let nodes = cluster.nodes.len();
+                return Decision::Refuse(Unschedulable::Claim { nodes, reason }.to_string());
             }
-            Err(error) => {
-                self.assumed().remove(pod);
-                if is_outrun(&error) {
-                    debug!(pod = %key, "already bound, or gone");
-                    return Ok(());
+        };
+        let wanted = Wanted { pod, demand: &demand, claims: &claims };
+        match cycle::place(wanted, &cluster) {
+            Ok(node) if claims.unbound.is_empty() => {
+                assumed.add(pod, node);
+                Decision::Bind(node.to_owned())
+            }
+            Ok(node) => Decision::Provision(node.to_owned(), claims.clone()),
+            Err(refusal @ Unschedulable::NoFit { .. }) => {
+                match preempt(wanted, &cluster, &self.caches.budgets.list()) {
+                    Ok(preemption) => Decision::Preempt(preemption, refusal.to_string()),
+                    Err(why) => Decision::Refuse(format!("{refusal} preemption: {why}")),
                 }
-                Err(Error::Bind { pod: key.to_string(), node: node.to_owned(), source: Box::new(error) })
             }
+            Err(refusal) => Decision::Refuse(refusal.to_string()),
         }
     }
 
-    /// Says why, once: the same words again are neither written nor published.
-    async fn tell(&self, pod: &Pod, refusal: &Unschedulable) -> Result<(), Error> {
-        let message = refusal.to_string();
-        let before = scheduled_condition(pod);
-        if before
-            .is_some_and(|before| before.status == "False" && before.message.as_deref() == Some(&*message))
-        {
-            return Ok(());
-        }
-        let key = ObjectKey::of(pod);
-        let since = before.filter(|before| before.status == "False");
-        let condition = PodCondition {
-            type_: "PodScheduled".to_owned(),
-            status: "False".to_owned(),
-            reason: Some("Unschedulable".to_owned()),
-            message: Some(message.clone()),
-            last_transition_time: since
-                .and_then(|before| before.last_transition_time.clone())
-                .or(Some(Time(Timestamp::now()))),
-            ..PodCondition::default()
+    fn namespaces(&self) -> Namespaces {
+        let namespaces = self.caches.namespaces.list();
+        let named = namespaces.iter().filter_map(|namespace| {
+            Some((namespace.metadata.name.clone()?, namespace.metadata.labels.clone().unwrap_or_default()))
+        });
+        named.collect()
+    }
+
+    /// The pods for which room was being made on the node, and that have to stand back now.
+    fn nominated_below(&self, pod: &Pod, node: &str) -> Vec<Arc<Pod>> {
+        let pods = self.caches.pods.list();
+        let is_below = |other: &Arc<Pod>| {
+            wants_node(other)
+                && snapshot::nominated_node(other) == Some(node)
+                && priority(other) < priority(pod)
         };
-        // Strategic, so that conditions of others stay: they are merged by their type.
-        let patch =
-            json!({ "metadata": { "uid": pod.metadata.uid }, "status": { "conditions": [condition] } });
-        let api = Api::<Pod>::namespaced(self.client.clone(), &key.namespace);
-        match api.patch_status(&key.name, &PatchParams::default(), &Patch::Strategic(patch)).await {
-            Ok(_) => {}
-            Err(error) if is_outrun(&error) => return Ok(()),
-            Err(error) => return Err(Error::Tell { pod: key.to_string(), source: Box::new(error) }),
-        }
-        self.events.publish(pod, Severity::Warning, "FailedScheduling", &message).await;
-        Ok(())
+        pods.into_iter().filter(is_below).collect()
     }
 
     fn assumed(&self) -> MutexGuard<'_, Assumed> {
@@ -224,11 +231,23 @@ impl Scheduler {
 
 /// Whether `pod` is this scheduler's business now.
 fn wants_node(pod: &Pod) -> bool {
+    is_ours(pod) && !has_gates(pod)
+}
+
+/// Whether `pod` will be this scheduler's business once its gates are open.
+fn is_gated(pod: &Pod) -> bool {
+    is_ours(pod) && has_gates(pod)
+}
+
+fn is_ours(pod: &Pod) -> bool {
     let Some(spec) = &pod.spec else { return false };
     let is_ours = spec.scheduler_name.as_deref().is_none_or(|name| name == NAME);
-    let is_gated = spec.scheduling_gates.as_ref().is_some_and(|gates| !gates.is_empty());
     let is_ending = pod.metadata.deletion_timestamp.is_some() || snapshot::is_finished(pod);
-    is_ours && !is_gated && !is_ending && snapshot::node_of(pod).is_none()
+    is_ours && !is_ending && snapshot::node_of(pod).is_none()
+}
+
+fn has_gates(pod: &Pod) -> bool {
+    pod.spec.iter().any(|spec| spec.scheduling_gates.as_ref().is_some_and(|gates| !gates.is_empty()))
 }
 
 fn takes_room(pod: &Pod) -> bool {
@@ -249,18 +268,10 @@ fn differs(old: Option<&Node>, new: Option<&Node>) -> bool {
         || ready(old) != ready(new)
 }
 
-fn scheduled_condition(pod: &Pod) -> Option<&PodCondition> {
-    let conditions = pod.status.as_ref()?.conditions.as_ref()?;
-    conditions.iter().find(|condition| condition.type_ == "PodScheduled")
-}
-
-/// The pod has changed or is gone; if it still wants a node, that change brings it back.
-fn is_outrun(error: &kube::Error) -> bool {
-    matches!(error, kube::Error::Api(status) if ["Conflict", "NotFound"].contains(&status.reason.as_str()))
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
     use crate::testdata::{node, pod};
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1::{Node, Pod};
 use serde_json::{Value, from_value, json};
 
-use crate::snapshot::{Assumed, NodeState, take};
+use crate::snapshot::{Assumed, Cluster, NodeState, take};
 
 /// A ready node `one` with four processors, changed by `change`.
 pub(crate) fn node(change: Value) -> Arc<Node> {
@@ -33,7 +33,17 @@ pub(crate) fn pod(name: &str, change: Value) -> Arc<Pod> {
 
 /// The state of `node` with `pods` on it.
 pub(crate) fn state(node: &Arc<Node>, pods: &[Arc<Pod>]) -> NodeState {
-    take(std::slice::from_ref(node), pods, &Assumed::default()).remove(0)
+    take(std::slice::from_ref(node), pods, &Assumed::default(), None).remove(0)
+}
+
+/// A node of this name in a zone.
+pub(crate) fn zoned(name: &str, zone: &str) -> Arc<Node> {
+    node(json!({ "metadata": { "name": name, "labels": { "zone": zone } } }))
+}
+
+/// All nodes with all pods.
+pub(crate) fn cluster(nodes: &[Arc<Node>], pods: &[Arc<Pod>]) -> Cluster {
+    Cluster { nodes: take(nodes, pods, &Assumed::default(), None), namespaces: Default::default() }
 }
 
 fn merge(target: &mut Value, change: Value) {

@@ -10,6 +10,7 @@
 //! writes the snapshot that belongs before it. Until that one is complete and durable, the older files stay and are
 //! what is read. A crash at any step leaves either the old chain or the new one, and files to remove.
 
+mod backup;
 mod files;
 mod frame;
 mod layout;
@@ -23,6 +24,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+pub(crate) use backup::back_up;
 pub(crate) use files::{DiskFile, Files, SystemFiles};
 
 use crate::state::State;

@@ -32,6 +32,26 @@ pub enum CommitError {
     Closed,
 }
 
+/// The store cannot be copied; the store itself is as before.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    /// The system refused. What was written so far does not open as a store.
+    #[error("failed to write the copy's {file:?}")]
+    Io {
+        /// Which file or folder.
+        file: PathBuf,
+        /// The system's words.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A copy is made in a folder of its own.
+    #[error("{directory:?} holds a store already; name a folder that is new or empty")]
+    NotEmpty {
+        /// The folder.
+        directory: PathBuf,
+    },
+}
+
 /// The store cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {

@@ -13,7 +13,8 @@
 //! checked against the effect of those before it, and none is seen by anybody before it is durable. The newest
 //! events are kept in memory, in number bounded by [`Options::history_events`]; watches resume from them and lists
 //! of an older revision are rebuilt from them. On disk the store is a snapshot and the log of what came after it;
-//! a log that has outgrown the live objects is replaced by a new snapshot while the store goes on.
+//! a log that has outgrown the live objects is replaced by a new snapshot while the store goes on. A copy of it all can
+//! be made at any time ([`Store::back_up`]).
 
 mod error;
 mod event;
@@ -27,7 +28,7 @@ mod state;
 mod watch;
 mod writer;
 
-pub use error::{CommitError, Expired, OpenError};
+pub use error::{BackupError, CommitError, Expired, OpenError};
 pub use event::{Event, EventKind};
 pub use object::{Entry, Key, Listing, Page, Revision, Scope};
 pub use store::{Options, Store};

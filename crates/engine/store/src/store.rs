@@ -1,16 +1,17 @@
 //! The door: readers go to the state, writers to the queue.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread::JoinHandle;
 
 use tokio::sync::{Notify, mpsc, oneshot};
 
-use crate::disk::{Disk, DiskOptions, SystemFiles};
+use crate::disk::{self, Disk, DiskOptions, SystemFiles};
 use crate::state::State;
 use crate::writer::{Durable, MemoryOnly, Request, Writer};
 use crate::{
-    CommitError, Entry, Event, Expired, Key, Listing, OpenError, Operation, Page, Revision, Scope, Watch,
+    BackupError, CommitError, Entry, Event, Expired, Key, Listing, OpenError, Operation, Page, Revision,
+    Scope, Watch,
 };
 
 /// So many transactions wait for the writer at most; further ones wait for a place.
@@ -47,14 +48,7 @@ impl Store {
         let Some(directory) = directory else {
             return Store::start(State::new(history_events), Box::new(MemoryOnly));
         };
-        let files = Arc::new(SystemFiles);
-        Store::open_on(DiskOptions {
-            room_bytes: ROOM_BYTES,
-            files,
-            directory,
-            history_events,
-            compaction_bytes_min: COMPACTION_BYTES_MIN,
-        })
+        Store::open_on(disk_options(directory, history_events))
     }
 
     pub(crate) fn open_on(options: DiskOptions) -> Result<Store, OpenError> {
@@ -108,12 +102,42 @@ impl Store {
         }
     }
 
+    /// Writes everything as it is now into a folder that is new or empty, where it can be opened as a store. Returns the
+    /// revision of the copy once it is durable.
+    ///
+    /// Blocks while it writes; reads and commits go on.
+    ///
+    /// # Errors
+    /// See [`BackupError`].
+    pub fn back_up(&self, directory: &Path) -> Result<Revision, BackupError> {
+        self.back_up_on(disk_options(directory.to_owned(), 0))
+    }
+
+    pub(crate) fn back_up_on(&self, options: DiskOptions) -> Result<Revision, BackupError> {
+        let (revision, entries) = {
+            let state = self.opened.shared.read();
+            (state.revision(), state.entries().cloned().collect())
+        };
+        disk::back_up(options, revision, entries)?;
+        Ok(revision)
+    }
+
     /// Every event in `scope` after revision `after`, in order, without a gap or a duplicate.
     ///
     /// # Errors
     /// Events after that revision are not known any more, or the revision was never reached.
     pub fn watch(&self, scope: Scope, after: Revision) -> Result<Watch, Expired> {
         Watch::begin(Arc::clone(&self.opened.shared), scope, after)
+    }
+}
+
+fn disk_options(directory: PathBuf, history_events: usize) -> DiskOptions {
+    DiskOptions {
+        files: Arc::new(SystemFiles),
+        directory,
+        history_events,
+        compaction_bytes_min: COMPACTION_BYTES_MIN,
+        room_bytes: ROOM_BYTES,
     }
 }
 

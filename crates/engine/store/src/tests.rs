@@ -4,9 +4,13 @@ mod commit;
 mod list;
 mod watch;
 
+mod backup;
 mod compaction;
 mod crash;
 mod damage;
 mod fault;
+mod full;
+mod history;
 mod kill;
 mod reopen;
+mod trace;

@@ -13,14 +13,25 @@ pub struct Budget {
     pub objects_max: usize,
     /// Nesting of kustomizations.
     pub depth_max: usize,
+    /// Kustomizations that are built, counted each time.
+    pub kustomizations_max: usize,
+    /// Objects that all steps together go over.
+    pub steps_max: usize,
     /// Values in one YAML file, those that aliases repeat included.
     pub values_max: usize,
 }
 
 impl Budget {
-    /// 50 MiB of files, 20,000 objects, 50 kustomizations deep, a million values in a file.
-    pub const STANDARD: Budget =
-        Budget { bytes_max: 50 << 20, objects_max: 20_000, depth_max: 50, values_max: 1_000_000 };
+    /// 50 MiB of files, 20,000 objects, 50 kustomizations deep, 10,000 in all, 20 million steps, a million values in a
+    /// file.
+    pub const STANDARD: Budget = Budget {
+        bytes_max: 50 << 20,
+        objects_max: 20_000,
+        depth_max: 50,
+        kustomizations_max: 10_000,
+        steps_max: 20_000_000,
+        values_max: 1_000_000,
+    };
 
     pub(crate) fn yaml_limits(self) -> Limits {
         Limits { bytes_max: self.bytes_max, depth_max: 100, values_max: self.values_max }
@@ -32,19 +43,30 @@ impl Budget {
 pub(crate) struct Meter {
     pub(crate) budget: Budget,
     bytes_left: usize,
+    kustomizations_left: usize,
+    steps_left: usize,
 }
 
 impl Meter {
     pub(crate) fn new(budget: Budget) -> Self {
-        Meter { budget, bytes_left: budget.bytes_max }
+        Meter {
+            budget,
+            bytes_left: budget.bytes_max,
+            kustomizations_left: budget.kustomizations_max,
+            steps_left: budget.steps_max,
+        }
     }
 
     pub(crate) fn spend_bytes(&mut self, bytes: usize) -> Result<(), Error> {
-        self.bytes_left = self
-            .bytes_left
-            .checked_sub(bytes)
-            .ok_or(Error::Budget { what: "bytes of files", max: self.budget.bytes_max })?;
-        Ok(())
+        spend(&mut self.bytes_left, bytes, "bytes of files", self.budget.bytes_max)
+    }
+
+    pub(crate) fn spend_kustomization(&mut self) -> Result<(), Error> {
+        spend(&mut self.kustomizations_left, 1, "kustomizations", self.budget.kustomizations_max)
+    }
+
+    pub(crate) fn spend_steps(&mut self, steps: usize) -> Result<(), Error> {
+        spend(&mut self.steps_left, steps, "steps over objects", self.budget.steps_max)
     }
 
     pub(crate) fn allow_objects(&self, objects: usize) -> Result<(), Error> {
@@ -60,4 +82,9 @@ impl Meter {
         }
         Ok(())
     }
+}
+
+fn spend(left: &mut usize, amount: usize, what: &'static str, max: usize) -> Result<(), Error> {
+    *left = left.checked_sub(amount).ok_or(Error::Budget { what, max })?;
+    Ok(())
 }

@@ -1,21 +1,76 @@
 //! Goes through kustomizations from the inside out: gathers objects, then changes them.
 
+mod finish;
+mod gather;
+mod load;
+mod plugins;
+mod steps;
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use serde_json::Value;
 
-use crate::budget::{Budget, Meter};
-use crate::files::{self, Files};
-use crate::kustomization::{Kustomization, Overlay, PatchText};
-use crate::resource::Resource;
-use crate::transform::{images, labels, names, namespace, patches, replicas};
-use crate::{Error, generator, hash, manifest, reference};
+pub use load::{Fetch, Fetched};
 
-/// Builds the folder `path` of `files`: what `kustomize build` makes of its kustomization, or, where it has none, all
-/// manifests in it and below.
-///
-/// The order of the objects means nothing: who applies them sorts them.
+use crate::budget::{Budget, Meter};
+use crate::config::{self, Config, Conflict};
+use crate::files::{self, Files};
+use crate::kustomization::{Kustomization, Overlay};
+use crate::merge::Definitions;
+use crate::resource::Resource;
+use crate::vars::{self, Vars};
+use crate::{Error, merge};
+
+/// Whose manners a build has where kustomize's command and Flux differ.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Manner {
+    /// A folder has a kustomization, and reads only files in and below it.
+    #[default]
+    Kustomize,
+    /// A folder without a kustomization stands for all manifests in it and below; files may stand anywhere in the
+    /// source. Base64 is handed out in one line, and every object has an `apiVersion`: so the API wants it.
+    Flux,
+}
+
+/// How to build.
+pub struct Options<'a> {
+    /// Whose manners.
+    pub manner: Manner,
+    /// What is laid over the outermost kustomization.
+    pub overlay: Overlay,
+    /// Gets what kustomizations name by address; without it, addresses are refused.
+    pub fetch: Option<&'a Fetch<'a>>,
+    /// How much the build may ask for.
+    pub budget: Budget,
+}
+
+/// Builds the folder `path` of `files` as `kustomize build` does. The objects stand in the order in which it prints them.
 ///
 /// # Errors
-/// The first thing that is wrong, with file and field or document; and whatever goes beyond `budget`.
+/// The first thing that is wrong, with file and field or document; and whatever goes beyond the budget.
+pub fn kustomize(files: &Files, path: &str, options: &Options<'_>) -> Result<Vec<Value>, Error> {
+    let no_such_folder = || Error::NoSuchFolder { path: path.to_owned() };
+    let folder = files::resolve("", path).ok_or_else(no_such_folder)?;
+    if !files::is_folder(files, &folder) {
+        return Err(no_such_folder());
+    }
+    let mut build = Build {
+        files: Cow::Borrowed(files),
+        manner: options.manner,
+        fetch: options.fetch,
+        meter: Meter::new(options.budget),
+        chain: Vec::new(),
+        definitions: None,
+        follows_origins: false,
+    };
+    build.root(&folder, &options.overlay)
+}
+
+/// Builds the folder `path` of `files` as Flux does.
+///
+/// # Errors
+/// As [`kustomize`].
 pub fn build(files: &Files, path: &str, budget: Budget) -> Result<Vec<Value>, Error> {
     build_with(files, path, &Overlay::default(), budget)
 }
@@ -23,277 +78,109 @@ pub fn build(files: &Files, path: &str, budget: Budget) -> Result<Vec<Value>, Er
 /// As [`build`], with `overlay` laid over the outermost kustomization.
 ///
 /// # Errors
-/// As [`build`].
+/// As [`kustomize`].
 pub fn build_with(files: &Files, path: &str, overlay: &Overlay, budget: Budget) -> Result<Vec<Value>, Error> {
-    let no_such_folder = || Error::NoSuchFolder { path: path.to_owned() };
-    let folder = files::resolve("", path).ok_or_else(no_such_folder)?;
-    if !files::is_folder(files, &folder) {
-        return Err(no_such_folder());
-    }
-    let mut build = Build { files, meter: Meter::new(budget), chain: Vec::new() };
-    let mut kustomization = match build.kustomization_of(&folder, false)? {
-        Some(kustomization) => kustomization,
-        None => build.generate(&folder),
-    };
-    kustomization.lay_over(overlay);
-    let mut resources = build.enter(&folder, &kustomization, Vec::new())?;
-    finish(&mut resources)?;
-    Ok(resources.into_iter().map(|resource| resource.value).collect())
+    kustomize(files, path, &Options { manner: Manner::Flux, overlay: overlay.clone(), fetch: None, budget })
 }
 
-/// Names get their hashes once, at the very end, when the contents are what they will be.
-fn finish(resources: &mut [Resource]) -> Result<(), Error> {
-    for resource in resources.iter_mut().filter(|resource| resource.hashed) {
-        let name = format!("{}-{}", resource.name(), hash::of(resource));
-        resource.set_name(name);
-    }
-    reference::follow(resources)?;
-    resources
-        .iter_mut()
-        .filter(|it| matches!(it.kind(), "ConfigMap" | "Secret"))
-        .for_each(generator::join_base64_lines);
-    refuse_duplicates(resources)
+/// The objects as `kustomize build` prints them.
+pub fn to_yaml(objects: &[Value]) -> String {
+    objects.iter().map(bythos_yaml::to_string).collect::<Vec<_>>().join("---\n")
 }
 
 struct Build<'a> {
-    files: &'a Files,
+    files: Cow<'a, Files>,
+    manner: Manner,
+    fetch: Option<&'a Fetch<'a>>,
     meter: Meter,
     /// Folders that are being built, outermost first.
     chain: Vec<String>,
+    /// What the first kustomization that has an `openapi` says of kinds.
+    definitions: Option<Definitions>,
+    follows_origins: bool,
 }
 
-impl<'a> Build<'a> {
-    fn text_of(&mut self, file: &str) -> Result<&'a str, Error> {
-        let text = manifest::text_of(self.files, file)?;
-        self.meter.spend_bytes(text.len())?;
-        Ok(text)
+/// What a kustomization has gathered so far.
+#[derive(Default)]
+struct Gathered {
+    resources: Vec<Resource>,
+    config: Option<Arc<Config>>,
+    vars: Vars,
+}
+
+impl Gathered {
+    /// Takes in what an inner kustomization made.
+    fn join(&mut self, inner: Gathered, at: &At<'_>, field: &str) -> Result<(), Error> {
+        self.resources.extend(inner.resources);
+        if let Some(config) = inner.config {
+            self.configure(&config).map_err(|conflict| at.conflict(field, &conflict))?;
+        }
+        vars::join(&mut self.vars, inner.vars)
     }
 
-    /// The kustomization that stands in `folder`.
-    fn kustomization_of(&mut self, folder: &str, component: bool) -> Result<Option<Kustomization>, Error> {
-        let found = files::kustomizations_in(self.files, folder);
-        let [file] = found.as_slice() else {
-            return match found.first() {
-                None => Ok(None),
-                Some(file) => Err(Error::Field {
-                    file: file.clone(),
-                    field: "kustomization".to_owned(),
-                    message: format!("a folder may hold one kustomization file; found {}", found.join(", ")),
-                }),
-            };
+    fn configure(&mut self, config: &Arc<Config>) -> Result<(), Conflict> {
+        self.config = Some(match &self.config {
+            Some(known) => config::merged(known, config)?,
+            None => Arc::clone(config),
+        });
+        Ok(())
+    }
+}
+
+/// Which kustomization is being built.
+#[derive(Clone, Copy)]
+struct At<'a> {
+    folder: &'a str,
+    kustomization: &'a Kustomization,
+    /// The folder as seen from the outermost one, for origins.
+    origin: &'a str,
+}
+
+impl At<'_> {
+    fn refuse(&self, field: &str, message: String) -> Error {
+        Error::Field { file: self.kustomization.file.clone(), field: field.to_owned(), message }
+    }
+
+    fn conflict(&self, field: &str, conflict: &Conflict) -> Error {
+        let message = format!("one configuration makes the field {:?}, another one does not", conflict.path);
+        self.refuse(field, message)
+    }
+}
+
+impl Build<'_> {
+    fn root(&mut self, folder: &str, overlay: &Overlay) -> Result<Vec<Value>, Error> {
+        let found = self.kustomization_of(folder, false)?;
+        let mut kustomization = match (found, self.manner) {
+            (Some(kustomization), _) => kustomization,
+            (None, Manner::Flux) => self.generate(folder),
+            (None, Manner::Kustomize) => return Err(Error::NoKustomization { path: folder.to_owned() }),
         };
-        let text = self.text_of(file)?;
-        Kustomization::read(file, text, self.meter.budget.yaml_limits(), component).map(Some)
-    }
-
-    /// What Flux puts in place of a kustomization that is not there: all manifests, and all folders below that hold
-    /// a kustomization of their own.
-    fn generate(&self, folder: &str) -> Kustomization {
-        let mut resources: Vec<String> = Vec::new();
-        for path in files::below(self.files, folder) {
-            let within = path.strip_prefix(folder).unwrap_or(path).trim_start_matches('/');
-            if resources.last().is_some_and(|last| within.starts_with(&format!("{last}/"))) {
-                continue;
-            }
-            if let Some(inner) = self.outermost_kustomization(folder, within) {
-                resources.push(inner);
-            } else if within.ends_with(".yaml") || within.ends_with(".yml") {
-                resources.push(within.to_owned());
-            }
-        }
-        resources.dedup();
-        Kustomization {
-            file: files::join(folder, files::KUSTOMIZATION_FILES[0]),
-            resources,
-            ..Kustomization::default()
-        }
-    }
-
-    /// The first folder on the way from `folder` to the file `within` that holds a kustomization.
-    fn outermost_kustomization(&self, folder: &str, within: &str) -> Option<String> {
-        within
-            .match_indices('/')
-            .map(|(end, _)| &within[..end])
-            .find(|inner| !files::kustomizations_in(self.files, &files::join(folder, inner)).is_empty())
-            .map(str::to_owned)
+        kustomization.lay_over(overlay);
+        self.follows_origins = kustomization.metadata.follows_origins();
+        let at = At { folder, kustomization: &kustomization, origin: "" };
+        let gathered = self.enter(at, Gathered::default())?;
+        finish::finish(gathered, &kustomization, self.manner)
     }
 
     /// Builds one kustomization. A component starts with the objects of the kustomization that includes it.
-    fn enter(
-        &mut self,
-        folder: &str,
-        kustomization: &Kustomization,
-        inherited: Vec<Resource>,
-    ) -> Result<Vec<Resource>, Error> {
-        if self.chain.iter().any(|outer| outer == folder) {
-            let chain = self.chain.iter().map(String::as_str).chain([folder]);
-            return Err(Error::Cycle { chain: chain.map(|it| format!("{it:?}")).collect() });
-        }
-        self.chain.push(folder.to_owned());
+    fn enter(&mut self, at: At<'_>, inherited: Gathered) -> Result<Gathered, Error> {
+        self.chain.push(at.folder.to_owned());
         self.meter.allow_depth(self.chain.len())?;
-        let mut resources = self.gather(folder, kustomization, inherited)?;
-        self.transform(folder, kustomization, &mut resources)?;
-        refuse_duplicates(&resources)?;
+        self.meter.spend_kustomization()?;
+        self.read_definitions(at)?;
+        let mut gathered = self.gather(at, inherited)?;
+        self.transform(at, &mut gathered)?;
+        vars::add(&mut gathered.vars, &at.kustomization.vars, &mut gathered.resources)?;
         self.chain.pop();
-        Ok(resources)
+        Ok(gathered)
     }
 
-    fn gather(
-        &mut self,
-        folder: &str,
-        kustomization: &Kustomization,
-        inherited: Vec<Resource>,
-    ) -> Result<Vec<Resource>, Error> {
-        let mut resources = inherited;
-        for (index, entry) in kustomization.resources.iter().enumerate() {
-            let field = format!("resources[{index}]");
-            resources.extend(self.resource(folder, kustomization, &field, entry)?);
-            self.meter.allow_objects(resources.len())?;
-        }
-        refuse_duplicates(&resources)?;
-        for generator in &kustomization.generators {
-            let data = generator::gather(generator, &kustomization.file, |path| {
-                let file = self.file(folder, kustomization, &generator.field, path)?;
-                let bytes = self.files.get(&file).cloned().unwrap_or_default();
-                self.meter.spend_bytes(bytes.len())?;
-                Ok(bytes)
-            })?;
-            generator::place(&mut resources, generator, &data, &kustomization.file)?;
-        }
-        for (index, entry) in kustomization.components.iter().enumerate() {
-            let field = format!("components[{index}]");
-            let component = self.folder(folder, kustomization, &field, entry)?;
-            let inner = self.kustomization_of(&component, true)?;
-            let inner = inner.ok_or_else(|| no_kustomization(kustomization, &field, entry))?;
-            resources = self.enter(&component, &inner, resources)?;
-        }
-        Ok(resources)
-    }
-
-    /// The objects behind one entry of `resources`.
-    fn resource(
-        &mut self,
-        folder: &str,
-        kustomization: &Kustomization,
-        field: &str,
-        entry: &str,
-    ) -> Result<Vec<Resource>, Error> {
-        let path = inside(folder, kustomization, field, entry)?;
-        if self.files.contains_key(&path) {
-            let text = self.text_of(&path)?;
-            return manifest::read(&path, text, self.meter.budget.yaml_limits());
-        }
-        let inner_folder = self.folder(folder, kustomization, field, entry)?;
-        let inner = self.kustomization_of(&inner_folder, false)?;
-        let inner = inner.ok_or_else(|| no_kustomization(kustomization, field, entry))?;
-        self.enter(&inner_folder, &inner, Vec::new())
-    }
-
-    /// A folder that must be there.
-    fn folder(
-        &self,
-        folder: &str,
-        kustomization: &Kustomization,
-        field: &str,
-        entry: &str,
-    ) -> Result<String, Error> {
-        let path = inside(folder, kustomization, field, entry)?;
-        if files::is_folder(self.files, &path) { Ok(path) } else { Err(missing(kustomization, field, entry)) }
-    }
-
-    /// A file that must be there.
-    fn file(
-        &self,
-        folder: &str,
-        kustomization: &Kustomization,
-        field: &str,
-        entry: &str,
-    ) -> Result<String, Error> {
-        let path = inside(folder, kustomization, field, entry)?;
-        if self.files.contains_key(&path) { Ok(path) } else { Err(missing(kustomization, field, entry)) }
-    }
-
-    /// Changes the gathered objects, in the order of kustomize.
-    fn transform(
-        &mut self,
-        folder: &str,
-        kustomization: &Kustomization,
-        resources: &mut Vec<Resource>,
-    ) -> Result<(), Error> {
-        self.patch(folder, kustomization, &kustomization.patches, resources)?;
-        if let Some(namespace) = &kustomization.namespace {
-            namespace::set(resources, namespace);
-        }
-        let or_empty = |text: &'_ Option<String>| text.clone().unwrap_or_default();
-        names::wrap(resources, &or_empty(&kustomization.name_prefix), &or_empty(&kustomization.name_suffix));
-        kustomization.labels.iter().for_each(|it| labels::set_labels(resources, it));
-        labels::set_annotations(resources, &kustomization.common_annotations);
-        self.patch(folder, kustomization, &kustomization.late_patches, resources)?;
-        kustomization.replicas.iter().try_for_each(|it| replicas::set(resources, it, &kustomization.file))?;
-        kustomization.images.iter().for_each(|it| images::replace(resources, it));
+    fn read_definitions(&mut self, at: At<'_>) -> Result<(), Error> {
+        let Some(entry) = at.kustomization.openapi.as_ref().filter(|_| self.definitions.is_none()) else {
+            return Ok(());
+        };
+        let document = self.document(at, entry)?;
+        self.definitions = Some(merge::Definitions::of(document));
         Ok(())
-    }
-
-    fn patch(
-        &mut self,
-        folder: &str,
-        kustomization: &Kustomization,
-        all: &[crate::kustomization::Patch],
-        resources: &mut Vec<Resource>,
-    ) -> Result<(), Error> {
-        for patch in all {
-            let text = match &patch.text {
-                PatchText::Inline(text) => text.as_str(),
-                PatchText::File(path) => {
-                    let file = self.file(folder, kustomization, &patch.field, path)?;
-                    self.text_of(&file)?
-                }
-            };
-            let limits = self.meter.budget.yaml_limits();
-            patches::apply(resources, patch, text, &kustomization.file, limits)?;
-        }
-        Ok(())
-    }
-}
-
-/// The path that an entry means, if it is one within the source.
-fn inside(folder: &str, kustomization: &Kustomization, field: &str, entry: &str) -> Result<String, Error> {
-    let refuse = |message| refusal(kustomization, field, message);
-    if files::is_remote(entry) {
-        return Err(refuse(format!("{entry:?} is not in the source; copy what you need from there into it")));
-    }
-    if entry.starts_with('/') {
-        return Err(refuse(format!("{entry:?} is absolute; give it as seen from this file")));
-    }
-    files::resolve(folder, entry).ok_or_else(|| refuse(format!("{entry:?} leads out of the source")))
-}
-
-fn refusal(kustomization: &Kustomization, field: &str, message: String) -> Error {
-    Error::Field { file: kustomization.file.clone(), field: field.to_owned(), message }
-}
-
-fn missing(kustomization: &Kustomization, field: &str, entry: &str) -> Error {
-    refusal(kustomization, field, format!("{entry:?} is not in the source"))
-}
-
-fn no_kustomization(kustomization: &Kustomization, field: &str, entry: &str) -> Error {
-    let names = files::KUSTOMIZATION_FILES.join(", ");
-    refusal(kustomization, field, format!("the folder {entry:?} holds none of {names}"))
-}
-
-fn refuse_duplicates(resources: &[Resource]) -> Result<(), Error> {
-    let mut sorted: Vec<&Resource> = resources.iter().collect();
-    let key = |it: &Resource| {
-        let namespace = crate::resource::effective(it.namespace()).to_owned();
-        (it.group().to_owned(), it.kind().to_owned(), namespace, it.name().to_owned())
-    };
-    sorted.sort_by_cached_key(|resource| key(resource));
-    match sorted.windows(2).find(|pair| pair[0].is_same_object(pair[1])) {
-        Some(pair) => Err(Error::Duplicate {
-            object: pair[0].label(),
-            first: pair[0].place.clone(),
-            second: pair[1].place.clone(),
-        }),
-        None => Ok(()),
     }
 }

@@ -11,6 +11,12 @@ pub enum Error {
         /// Which folder.
         path: String,
     },
+    /// A folder that is to be built has no kustomization.
+    #[error("the folder {path:?} holds none of kustomization.yaml, kustomization.yml, Kustomization")]
+    NoKustomization {
+        /// Which folder.
+        path: String,
+    },
     /// A field of a kustomization file.
     #[error("{file}: {field}: {message}")]
     Field {
@@ -56,9 +62,13 @@ pub enum Error {
         /// Where it stands again.
         second: Place,
     },
-    /// A kustomization leads back to itself.
-    #[error("kustomizations lead back to themselves: {}", .chain.join(" -> "))]
+    /// A kustomization leads back to itself, or to a folder that holds it.
+    #[error("{file}: {field}: kustomizations lead back to themselves: {}", .chain.join(" -> "))]
     Cycle {
+        /// Which kustomization file.
+        file: String,
+        /// The field that closes the circle.
+        field: String,
         /// The folders, in the order in which they lead to each other.
         chain: Vec<String>,
     },
@@ -85,6 +95,14 @@ pub enum Error {
         /// What it could mean.
         candidates: Vec<String>,
     },
+    /// A field that refers to other objects does not have the form that it should have.
+    #[error("{place}: {message}")]
+    Reference {
+        /// Where the object stands.
+        place: String,
+        /// The object, the field in it, what was found there.
+        message: String,
+    },
     /// The build asks for more than it may.
     #[error("the build needs more than {max} {what}")]
     Budget {
@@ -96,7 +114,7 @@ pub enum Error {
 }
 
 /// Where a document stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Place {
     /// Which file, from the root of the source.
     pub file: String,

@@ -1,60 +1,93 @@
-//! Walks to fields of an object by path, through every list on the way.
+//! Walks to fields of an object along a [`FieldSpec`].
 
 use serde_json::{Map, Value};
 
-/// Whether a field that is not there is made.
+use crate::config::{FieldSpec, Step};
+use crate::reader::kind_of;
+use crate::resource::Resource;
+
+/// What is made where a field is missing and the specification says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Missing {
     Skip,
-    Create,
+    MakeText,
+    MakeMap,
 }
 
-/// Calls `change` for every value at `path`. Lists on the way, and a list at its end if `through_last`, stand for
-/// each of their items.
-pub(crate) fn visit(value: &mut Value, path: &[&str], missing: Missing, change: &mut dyn FnMut(&mut Value)) {
-    let Some((first, rest)) = path.split_first() else {
-        change(value);
-        return;
-    };
+/// Calls `change` for every value that the specification means. The error says what stood in the way, and where.
+pub(crate) fn visit(
+    resource: &mut Resource,
+    spec: &FieldSpec,
+    missing: Missing,
+    change: &mut dyn FnMut(&mut Value) -> Result<(), String>,
+) -> Result<(), String> {
+    if !spec.gvk.selects(resource.group(), resource.version(), resource.kind()) {
+        return Ok(());
+    }
+    let missing = if spec.create { missing } else { Missing::Skip };
+    let walked = walk(&mut resource.value, &spec.steps, missing, change);
+    walked.map_err(|message| format!("{}: field {}: {message}", resource.label(), spec.path))
+}
+
+fn walk(
+    value: &mut Value,
+    steps: &[Step],
+    missing: Missing,
+    change: &mut dyn FnMut(&mut Value) -> Result<(), String>,
+) -> Result<(), String> {
+    let Some((step, rest)) = steps.split_first() else { return change(value) };
     match value {
-        Value::Array(items) => items.iter_mut().for_each(|item| visit(item, path, missing, change)),
+        Value::Null => Ok(()),
+        Value::Array(items) => items.iter_mut().try_for_each(|item| walk(item, steps, missing, change)),
         Value::Object(map) => {
-            let child = match missing {
-                Missing::Create => Some(map.entry(*first).or_insert(Value::Null)),
-                Missing::Skip => map.get_mut(*first),
-            };
-            let Some(child) = child else { return };
-            if child.is_null() && missing == Missing::Create && !rest.is_empty() {
-                *child = Value::Object(Map::new());
-            }
-            visit(child, rest, missing, change);
+            let Some(child) = child(map, step, rest.is_empty(), missing)? else { return Ok(()) };
+            walk(child, rest, missing, change)
         }
-        _ => {}
+        scalar => Err(format!("expected a map or a list around {:?}, found {}", step.name, kind_of(scalar))),
     }
 }
 
-/// As [`visit`], for texts: a list at the end stands for its items.
-pub(crate) fn visit_texts(value: &mut Value, path: &[&str], change: &mut dyn FnMut(&mut String)) {
-    visit(value, path, Missing::Skip, &mut |found| match found {
-        Value::String(text) => change(text),
-        Value::Array(items) => items.iter_mut().for_each(|item| {
-            if let Value::String(text) = item {
-                change(text);
+fn child<'a>(
+    map: &'a mut Map<String, Value>,
+    step: &Step,
+    is_last: bool,
+    missing: Missing,
+) -> Result<Option<&'a mut Value>, String> {
+    if step.name.is_empty() {
+        return Err("a part of the path is empty".to_owned());
+    }
+    if missing == Missing::Skip || step.is_list {
+        let child = map.get_mut(&step.name);
+        return Ok(child.map(|child| {
+            if step.is_list && child.is_null() {
+                *child = Value::Array(Vec::new());
             }
-        }),
-        _ => {}
-    });
+            child
+        }));
+    }
+    let child = map.entry(step.name.as_str()).or_insert(Value::Null);
+    if child.is_null() {
+        let text = is_last && missing == Missing::MakeText;
+        *child = if text { Value::String(String::new()) } else { Value::Object(Map::new()) };
+    }
+    Ok(Some(child))
 }
 
-/// Where a workload keeps its pod's specification, by kind; `None` for kinds without pods.
-pub(crate) fn pod_spec(kind: &str) -> Option<&'static [&'static str]> {
-    match kind {
-        "Pod" => Some(&["spec"]),
-        "PodTemplate" => Some(&["template", "spec"]),
-        "CronJob" => Some(&["spec", "jobTemplate", "spec", "template", "spec"]),
-        "DaemonSet" | "Deployment" | "Job" | "ReplicaSet" | "ReplicationController" | "StatefulSet" => {
-            Some(&["spec", "template", "spec"])
-        }
-        _ => None,
+/// The text of a scalar as it would be written; empty for what is no scalar.
+pub(crate) fn scalar_text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Null => "null".to_owned(),
+        Value::Bool(_) | Value::Number(_) => bythos_yaml::to_string(value).trim_end().to_owned(),
+        Value::Array(_) | Value::Object(_) => String::new(),
     }
+}
+
+/// Puts a text in place of a scalar.
+pub(crate) fn set_text(found: &mut Value, text: &str) -> Result<(), String> {
+    if found.is_array() || found.is_object() {
+        return Err(format!("expected a scalar to replace by {text:?}, found {}", kind_of(found)));
+    }
+    *found = Value::String(text.to_owned());
+    Ok(())
 }

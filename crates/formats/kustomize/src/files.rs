@@ -51,6 +51,24 @@ pub(crate) fn kustomizations_in(files: &Files, folder: &str) -> Vec<String> {
         .collect()
 }
 
+/// Whether `path` is `folder` or stands below it.
+pub(crate) fn is_within(path: &str, folder: &str) -> bool {
+    folder.is_empty() || path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// `path` as seen from where `folder` is seen, which may lead up.
+pub(crate) fn join_as_written(folder: &str, path: &str) -> String {
+    let mut steps: Vec<&str> = Vec::new();
+    for step in folder.split('/').chain(path.split('/')) {
+        match step {
+            "" | "." => {}
+            ".." if steps.last().is_some_and(|last| *last != "..") => drop(steps.pop()),
+            step => steps.push(step),
+        }
+    }
+    steps.join("/")
+}
+
 /// Whether a resource is an address rather than a path.
 pub(crate) fn is_remote(path: &str) -> bool {
     path.contains("://")

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::Error;
 use crate::error::Place;
 use crate::kustomization::{Behavior, Generated, Generator};
-use crate::resource::{Resource, effective, map_in};
+use crate::resource::{Resource, map_in};
 
 /// Keys and raw values of a generated object.
 pub(crate) type Data = BTreeMap<String, Vec<u8>>;
@@ -23,10 +23,6 @@ pub(crate) fn gather(
     let refuse = |message| Error::Field { file: file.to_owned(), field: generator.field.clone(), message };
     let mut data = Data::new();
     let mut add = |key: &str, value: Vec<u8>| {
-        let good = |it: char| it.is_ascii_alphanumeric() || "-_.".contains(it);
-        if key.is_empty() || !key.chars().all(good) {
-            return Err(refuse(format!("key {key:?} may hold only letters, digits, '-', '_' and '.'")));
-        }
         match data.insert(key.to_owned(), value) {
             Some(_) => Err(refuse(format!("key {key:?} is there twice"))),
             None => Ok(()),
@@ -36,8 +32,8 @@ pub(crate) fn gather(
         let content = load(path)?;
         let text = String::from_utf8(content).map_err(|_| refuse(format!("{path:?} is not text")))?;
         for line in text.strip_prefix('\u{feff}').unwrap_or(&text).lines().map(str::trim_start) {
-            if !line.is_empty() && !line.starts_with('#') {
-                let (key, value) = line.split_once('=').unwrap_or((line, ""));
+            let (key, value) = line.split_once('=').unwrap_or((line, ""));
+            if !key.is_empty() && !key.starts_with('#') {
                 add(key, value.as_bytes().to_vec())?;
             }
         }
@@ -45,16 +41,25 @@ pub(crate) fn gather(
     for literal in &generator.literals {
         let (key, value) = literal
             .split_once('=')
+            .filter(|(key, _)| !key.is_empty())
             .ok_or_else(|| refuse(format!("literal {literal:?} is not of the form key=value")))?;
         add(key, without_quotes(value).as_bytes().to_vec())?;
     }
     for source in &generator.files {
-        let (key, path) = source.split_once('=').unwrap_or_else(|| {
-            (source.rsplit_once('/').map_or(source.as_str(), |(_, name)| name), source.as_str())
-        });
+        let (key, path) = split_source(source).map_err(&refuse)?;
         add(key, load(path)?)?;
     }
     Ok(data)
+}
+
+/// Key and path of an entry of `files`: `key=path`, or a path whose last part is the key.
+fn split_source(source: &str) -> Result<(&str, &str), String> {
+    let refused = || format!("file {source:?} is not of the form key=path, or a path without '='");
+    match source.split_once('=') {
+        None => Ok((source.rsplit('/').find(|part| !part.is_empty()).unwrap_or(source), source)),
+        Some((key, path)) if !key.is_empty() && !path.is_empty() && !path.contains('=') => Ok((key, path)),
+        Some(_) => Err(refused()),
+    }
 }
 
 fn without_quotes(value: &str) -> &str {
@@ -62,41 +67,36 @@ fn without_quotes(value: &str) -> &str {
     within('"').or_else(|| within('\'')).unwrap_or(value)
 }
 
-/// Puts the generated object among the others, by itself or into the one that is there.
+/// Puts a made object among the others, by itself or into the one that is there.
 pub(crate) fn place(
     resources: &mut Vec<Resource>,
+    made: Resource,
     generator: &Generator,
-    data: &Data,
     file: &str,
 ) -> Result<(), Error> {
-    let refuse = |message| Error::Field { file: file.to_owned(), field: generator.field.clone(), message };
-    let made = make(generator, data, file);
-    let known = resources
-        .iter_mut()
-        .find(|known| known.kind() == made.kind() && known.group().is_empty() && was_called_as(known, &made));
-    match (known, generator.behavior) {
-        (None, Behavior::Create) => resources.push(made),
-        (Some(known), Behavior::Merge) => merge(known, &made),
-        (Some(known), Behavior::Replace) => replace(known, made),
-        (Some(known), Behavior::Create) => {
-            let message =
-                format!("{} is there already; behavior \"merge\" or \"replace\" changes it", known.label());
-            return Err(refuse(message));
+    let refuse = |message| Err(Error::Field { file: file.to_owned(), field: generator.field.clone(), message });
+    let key = made.key();
+    let mut known = resources.iter_mut().filter(|known| key.is_of(known));
+    match (known.next(), known.next(), generator.behavior) {
+        (None, _, Behavior::Create) => resources.push(made),
+        (None, _, Behavior::Merge | Behavior::Replace) => {
+            return refuse(format!("there is no {} to change", made.label()));
         }
-        (None, Behavior::Merge | Behavior::Replace) => {
-            return Err(refuse(format!("there is no {} to change", made.label())));
+        (Some(_), Some(_), _) => {
+            return refuse(format!("several objects were called {}; which is meant?", made.label()));
         }
+        (Some(known), None, Behavior::Create) => {
+            let label = known.label();
+            return refuse(format!("{label} is there already; behavior \"merge\" or \"replace\" changes it"));
+        }
+        (Some(known), None, Behavior::Merge) => merge(known, made),
+        (Some(known), None, Behavior::Replace) => replace(known, made),
     }
     Ok(())
 }
 
-fn was_called_as(known: &Resource, made: &Resource) -> bool {
-    known.identities().any(|identity| {
-        identity.name == made.name() && effective(&identity.namespace) == effective(made.namespace())
-    })
-}
-
-fn make(generator: &Generator, data: &Data, file: &str) -> Resource {
+/// Makes the object of a generator.
+pub(crate) fn make(generator: &Generator, data: &Data, file: &str) -> Resource {
     let kind = match generator.kind {
         Generated::ConfigMap => "ConfigMap",
         Generated::Secret => "Secret",
@@ -104,6 +104,7 @@ fn make(generator: &Generator, data: &Data, file: &str) -> Resource {
     let mut value = json!({ "apiVersion": "v1", "kind": kind, "metadata": { "name": generator.name } });
     if generator.kind == Generated::Secret {
         value["type"] = json!(generator.type_.as_deref().unwrap_or("Opaque"));
+        value["data"] = json!({});
     }
     if let Some(namespace) = &generator.namespace {
         value["metadata"]["namespace"] = json!(namespace);
@@ -128,6 +129,8 @@ fn make(generator: &Generator, data: &Data, file: &str) -> Resource {
     }
     let mut resource = Resource::new(value, Place { file: file.to_owned(), document: 1, line: None });
     resource.hashed = !generator.options.disable_name_suffix_hash;
+    resource.generated = true;
+    resource.noted = true;
     resource
 }
 
@@ -160,37 +163,37 @@ pub(crate) fn join_base64_lines(resource: &mut Resource) {
     }
 }
 
-fn merge(known: &mut Resource, made: &Resource) {
+/// The new object with what only the old one has: data, labels and annotations.
+fn merge(known: &mut Resource, mut made: Resource) {
     for field in ["data", "binaryData"] {
-        put_all(&mut known.value, field, made.value[field].as_object());
+        put_below(&mut made.value, field, &known.value);
     }
-    for field in ["labels", "annotations"] {
-        if let Some(pairs) = made.value["metadata"][field].as_object() {
-            put_all(&mut known.value["metadata"], field, Some(pairs));
-        }
-    }
-    if made.value["immutable"] == true {
-        known.value["immutable"] = json!(true);
-    }
-    known.hashed = known.hashed || made.hashed;
-}
-
-fn put_all(value: &mut Value, field: &str, pairs: Option<&Map<String, Value>>) {
-    if let Some(pairs) = pairs {
-        map_in(value, field).extend(pairs.clone());
-    }
+    let origin = known.origin.clone();
+    replace(known, made);
+    known.origin = origin.or(known.origin.take());
 }
 
 /// The new contents under the old name: what refers to it goes on to find it.
 fn replace(known: &mut Resource, mut made: Resource) {
-    let name = known.value["metadata"]["name"].clone();
-    let namespace = known.value["metadata"]["namespace"].clone();
-    made.metadata().insert("name".to_owned(), name);
-    if !namespace.is_null() {
-        made.metadata().insert("namespace".to_owned(), namespace);
+    for field in ["labels", "annotations"] {
+        put_below(&mut made.value["metadata"], field, &known.value["metadata"]);
     }
+    made.set_name(&known.name().to_owned());
+    made.set_namespace(&known.namespace().to_owned());
     known.value = made.value;
-    known.hashed = made.hashed;
+    known.hashed = known.hashed && made.hashed;
+    known.generated = true;
+    known.origin = made.origin;
+}
+
+/// Puts the fields of `old` into the map at `field`, where it has none of the name.
+fn put_below(value: &mut Value, field: &str, old: &Value) {
+    if let Some(old) = old[field].as_object().filter(|old| !old.is_empty()) {
+        let map = map_in(value, field);
+        for (key, text) in old {
+            map.entry(key.as_str()).or_insert_with(|| text.clone());
+        }
+    }
 }
 
 #[cfg(test)]

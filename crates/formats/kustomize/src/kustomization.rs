@@ -1,60 +1,64 @@
 //! A kustomization file as a value, and what a caller may lay over the outermost one.
 
+mod overlay;
 mod read;
 
 use std::collections::BTreeMap;
 
+pub use overlay::{Overlay, OverlayPatch};
+pub(crate) use read::{
+    read_generator, read_image, read_order, read_patch, read_replacement_file, read_replacements,
+};
+
+use crate::config::FieldSpec;
+use crate::order::Order;
+use crate::origin::Metadata;
 use crate::selector::Selector;
 
 /// A `kustomization.yaml`.
 #[derive(Debug, Default)]
 pub(crate) struct Kustomization {
     pub(crate) file: String,
-    pub(crate) resources: Vec<String>,
-    pub(crate) components: Vec<String>,
+    pub(crate) resources: Vec<Entry>,
+    pub(crate) components: Vec<Entry>,
+    pub(crate) crds: Vec<Entry>,
+    pub(crate) configurations: Vec<Entry>,
     pub(crate) namespace: Option<String>,
     pub(crate) name_prefix: Option<String>,
     pub(crate) name_suffix: Option<String>,
     pub(crate) labels: Vec<Labels>,
+    pub(crate) common_labels: BTreeMap<String, String>,
     pub(crate) common_annotations: BTreeMap<String, String>,
     pub(crate) images: Vec<Image>,
     pub(crate) replicas: Vec<Replicas>,
+    pub(crate) merge_patches: Vec<Entry>,
     pub(crate) patches: Vec<Patch>,
     /// `patchesJson6902`, which kustomize applies after names and labels are set.
     pub(crate) late_patches: Vec<Patch>,
-    pub(crate) generators: Vec<Generator>,
+    pub(crate) replacements: Vec<ReplacementField>,
+    pub(crate) vars: Vec<Var>,
+    pub(crate) builders: Vec<Generator>,
+    /// `generators`, `transformers` and `validators`: files that configure a plugin, or the plugin's text itself.
+    pub(crate) generators: Vec<Entry>,
+    pub(crate) transformers: Vec<Entry>,
+    pub(crate) validators: Vec<Entry>,
+    pub(crate) order: Option<Order>,
+    pub(crate) metadata: Metadata,
+    /// Path of the file of OpenAPI definitions.
+    pub(crate) openapi: Option<Entry>,
 }
 
-/// What a caller adds to the outermost kustomization, as Flux does with the fields of its own kind.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Overlay {
-    /// In place of its `namespace`.
-    pub namespace: Option<String>,
-    /// In place of its `namePrefix`.
-    pub name_prefix: Option<String>,
-    /// In place of its `nameSuffix`.
-    pub name_suffix: Option<String>,
-    /// After its `patches`: text and target.
-    pub patches: Vec<OverlayPatch>,
-    /// Over its `images`, field by field.
-    pub images: Vec<Image>,
-    /// After its `components`.
-    pub components: Vec<String>,
-}
-
-/// A patch that a caller adds.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct OverlayPatch {
-    /// YAML or JSON: an object, or a list of operations.
-    pub patch: String,
-    /// What it applies to; needed for a list of operations.
-    pub target: Option<Selector>,
+/// A text of a list, and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) field: String,
+    pub(crate) text: String,
 }
 
 /// An image to replace.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Image {
-    /// Which image, without tag.
+    /// Which image, without tag; a regular expression, as in kustomize.
     pub name: String,
     /// Name in its place.
     pub new_name: Option<String>,
@@ -62,13 +66,17 @@ pub struct Image {
     pub new_tag: Option<String>,
     /// Digest in place of its tag and digest.
     pub digest: Option<String>,
+    /// What is put after its tag, where neither a tag nor a digest is given.
+    pub tag_suffix: Option<String>,
 }
 
 /// Labels and how far they reach.
 #[derive(Debug)]
 pub(crate) struct Labels {
+    pub(crate) field: String,
     pub(crate) pairs: BTreeMap<String, String>,
     pub(crate) reach: LabelReach,
+    pub(crate) specs: Vec<FieldSpec>,
 }
 
 /// How far labels reach, each further than the one before.
@@ -83,7 +91,7 @@ pub(crate) enum LabelReach {
 pub(crate) struct Replicas {
     pub(crate) field: String,
     pub(crate) name: String,
-    pub(crate) count: u64,
+    pub(crate) count: i64,
 }
 
 #[derive(Debug)]
@@ -95,10 +103,57 @@ pub(crate) struct Patch {
     pub(crate) allow_kind_change: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum PatchText {
     Inline(String),
     File(String),
+}
+
+/// An entry of `replacements`: written there, or in a file.
+#[derive(Debug, Clone)]
+pub(crate) enum ReplacementField {
+    Here(Box<Replacement>),
+    File(Entry),
+}
+
+/// A value of one object for fields of others.
+#[derive(Debug, Clone)]
+pub(crate) struct Replacement {
+    pub(crate) file: String,
+    pub(crate) field: String,
+    pub(crate) source: Selector,
+    pub(crate) source_path: String,
+    pub(crate) source_options: Part,
+    pub(crate) targets: Vec<ReplacementTarget>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct ReplacementTarget {
+    pub(crate) field: String,
+    pub(crate) select: Selector,
+    pub(crate) reject: Vec<Selector>,
+    pub(crate) paths: Vec<String>,
+    pub(crate) options: Part,
+}
+
+/// Which part of a text is meant, and whether a field is made.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Part {
+    pub(crate) delimiter: Option<String>,
+    pub(crate) index: i64,
+    pub(crate) create: bool,
+}
+
+/// A variable, the elder sister of replacements.
+#[derive(Debug, Clone)]
+pub(crate) struct Var {
+    pub(crate) file: String,
+    pub(crate) field: String,
+    pub(crate) name: String,
+    pub(crate) target: crate::config::Gvk,
+    pub(crate) target_name: String,
+    pub(crate) target_namespace: String,
+    pub(crate) path: String,
 }
 
 /// What to do where the generated object is there already.
@@ -136,44 +191,4 @@ pub(crate) struct GeneratorOptions {
     pub(crate) annotations: BTreeMap<String, String>,
     pub(crate) disable_name_suffix_hash: bool,
     pub(crate) immutable: bool,
-}
-
-impl Kustomization {
-    /// Lays the caller's wishes over this kustomization.
-    pub(crate) fn lay_over(&mut self, overlay: &Overlay) {
-        let replace = |mine: &mut Option<String>, theirs: &Option<String>| {
-            if theirs.is_some() {
-                mine.clone_from(theirs);
-            }
-        };
-        replace(&mut self.namespace, &overlay.namespace);
-        replace(&mut self.name_prefix, &overlay.name_prefix);
-        replace(&mut self.name_suffix, &overlay.name_suffix);
-        self.components.extend(overlay.components.iter().cloned());
-        self.patches.extend(overlay.patches.iter().enumerate().map(|(index, patch)| Patch {
-            field: format!("spec.patches[{index}]"),
-            text: PatchText::Inline(patch.patch.clone()),
-            target: patch.target.clone(),
-            allow_name_change: false,
-            allow_kind_change: false,
-        }));
-        for image in &overlay.images {
-            self.lay_over_image(image);
-        }
-    }
-
-    fn lay_over_image(&mut self, image: &Image) {
-        let Some(mine) = self.images.iter_mut().find(|mine| mine.name == image.name) else {
-            self.images.push(image.clone());
-            return;
-        };
-        if image.new_name.is_some() {
-            mine.new_name.clone_from(&image.new_name);
-        }
-        // Tag and digest choose the version together: a digest left beside a new tag would silently win.
-        if image.new_tag.is_some() || image.digest.is_some() {
-            mine.new_tag.clone_from(&image.new_tag);
-            mine.digest.clone_from(&image.digest);
-        }
-    }
 }

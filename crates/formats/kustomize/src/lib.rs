@@ -15,6 +15,7 @@
 
 mod budget;
 mod build;
+mod config;
 mod error;
 mod field;
 mod files;
@@ -22,17 +23,22 @@ mod generator;
 mod hash;
 mod kustomization;
 mod manifest;
+mod merge;
+mod order;
+mod origin;
+mod path;
 mod reader;
 mod reference;
 mod resource;
 mod selector;
 mod transform;
+mod vars;
 
 #[cfg(test)]
 mod tests;
 
 pub use budget::Budget;
-pub use build::{build, build_with};
+pub use build::{Fetch, Fetched, Manner, Options, build, build_with, kustomize, to_yaml};
 pub use error::{Error, Place};
 pub use files::{Files, KUSTOMIZATION_FILES};
 pub use kustomization::{Image, Overlay, OverlayPatch};

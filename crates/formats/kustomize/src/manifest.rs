@@ -1,49 +1,56 @@
-//! Files of manifests: YAML documents become objects, and each must say what it is.
+//! Manifests: YAML documents become objects, and each must say what it is.
 
-use bythos_yaml::Limits;
+use std::collections::VecDeque;
+
+use bythos_yaml::{Limits, Rules};
 use serde_json::Value;
 
+use crate::Error;
 use crate::error::Place;
 use crate::reader::kind_of;
 use crate::resource::Resource;
-use crate::{Error, Files};
 
-/// The text of a file that is known to be there.
-pub(crate) fn text_of<'a>(files: &'a Files, file: &str) -> Result<&'a str, Error> {
-    let bytes = files.get(file).ok_or_else(|| Error::NoSuchFolder { path: file.to_owned() })?;
-    let not_text =
-        |error: std::str::Utf8Error| Error::NotText { file: file.to_owned(), offset: error.valid_up_to() };
-    std::str::from_utf8(bytes).map_err(not_text)
-}
-
-/// All objects of a file. Items of a `List` are objects of their own.
+/// All objects of a text. Items of a `List` are objects of their own, after the other documents.
 pub(crate) fn read(file: &str, text: &str, limits: Limits) -> Result<Vec<Resource>, Error> {
-    let documents = bythos_yaml::parse_all(text, limits)
+    let text = if text.contains('\r') { &text.replace("\r\n", "\n") } else { text };
+    let documents = bythos_yaml::parse_all_by(text, limits, Rules::Go3)
         .map_err(|source| Error::Yaml { file: file.to_owned(), source })?;
     let lines = first_lines(text);
     // Where the scan and the parser count differently, no line is better than a wrong one.
     let lines = if lines.len() == documents.len() { lines } else { Vec::new() };
+    let place = |index: usize| Place { file: file.to_owned(), document: index + 1, line: lines.get(index).copied() };
+    let mut queue: VecDeque<(Value, Place)> =
+        documents.into_iter().enumerate().map(|(index, document)| (document, place(index))).collect();
     let mut resources = Vec::new();
-    for (index, document) in documents.into_iter().enumerate() {
-        let place = Place { file: file.to_owned(), document: index + 1, line: lines.get(index).copied() };
-        read_document(document, &place, &mut resources)?;
+    while let Some((document, place)) = queue.pop_front() {
+        if is_empty(&document) {
+            continue;
+        }
+        check(&document, &place)?;
+        match items_of_list(document) {
+            Ok(items) => queue.extend(items.into_iter().map(|item| (item, place.clone()))),
+            Err(object) => resources.push(Resource::new(object, place)),
+        }
     }
     Ok(resources)
 }
 
-fn read_document(document: Value, place: &Place, resources: &mut Vec<Resource>) -> Result<(), Error> {
+/// The items of a list; or the object itself, if it is none.
+fn items_of_list(mut document: Value) -> Result<Vec<Value>, Value> {
     let is_list = document["kind"].as_str().is_some_and(|kind| kind.ends_with("List"));
+    match document.get_mut("items") {
+        Some(Value::Array(items)) if is_list => Ok(std::mem::take(items)),
+        Some(Value::Null) if is_list => Ok(Vec::new()),
+        _ => Err(document),
+    }
+}
+
+fn is_empty(document: &Value) -> bool {
     match document {
-        Value::Null => Ok(()),
-        Value::Object(mut map) if is_list && map.get("items").is_some_and(Value::is_array) => {
-            let Some(Value::Array(items)) = map.remove("items") else { return Ok(()) };
-            items.into_iter().try_for_each(|item| read_document(item, place, resources))
-        }
-        object => {
-            check(&object, place)?;
-            resources.push(Resource::new(object, place.clone()));
-            Ok(())
-        }
+        Value::Null => true,
+        Value::Object(map) => map.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        _ => false,
     }
 }
 
@@ -52,11 +59,12 @@ fn check(object: &Value, place: &Place) -> Result<(), Error> {
     if !object.is_object() {
         return refuse(format!("expected an object, found {}", kind_of(object)));
     }
-    for (field, value) in [
-        ("apiVersion", &object["apiVersion"]),
-        ("kind", &object["kind"]),
-        ("metadata.name", &object["metadata"]["name"]),
-    ] {
+    let is_list = object["kind"].as_str().is_some_and(|kind| kind.ends_with("List"));
+    if is_list && object.get("items").is_some_and(|items| !items.is_array() && !items.is_null()) {
+        return refuse(format!("items: expected a list, found {}", kind_of(&object["items"])));
+    }
+    let named = [("kind", &object["kind"]), ("metadata.name", &object["metadata"]["name"])];
+    for (field, value) in named.into_iter().filter(|(field, _)| !is_list || *field == "kind") {
         match value {
             Value::String(text) if !text.is_empty() => {}
             Value::Null => return refuse(format!("{field} is missing; every manifest needs it")),

@@ -36,7 +36,19 @@ impl<'a> Reader<'a> {
 
     fn get(&self, field: &'static str) -> Option<&'a Value> {
         self.asked.borrow_mut().insert(field);
-        self.map.get(field).filter(|value| !value.is_null())
+        // As in Go, a name in other cases is the same name, if nothing is called just so.
+        let alike = || self.map.iter().find(|(key, _)| key.eq_ignore_ascii_case(field)).map(|(_, value)| value);
+        self.map.get(field).or_else(alike).filter(|value| !value.is_null())
+    }
+
+    /// Whether the field is there, and is not `null`.
+    pub(crate) fn has(&self, field: &'static str) -> bool {
+        self.get(field).is_some()
+    }
+
+    /// The file that is read.
+    pub(crate) fn file(&self) -> &'a str {
+        self.file
     }
 
     fn expected(&self, field: &str, what: &str, found: &Value) -> Error {
@@ -63,9 +75,9 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub(crate) fn count(&self, field: &'static str) -> Result<u64, Error> {
-        let value = self.get(field).ok_or_else(|| self.refuse(field, "is missing"))?;
-        value.as_u64().ok_or_else(|| self.expected(field, "a number from 0", value))
+    pub(crate) fn number(&self, field: &'static str) -> Result<i64, Error> {
+        let Some(value) = self.get(field) else { return Ok(0) };
+        value.as_i64().ok_or_else(|| self.expected(field, "a whole number", value))
     }
 
     pub(crate) fn list(&self, field: &'static str) -> Result<&'a [Value], Error> {
@@ -88,9 +100,10 @@ impl<'a> Reader<'a> {
     pub(crate) fn text_map(&self, field: &'static str) -> Result<BTreeMap<String, String>, Error> {
         let Some(value) = self.get(field) else { return Ok(BTreeMap::new()) };
         let map = value.as_object().ok_or_else(|| self.expected(field, "a map", value))?;
-        let entry = |(key, item): (&String, &Value)| match item.as_str() {
-            Some(text) => Ok((key.clone(), text.to_owned())),
-            None => Err(self.expected(&format!("{field}[{key}]"), "a text (put it in quotes)", item)),
+        let entry = |(key, item): (&String, &Value)| match item {
+            Value::String(text) => Ok((key.clone(), text.clone())),
+            Value::Null => Ok((key.clone(), String::new())),
+            _ => Err(self.expected(&format!("{field}[{key}]"), "a text (put it in quotes)", item)),
         };
         map.iter().map(entry).collect()
     }
@@ -109,17 +122,10 @@ impl<'a> Reader<'a> {
         self.asked.borrow_mut().insert(field);
     }
 
-    /// Refuses fields of kustomize that are not built yet.
-    pub(crate) fn refuse_later(&self, fields: &[&'static str]) -> Result<(), Error> {
-        match fields.iter().find(|&&field| self.get(field).is_some()) {
-            Some(field) => Err(self.refuse(field, "kustomize knows this field, Bythos does not yet")),
-            None => Ok(()),
-        }
-    }
-
     /// Refuses every field that was not asked for.
     pub(crate) fn finish(self) -> Result<(), Error> {
-        match self.map.keys().find(|key| !self.asked.borrow().contains(key.as_str())) {
+        let is_known = |key: &str| self.asked.borrow().iter().any(|asked| asked.eq_ignore_ascii_case(key));
+        match self.map.keys().find(|key| !is_known(key)) {
             Some(unknown) => {
                 let known = self.asked.borrow().iter().copied().collect::<Vec<_>>().join(", ");
                 Err(self.refuse(unknown, format!("there is no such field; known here: {known}")))

@@ -1,303 +1,288 @@
 //! References by name: who refers to a renamed object is changed with it.
-//!
-//! The places are facts of the Kubernetes API, in the coverage of kustomize's name reference transformer; what that
-//! lists for one workload holds here for each.
+
+use std::collections::{BTreeSet, HashMap};
 
 use serde_json::Value;
 
 use crate::Error;
-use crate::field::{Missing, pod_spec, visit, visit_texts};
-use crate::resource::{Identity, Resource, effective};
-
-type Path = &'static [&'static str];
-
-/// Where a kind is referred to.
-struct Referred {
-    group: &'static str,
-    kind: &'static str,
-    /// Fields of a pod's specification that hold its name.
-    in_pods: &'static [Path],
-    /// Fields of other kinds that hold its name.
-    in_kinds: &'static [(&'static str, Path)],
-    /// Fields of other kinds that hold a map with its `name` and `namespace`, or a list of such.
-    in_maps: &'static [(&'static str, Path)],
-}
+use crate::config::{Config, FieldSpec, Gvk};
+use crate::field::{self, Missing, scalar_text};
+use crate::resource::{Identity, NO_NAMESPACE, Resource};
 
 /// Changes every reference to an object that was called differently before.
-pub(crate) fn follow(resources: &mut [Resource]) -> Result<(), Error> {
-    if resources.iter().all(|resource| resource.original() == current(resource)) {
+pub(crate) fn follow(resources: &mut [Resource], config: &Config) -> Result<(), Error> {
+    let candidates: Vec<Candidate> =
+        resources.iter().filter(|it| !it.previous.is_empty()).map(Candidate::of).collect();
+    if candidates.is_empty() {
         return Ok(());
     }
-    let named: Vec<Resource> = resources.iter().filter(|it| it.original() != current(it)).map(slim).collect();
-    for referrer in resources {
-        for referred in REFERRED {
-            Follow { referred, named: &named }.change(referrer)?;
+    let known = Known::new(candidates);
+    let mut rules = Rules { config, by_kind: HashMap::new() };
+    for resource in resources {
+        let found = rules.of(&resource.original_gvk());
+        if !found.is_empty() {
+            Referrer::of(resource).change(resource, &found, &known)?;
         }
     }
     Ok(())
 }
 
-fn current(resource: &Resource) -> Identity {
-    Identity { namespace: resource.namespace().to_owned(), name: resource.name().to_owned() }
+/// What must be known of an object that may be referred to.
+struct Candidate {
+    gvk: Gvk,
+    previous: Vec<Identity>,
+    original_namespace: String,
+    effective_namespace: String,
+    namespace: String,
+    name: String,
+    label: String,
+    prefixes: Vec<String>,
+    suffixes: Vec<String>,
 }
 
-/// A resource without its contents.
-fn slim(resource: &Resource) -> Resource {
-    let mut slim = resource.clone();
-    if let Value::Object(map) = &mut slim.value {
-        map.retain(|field, _| matches!(field.as_str(), "apiVersion" | "kind" | "metadata"));
+impl Candidate {
+    fn of(resource: &Resource) -> Candidate {
+        Candidate {
+            gvk: resource.gvk(),
+            previous: resource.previous.clone(),
+            original_namespace: resource.original().namespace,
+            effective_namespace: resource.effective_namespace().to_owned(),
+            namespace: resource.namespace().to_owned(),
+            name: resource.name().to_owned(),
+            label: resource.label(),
+            prefixes: resource.prefixes.clone(),
+            suffixes: resource.suffixes.clone(),
+        }
     }
-    slim
+
+    fn is_cluster_scoped(&self) -> bool {
+        self.effective_namespace == NO_NAMESPACE
+    }
+
+    /// Whether it was of the kind at any time.
+    fn was_of(&self, wanted: &Gvk) -> bool {
+        self.previous.iter().any(|it| wanted.selects(&self.gvk.group, &self.gvk.version, &it.kind))
+    }
 }
 
-struct Follow<'a> {
-    referred: &'static Referred,
-    named: &'a [Resource],
+/// The candidates, found by what they were called.
+struct Known {
+    candidates: Vec<Candidate>,
+    by_previous_name: HashMap<String, Vec<usize>>,
 }
 
-impl Follow<'_> {
-    fn change(&self, referrer: &mut Resource) -> Result<(), Error> {
-        let kind = referrer.kind().to_owned();
-        let context = slim(referrer);
-        let mut failure = None;
-        let mut texts = |value: &mut Value, path: &[&str]| {
-            visit_texts(value, path, &mut |text| match self.find(&context, text, None) {
-                Ok(Some(found)) => found.name().clone_into(text),
-                Ok(None) => {}
-                Err(error) => failure = Some(error),
-            });
+impl Known {
+    fn new(candidates: Vec<Candidate>) -> Known {
+        let mut by_previous_name: HashMap<String, Vec<usize>> = HashMap::new();
+        for (index, candidate) in candidates.iter().enumerate() {
+            let names: BTreeSet<&str> = candidate.previous.iter().map(|it| it.name.as_str()).collect();
+            for name in names {
+                by_previous_name.entry(name.to_owned()).or_default().push(index);
+            }
+        }
+        Known { candidates, by_previous_name }
+    }
+
+    fn called(&self, name: &str) -> impl Iterator<Item = &Candidate> {
+        let places = self.by_previous_name.get(name).map_or(&[][..], Vec::as_slice);
+        places.iter().filter_map(|&index| self.candidates.get(index))
+    }
+}
+
+/// Where objects of a kind refer to others, and to which.
+type Rule<'a> = (&'a Gvk, &'a FieldSpec);
+
+struct Rules<'a> {
+    config: &'a Config,
+    by_kind: HashMap<Gvk, Vec<Rule<'a>>>,
+}
+
+impl<'a> Rules<'a> {
+    fn of(&mut self, gvk: &Gvk) -> Vec<Rule<'a>> {
+        if let Some(found) = self.by_kind.get(gvk) {
+            return found.clone();
+        }
+        let references = self.config.name_reference.iter();
+        let all = references.flat_map(|it| it.referrers.iter().map(move |spec| (&it.referred, spec)));
+        let found: Vec<Rule<'a>> = all.filter(|(_, spec)| gvk.is_selected(&spec.gvk)).collect();
+        self.by_kind.insert(gvk.clone(), found.clone());
+        found
+    }
+}
+
+/// Who refers, and what it can reach.
+struct Referrer {
+    is_cluster_scoped: bool,
+    effective_namespace: String,
+    label: String,
+    place: String,
+    prefixes: Vec<String>,
+    suffixes: Vec<String>,
+    /// Namespaces of the accounts that a RoleBinding binds.
+    bound_namespaces: Vec<String>,
+    role: Option<Gvk>,
+}
+
+impl Referrer {
+    fn of(resource: &Resource) -> Referrer {
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let role = &resource.value["roleRef"];
+        let role = text(&role["apiGroup"]).zip(text(&role["kind"]));
+        let subjects = match resource.kind() {
+            "RoleBinding" => resource.value["subjects"].as_array().map_or(&[][..], Vec::as_slice),
+            _ => &[],
         };
-        if let Some(pod) = pod_spec(&kind) {
-            for path in self.referred.in_pods {
-                texts(&mut referrer.value, &[pod, path].concat());
-            }
+        let accounts = subjects.iter().filter(|it| it["kind"] == "ServiceAccount");
+        Referrer {
+            is_cluster_scoped: resource.is_cluster_scoped(),
+            effective_namespace: resource.effective_namespace().to_owned(),
+            label: resource.label(),
+            place: resource.place.to_string(),
+            prefixes: resource.prefixes.clone(),
+            suffixes: resource.suffixes.clone(),
+            bound_namespaces: accounts.filter_map(|it| text(&it["namespace"])).collect(),
+            role: role.map(|(group, kind)| Gvk { group, version: String::new(), kind }),
         }
-        for (_, path) in self.referred.in_kinds.iter().filter(|(referring, _)| *referring == kind) {
-            if path.first() != Some(&"roleRef") || referrer.value["roleRef"]["kind"] == self.referred.kind {
-                texts(&mut referrer.value, path);
-            }
-        }
-        for (_, path) in self.referred.in_maps.iter().filter(|(referring, _)| *referring == kind) {
-            visit(&mut referrer.value, path, Missing::Skip, &mut |found| {
-                let single = std::slice::from_mut(found);
-                let maps = if single[0].is_array() {
-                    single[0].as_array_mut().map_or(&mut [][..], |it| it)
-                } else {
-                    single
-                };
-                for map in maps {
-                    if let Err(error) = self.change_map(&context, map) {
-                        failure = Some(error);
-                    }
-                }
-            });
-        }
-        failure.map_or(Ok(()), Err)
     }
 
-    fn change_map(&self, referrer: &Resource, map: &mut Value) -> Result<(), Error> {
-        if map["kind"].as_str().is_some_and(|kind| kind != self.referred.kind) {
-            return Ok(());
-        }
-        let Some(name) = map["name"].as_str().map(str::to_owned) else { return Ok(()) };
-        let namespace = map["namespace"].as_str().map(str::to_owned);
-        if let Some(found) = self.find(referrer, &name, namespace.as_deref())? {
-            map["name"] = Value::String(found.name().to_owned());
-            if !found.namespace().is_empty() {
-                map["namespace"] = Value::String(found.namespace().to_owned());
+    fn change(&self, resource: &mut Resource, rules: &[Rule<'_>], known: &Known) -> Result<(), Error> {
+        for (referred, spec) in rules {
+            // The kind that refers was selected by its first kind; today's may be another.
+            let spec = FieldSpec { gvk: Gvk::default(), ..FieldSpec::clone(spec) };
+            let search = Search { referrer: self, referred, known, by_role: spec.path.ends_with("roleRef/name") };
+            let mut ambiguous = None;
+            let mut change = |found: &mut Value| match search.change(found) {
+                Ok(()) => Ok(()),
+                Err(Failure::Shape(message)) => Err(message),
+                Err(Failure::Ambiguous { name, candidates }) => {
+                    ambiguous = Some((name, candidates));
+                    Err(String::new())
+                }
+            };
+            let visited = field::visit(resource, &spec, Missing::Skip, &mut change);
+            if let Some((name, candidates)) = ambiguous {
+                return Err(Error::AmbiguousReference { referrer: self.label.clone(), name, candidates });
             }
+            visited.map_err(|message| Error::Reference { place: self.place.clone(), message })?;
         }
         Ok(())
     }
 
-    /// The object that is meant by `name`, and by `namespace` where the reference gives one.
+    /// Whether a name alone reaches the object.
+    fn reaches(&self, candidate: &Candidate) -> bool {
+        self.is_cluster_scoped
+            || candidate.is_cluster_scoped()
+            || candidate.effective_namespace == self.effective_namespace
+            || self.bound_namespaces.contains(&candidate.namespace) && candidate.gvk.kind == "ServiceAccount"
+    }
+}
+
+enum Failure {
+    Shape(String),
+    Ambiguous { name: String, candidates: Vec<String> },
+}
+
+struct Search<'a> {
+    referrer: &'a Referrer,
+    referred: &'a Gvk,
+    known: &'a Known,
+    /// Whether the role that is referred to must be of the kind that stands beside its name.
+    by_role: bool,
+}
+
+impl Search<'_> {
+    fn change(&self, found: &mut Value) -> Result<(), Failure> {
+        match found {
+            Value::Null => Ok(()),
+            Value::Array(items) => items.iter_mut().try_for_each(|item| match item {
+                Value::Array(_) => Err(Failure::Shape("expected a name or a map with one, found a list".to_owned())),
+                item => self.change(item),
+            }),
+            Value::Object(_) => self.change_map(found),
+            scalar => self.change_scalar(scalar),
+        }
+    }
+
+    fn change_scalar(&self, scalar: &mut Value) -> Result<(), Failure> {
+        let name = scalar_text(scalar);
+        let same = |one: &Candidate, other: &Candidate| one.name == other.name;
+        if let Some(found) = self.find(&name, |_| true, same)?
+            && found.name != name
+        {
+            *scalar = Value::String(found.name.clone());
+        }
+        Ok(())
+    }
+
+    fn change_map(&self, map: &mut Value) -> Result<(), Failure> {
+        let Some(name) = map.get("name").map(scalar_text) else {
+            return Err(Failure::Shape("expected a \"name\" in the map".to_owned()));
+        };
+        let namespace = map.get("namespace").map(scalar_text);
+        let originally = |it: &Candidate| namespace.as_ref().is_none_or(|wanted| *wanted == it.original_namespace);
+        let currently = |it: &Candidate| namespace.as_ref().is_none_or(|wanted| *wanted == it.effective_namespace);
+        let any_originally = self.known.candidates.iter().any(|it| self.could_be_meant(it) && originally(it));
+        let in_namespace = |it: &Candidate| if any_originally { originally(it) } else { currently(it) };
+        let same = |one: &Candidate, other: &Candidate| one.name == other.name && one.namespace == other.namespace;
+        let Some(found) = self.find(&name, in_namespace, same)? else { return Ok(()) };
+        if found.name == name && found.namespace.is_empty() {
+            return Ok(());
+        }
+        map["name"] = Value::String(found.name.clone());
+        if !found.namespace.is_empty() {
+            map["namespace"] = Value::String(found.namespace.clone());
+        }
+        Ok(())
+    }
+
+    fn could_be_meant(&self, candidate: &Candidate) -> bool {
+        candidate.is_cluster_scoped()
+            || self.referrer.is_cluster_scoped
+            || candidate.effective_namespace == self.referrer.effective_namespace
+            || self.referrer.bound_namespaces.iter().any(|it| *it == candidate.namespace)
+    }
+
+    /// The object that is meant: of the kind, within reach, and, if there are several, renamed as the referrer was.
     fn find(
         &self,
-        referrer: &Resource,
         name: &str,
-        namespace: Option<&str>,
-    ) -> Result<Option<&Resource>, Error> {
-        let mut meant: Vec<&Resource> = self
-            .named
-            .iter()
-            .filter(|it| it.group() == self.referred.group && it.kind() == self.referred.kind)
-            .filter(|it| it.identities().any(|identity| identity.name == name))
-            .filter(|it| match namespace {
-                Some(namespace) => {
-                    it.identities().any(|identity| effective(&identity.namespace) == namespace)
-                }
-                None => is_in_reach(referrer, it),
-            })
+        in_namespace: impl Fn(&Candidate) -> bool,
+        same: impl Fn(&Candidate, &Candidate) -> bool,
+    ) -> Result<Option<&Candidate>, Failure> {
+        let role = self.referrer.role.as_ref().filter(|_| self.by_role);
+        let mut meant: Vec<&Candidate> = self
+            .known
+            .called(name)
+            .filter(|it| in_namespace(it))
+            .filter(|it| it.was_of(self.referred) && role.is_none_or(|role| it.was_of(role)))
+            .filter(|it| self.referrer.reaches(it))
             .collect();
+        if let [only] = meant.as_slice() {
+            return Ok(Some(only));
+        }
+        meant.retain(|it| self.is_renamed_alike(it, true));
         if meant.len() > 1 {
-            meant.retain(|it| it.affixes == referrer.affixes);
+            meant.retain(|it| self.is_renamed_alike(it, false));
         }
         match meant.as_slice() {
             [] => Ok(None),
-            [first, rest @ ..] if rest.iter().all(|it| it.is_same_object(first)) => Ok(Some(first)),
-            several => Err(Error::AmbiguousReference {
-                referrer: referrer.label(),
+            [first, rest @ ..] if rest.iter().all(|it| same(it, first)) => Ok(Some(first)),
+            several => Err(Failure::Ambiguous {
                 name: name.to_owned(),
-                candidates: several.iter().map(|it| it.label()).collect(),
+                candidates: several.iter().map(|it| it.label.clone()).collect(),
             }),
         }
     }
-}
 
-/// Whether a name alone reaches an object: within one namespace, and to and from what has none.
-fn is_in_reach(referrer: &Resource, referred: &Resource) -> bool {
-    referrer.is_cluster_scoped()
-        || referred.is_cluster_scoped()
-        || referred.kind() == "ServiceAccount"
-        || referrer.namespace() == referred.namespace()
-}
-
-const REFERRED: &[Referred] = &[
-    Referred {
-        group: "",
-        kind: "ConfigMap",
-        in_pods: &[
-            &["volumes", "configMap", "name"],
-            &["volumes", "projected", "sources", "configMap", "name"],
-            &["containers", "env", "valueFrom", "configMapKeyRef", "name"],
-            &["containers", "envFrom", "configMapRef", "name"],
-            &["initContainers", "env", "valueFrom", "configMapKeyRef", "name"],
-            &["initContainers", "envFrom", "configMapRef", "name"],
-        ],
-        in_kinds: &[
-            ("Role", &["rules", "resourceNames"]),
-            ("ClusterRole", &["rules", "resourceNames"]),
-            ("Ingress", &["metadata", "annotations", "nginx.ingress.kubernetes.io/fastcgi-params-configmap"]),
-        ],
-        in_maps: &[("Node", &["spec", "configSource", "configMap"])],
-    },
-    Referred {
-        group: "",
-        kind: "Secret",
-        in_pods: &[
-            &["volumes", "secret", "secretName"],
-            &["volumes", "projected", "sources", "secret", "name"],
-            &["containers", "env", "valueFrom", "secretKeyRef", "name"],
-            &["containers", "envFrom", "secretRef", "name"],
-            &["initContainers", "env", "valueFrom", "secretKeyRef", "name"],
-            &["initContainers", "envFrom", "secretRef", "name"],
-            &["imagePullSecrets", "name"],
-        ],
-        in_kinds: &[
-            ("Ingress", &["spec", "tls", "secretName"]),
-            ("Ingress", &["metadata", "annotations", "ingress.kubernetes.io/auth-secret"]),
-            ("Ingress", &["metadata", "annotations", "nginx.ingress.kubernetes.io/auth-secret"]),
-            ("Ingress", &["metadata", "annotations", "nginx.ingress.kubernetes.io/auth-tls-secret"]),
-            ("ServiceAccount", &["imagePullSecrets", "name"]),
-            ("StorageClass", &["parameters", "secretName"]),
-            ("StorageClass", &["parameters", "adminSecretName"]),
-            ("StorageClass", &["parameters", "userSecretName"]),
-            ("StorageClass", &["parameters", "secretRef"]),
-            ("Role", &["rules", "resourceNames"]),
-            ("ClusterRole", &["rules", "resourceNames"]),
-            ("PersistentVolume", &["spec", "azureFile", "secretName"]),
-        ],
-        in_maps: &[],
-    },
-    Referred {
-        group: "",
-        kind: "Service",
-        in_pods: &[],
-        in_kinds: &[
-            ("StatefulSet", &["spec", "serviceName"]),
-            ("Ingress", &["spec", "rules", "http", "paths", "backend", "service", "name"]),
-            ("Ingress", &["spec", "defaultBackend", "service", "name"]),
-            ("Ingress", &["spec", "rules", "http", "paths", "backend", "serviceName"]),
-            ("Ingress", &["spec", "backend", "serviceName"]),
-            ("APIService", &["spec", "service", "name"]),
-        ],
-        in_maps: &[
-            ("ValidatingWebhookConfiguration", &["webhooks", "clientConfig", "service"]),
-            ("MutatingWebhookConfiguration", &["webhooks", "clientConfig", "service"]),
-        ],
-    },
-    Referred {
-        group: "",
-        kind: "ServiceAccount",
-        in_pods: &[&["serviceAccountName"]],
-        in_kinds: &[],
-        in_maps: &[("RoleBinding", &["subjects"]), ("ClusterRoleBinding", &["subjects"])],
-    },
-    Referred {
-        group: "rbac.authorization.k8s.io",
-        kind: "Role",
-        in_pods: &[],
-        in_kinds: &[("RoleBinding", &["roleRef", "name"])],
-        in_maps: &[],
-    },
-    Referred {
-        group: "rbac.authorization.k8s.io",
-        kind: "ClusterRole",
-        in_pods: &[],
-        in_kinds: &[("RoleBinding", &["roleRef", "name"]), ("ClusterRoleBinding", &["roleRef", "name"])],
-        in_maps: &[],
-    },
-    Referred {
-        group: "",
-        kind: "PersistentVolumeClaim",
-        in_pods: &[&["volumes", "persistentVolumeClaim", "claimName"]],
-        in_kinds: &[],
-        in_maps: &[],
-    },
-    Referred {
-        group: "",
-        kind: "PersistentVolume",
-        in_pods: &[],
-        in_kinds: &[
-            ("PersistentVolumeClaim", &["spec", "volumeName"]),
-            ("ClusterRole", &["rules", "resourceNames"]),
-        ],
-        in_maps: &[],
-    },
-    Referred {
-        group: "storage.k8s.io",
-        kind: "StorageClass",
-        in_pods: &[],
-        in_kinds: &[
-            ("PersistentVolume", &["spec", "storageClassName"]),
-            ("PersistentVolumeClaim", &["spec", "storageClassName"]),
-            ("StatefulSet", &["spec", "volumeClaimTemplates", "spec", "storageClassName"]),
-        ],
-        in_maps: &[],
-    },
-    Referred {
-        group: "scheduling.k8s.io",
-        kind: "PriorityClass",
-        in_pods: &[&["priorityClassName"]],
-        in_kinds: &[],
-        in_maps: &[],
-    },
-    Referred {
-        group: "networking.k8s.io",
-        kind: "IngressClass",
-        in_pods: &[],
-        in_kinds: &[("Ingress", &["spec", "ingressClassName"])],
-        in_maps: &[],
-    },
-    scaled("Deployment"),
-    scaled("ReplicaSet"),
-    scaled("StatefulSet"),
-    Referred {
-        group: "admissionregistration.k8s.io",
-        kind: "ValidatingAdmissionPolicy",
-        in_pods: &[],
-        in_kinds: &[("ValidatingAdmissionPolicyBinding", &["spec", "policyName"])],
-        in_maps: &[],
-    },
-];
-
-/// A workload that an autoscaler refers to.
-const fn scaled(kind: &'static str) -> Referred {
-    Referred {
-        group: "apps",
-        kind,
-        in_pods: &[],
-        in_kinds: &[],
-        in_maps: &[("HorizontalPodAutoscaler", &["spec", "scaleTargetRef"])],
+    fn is_renamed_alike(&self, candidate: &Candidate, or_not_at_all: bool) -> bool {
+        let alike = |one: &[String], other: &[String]| {
+            or_not_at_all && (one.is_empty() || other.is_empty()) || share_an_end(one, other)
+        };
+        alike(&candidate.prefixes, &self.referrer.prefixes) && alike(&candidate.suffixes, &self.referrer.suffixes)
     }
+}
+
+/// Whether the shorter list is the end of the longer one; an empty one is the end of nothing else.
+fn share_an_end(one: &[String], other: &[String]) -> bool {
+    one.is_empty() == other.is_empty() && (one.ends_with(other) || other.ends_with(one))
 }

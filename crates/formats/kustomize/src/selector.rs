@@ -4,7 +4,7 @@ use regex::{Regex, RegexBuilder};
 
 use crate::Error;
 use crate::reader::Reader;
-use crate::resource::Resource;
+use crate::resource::{Resource, effective};
 
 /// Selects objects. What is given must match: `group`, `version`, `kind`, `name` and `namespace` as regular
 /// expressions that hold for the whole text, the others as Kubernetes selectors.
@@ -22,7 +22,14 @@ pub struct Selector {
 
 impl Selector {
     pub(crate) fn read(reader: Reader<'_>) -> Result<Selector, Error> {
-        let selector = Selector {
+        let selector = Selector::read_from(&reader)?;
+        reader.finish()?;
+        Ok(selector)
+    }
+
+    /// Reads it out of a map that holds other fields too.
+    pub(crate) fn read_from(reader: &Reader<'_>) -> Result<Selector, Error> {
+        Ok(Selector {
             group: reader.text("group")?,
             version: reader.text("version")?,
             kind: reader.text("kind")?,
@@ -30,9 +37,7 @@ impl Selector {
             name: reader.text("name")?,
             annotation_selector: reader.text("annotationSelector")?,
             label_selector: reader.text("labelSelector")?,
-        };
-        reader.finish()?;
-        Ok(selector)
+        })
     }
 
     /// Compiles it; the error is the name of the malformed field and why.
@@ -63,6 +68,7 @@ fn anchored(text: &str) -> Result<Regex, String> {
 }
 
 /// A selector that is ready to be held against objects.
+#[derive(Debug)]
 pub(crate) struct Compiled {
     group: Option<Regex>,
     version: Option<Regex>,
@@ -74,21 +80,51 @@ pub(crate) struct Compiled {
 }
 
 impl Compiled {
+    /// As patches select: by the first and by today's name.
     pub(crate) fn selects(&self, resource: &Resource) -> bool {
         let holds = |pattern: &Option<Regex>, text: &str| pattern.as_ref().is_none_or(|it| it.is_match(text));
-        let any_name = resource.identities().any(|identity| holds(&self.name, &identity.name));
-        let any_namespace = resource.identities().any(|identity| {
-            holds(&self.namespace, &identity.namespace)
-                || identity.namespace.is_empty() && holds(&self.namespace, "default")
-        });
-        let meta = |field: &str, key: &str| resource.metadata_text(field, key);
+        let (original, current) = (resource.original(), resource.identity());
+        let either = |pattern: &Option<Regex>, one: &str, other: &str| holds(pattern, one) || holds(pattern, other);
         holds(&self.group, resource.group())
             && holds(&self.version, resource.version())
             && holds(&self.kind, resource.kind())
-            && any_name
-            && any_namespace
-            && self.labels.iter().all(|term| term.holds(|key| meta("labels", key)))
+            && either(&self.name, &original.name, &current.name)
+            && either(&self.namespace, &original.namespace, &current.namespace)
+            && self.marks_hold(resource)
+    }
+
+    /// Whether labels and annotations are as selected.
+    pub(crate) fn marks_hold(&self, resource: &Resource) -> bool {
+        let meta = |field: &str, key: &str| resource.metadata_text(field, key);
+        self.labels.iter().all(|term| term.holds(|key| meta("labels", key)))
             && self.annotations.iter().all(|term| term.holds(|key| meta("annotations", key)))
+    }
+}
+
+impl Selector {
+    /// As replacements select: by the texts themselves, of today and of every time before.
+    pub(crate) fn names(&self, resource: &Resource) -> bool {
+        let holds = |wanted: &Option<String>, found: &str| wanted.as_deref().is_none_or(|it| it == found);
+        // kustomize takes today's namespace as it is written, of kinds that have none too.
+        let today = effective(resource.namespace());
+        let in_namespace = |found: &str| self.namespace.as_deref().is_none_or(|it| effective(it) == found);
+        let is = |kind: &str, name: &str, namespace: &str| {
+            holds(&self.kind, kind) && holds(&self.name, name) && in_namespace(namespace)
+        };
+        holds(&self.group, resource.group())
+            && holds(&self.version, resource.version())
+            && (is(resource.kind(), resource.name(), today)
+                || resource.previous.iter().any(|it| is(&it.kind, &it.name, &it.namespace)))
+    }
+
+    /// Whether it names nothing, and at most asks for labels and annotations.
+    pub(crate) fn names_nothing(&self) -> bool {
+        [&self.group, &self.version, &self.kind, &self.namespace, &self.name].iter().all(|it| it.is_none())
+    }
+
+    /// Whether it asks for labels or annotations.
+    pub(crate) fn asks_for_marks(&self) -> bool {
+        self.annotation_selector.is_some() || self.label_selector.is_some()
     }
 }
 
@@ -102,12 +138,12 @@ enum Term {
 }
 
 impl Term {
-    fn holds<'a>(&self, value_of: impl Fn(&str) -> Option<&'a str>) -> bool {
+    fn holds(&self, value_of: impl Fn(&str) -> Option<String>) -> bool {
         match self {
             Term::Exists(key) => value_of(key).is_some(),
             Term::Absent(key) => value_of(key).is_none(),
-            Term::In(key, values) => value_of(key).is_some_and(|value| values.iter().any(|it| it == value)),
-            Term::NotIn(key, values) => value_of(key).is_none_or(|value| values.iter().all(|it| it != value)),
+            Term::In(key, values) => value_of(key).is_some_and(|value| values.contains(&value)),
+            Term::NotIn(key, values) => value_of(key).is_none_or(|value| !values.contains(&value)),
         }
     }
 }
@@ -169,7 +205,7 @@ mod tests {
     #[track_caller]
     fn check(selector: &str, expected: bool) {
         let labels = [("app", "web"), ("tier", "front")];
-        let value_of = |key: &str| labels.iter().find(|(name, _)| *name == key).map(|(_, value)| *value);
+        let value_of = |key: &str| labels.iter().find(|(name, _)| *name == key).map(|(_, value)| (*value).to_owned());
         let terms = parse_terms(selector).unwrap();
         assert_eq!(terms.iter().all(|term| term.holds(value_of)), expected, "{selector}");
     }

@@ -1,25 +1,32 @@
 //! The built-in kinds: what k8s-openapi knows of them, completed by our table of list types and merge keys.
 //!
 //! A kind is expanded when it is first asked for and kept from then on. Kinds share the definitions they have in
-//! common, so that a pod's specification is in memory once for Pods, Deployments and all others that hold one.
+//! common, so that a pod's specification is in memory once for Pods, Deployments and all others that hold one. With
+//! their descriptions the definitions are only made to be published (`published`), and not kept.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use k8s_openapi::api::{
-    apps::v1 as apps, authentication::v1 as authentication, authorization::v1 as authorization,
-    autoscaling::v1 as autoscaling, batch::v1 as batch, coordination::v1 as coordination, core::v1 as core,
-    discovery::v1 as discovery, events::v1 as events, networking::v1 as networking, policy::v1 as policy,
-    rbac::v1 as rbac, scheduling::v1 as scheduling, storage::v1 as storage,
+    admissionregistration::v1 as admissionregistration, apps::v1 as apps,
+    authentication::v1 as authentication, authorization::v1 as authorization, autoscaling::v1 as autoscaling,
+    autoscaling::v2 as autoscaling_v2, batch::v1 as batch, certificates::v1 as certificates,
+    coordination::v1 as coordination, core::v1 as core, discovery::v1 as discovery, events::v1 as events,
+    flowcontrol::v1 as flowcontrol, networking::v1 as networking, node::v1 as node, policy::v1 as policy,
+    rbac::v1 as rbac, resource::v1 as resource, scheduling::v1 as scheduling, storage::v1 as storage,
 };
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1 as apiextensions;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::kube_aggregator::pkg::apis::apiregistration::v1 as apiregistration;
 use schemars::{JsonSchema, SchemaGenerator};
 
 use crate::Schema;
 
 mod expand;
 mod merge_table;
+mod published;
+
+pub use published::{Definitions, definition_name};
 
 /// One built-in kind.
 struct BuiltIn {
@@ -41,7 +48,15 @@ const fn kind<T: k8s_openapi::Resource + JsonSchema>() -> BuiltIn {
 }
 
 const KINDS: &[BuiltIn] = &[
+    kind::<admissionregistration::MutatingAdmissionPolicy>(),
+    kind::<admissionregistration::MutatingAdmissionPolicyBinding>(),
+    kind::<admissionregistration::MutatingWebhookConfiguration>(),
+    kind::<admissionregistration::ValidatingAdmissionPolicy>(),
+    kind::<admissionregistration::ValidatingAdmissionPolicyBinding>(),
+    kind::<admissionregistration::ValidatingWebhookConfiguration>(),
+    kind::<apiregistration::APIService>(),
     kind::<core::Binding>(),
+    kind::<core::ComponentStatus>(),
     kind::<core::ConfigMap>(),
     kind::<core::Endpoints>(),
     kind::<core::Event>(),
@@ -70,34 +85,55 @@ const KINDS: &[BuiltIn] = &[
     kind::<authorization::SelfSubjectAccessReview>(),
     kind::<authorization::SelfSubjectRulesReview>(),
     kind::<authorization::SubjectAccessReview>(),
+    kind::<autoscaling::HorizontalPodAutoscaler>(),
     kind::<autoscaling::Scale>(),
+    kind::<autoscaling_v2::HorizontalPodAutoscaler>(),
     kind::<batch::CronJob>(),
     kind::<batch::Job>(),
+    kind::<certificates::CertificateSigningRequest>(),
     kind::<coordination::Lease>(),
     kind::<discovery::EndpointSlice>(),
     kind::<events::Event>(),
+    kind::<flowcontrol::FlowSchema>(),
+    kind::<flowcontrol::PriorityLevelConfiguration>(),
+    kind::<networking::IPAddress>(),
     kind::<networking::Ingress>(),
     kind::<networking::IngressClass>(),
     kind::<networking::NetworkPolicy>(),
+    kind::<networking::ServiceCIDR>(),
+    kind::<node::RuntimeClass>(),
     kind::<policy::Eviction>(),
     kind::<policy::PodDisruptionBudget>(),
     kind::<rbac::ClusterRole>(),
     kind::<rbac::ClusterRoleBinding>(),
     kind::<rbac::Role>(),
     kind::<rbac::RoleBinding>(),
+    kind::<resource::DeviceClass>(),
+    kind::<resource::ResourceClaim>(),
+    kind::<resource::ResourceClaimTemplate>(),
+    kind::<resource::ResourceSlice>(),
     kind::<scheduling::PriorityClass>(),
+    kind::<storage::CSIDriver>(),
+    kind::<storage::CSINode>(),
+    kind::<storage::CSIStorageCapacity>(),
     kind::<storage::StorageClass>(),
+    kind::<storage::VolumeAttachment>(),
+    kind::<storage::VolumeAttributesClass>(),
 ];
 
 /// Definitions by their OpenAPI name, those of kinds included, and scalars by their type and format.
-type Definitions = BTreeMap<String, Arc<Schema>>;
+type Expanded = BTreeMap<String, Arc<Schema>>;
 
-static EXPANDED: Mutex<Definitions> = Mutex::new(Definitions::new());
+static EXPANDED: Mutex<Expanded> = Mutex::new(Expanded::new());
 
 /// The schema of a built-in kind, expanded on first use and then kept; `None` if there is no such kind.
 pub fn built_in(group: &str, version: &str, kind: &str) -> Option<Arc<Schema>> {
-    let row = KINDS.iter().find(|row| row.group == group && row.version == version && row.kind == kind)?;
+    let row = row(group, version, kind)?;
     Some(expanded(&(row.definition)(), row.generate))
+}
+
+fn row(group: &str, version: &str, kind: &str) -> Option<&'static BuiltIn> {
+    KINDS.iter().find(|row| row.group == group && row.version == version && row.kind == kind)
 }
 
 /// The schema of `metadata`, which every kind has.

@@ -13,9 +13,12 @@
 //! A write goes through [`Schema::prune`], [`Schema::fill_defaults`] and [`Schema::validate`], in this order: `prune`
 //! also takes away the `null`s that clients send for empty fields, so that the other two never meet them.
 //!
-//! Three things are left out on purpose. Descriptions are dropped, since they are most of what a schema weighs and
-//! nothing reads them here. CEL rules (`x-kubernetes-validations`) are kept as they are written and not evaluated.
-//! What a kind demands beyond its types (a Service needs a port) is the business of the kinds' own rules.
+//! For people and for clients the same kinds are published as OpenAPI [`Definitions`], with their descriptions; these
+//! are made when they are asked for, and kept by nobody here.
+//!
+//! Three things are left out of a [`Schema`] on purpose. Descriptions are dropped, since they are most of what a schema
+//! weighs and no write reads them. CEL rules (`x-kubernetes-validations`) are kept as they are written; `formats/cel`
+//! compiles and evaluates them. What a kind demands beyond its types (a Service needs a port) is the business of the kinds' own rules.
 //!
 //! Nothing here knows the network, the store, or which kinds are served.
 
@@ -23,13 +26,18 @@ mod built_in;
 mod defaults;
 mod openapi;
 mod path;
+mod pattern;
 mod prune;
+mod publish;
 mod refusal;
 mod tree;
 mod validate;
 
-pub use built_in::built_in;
+pub use built_in::{Definitions, built_in, definition_name};
 pub use openapi::from_openapi_v3;
 pub use path::{FieldPath, Step};
+pub use pattern::{Pattern, PatternError};
+pub use publish::{Dialect, custom_definition};
 pub use refusal::{FieldError, Refusal};
 pub use tree::{Bounds, Combinations, ListType, PatchStrategy, Schema, Type};
+pub use validate::Counterparts;

@@ -12,6 +12,7 @@ use crate::{FieldError, ListType, Refusal, Schema, Type, built_in};
 
 mod keywords;
 mod lists;
+mod structural;
 mod validations;
 
 /// The schema in a CustomResourceDefinition's `openAPIV3Schema`, with `apiVersion`, `kind` and `metadata` added.
@@ -70,6 +71,7 @@ impl Reader {
             return Schema::any();
         };
         self.errors.extend(keywords::forbidden(body, at));
+        self.errors.extend(structural::check(body, at, place));
         let mut schema = Schema::of(self.type_of(body, at, place));
         validations::read(body, &mut schema, at, &mut self.errors);
         self.marks(body, &mut schema, at);
@@ -154,7 +156,7 @@ impl Reader {
         if let Some(values) = body.get("additionalProperties") {
             let here = Trail::Field(at, "additionalProperties");
             schema.values = self.map_values(values, &here).map(Arc::new);
-            if !schema.properties.is_empty() {
+            if !schema.properties.is_empty() && *values != Value::Bool(true) {
                 self.errors.push(FieldError::forbidden(
                     here.path(),
                     "additionalProperties and properties are mutual exclusive",

@@ -29,27 +29,32 @@ impl FieldPath {
     /// This path and one field more.
     #[must_use]
     pub fn field(&self, name: &str) -> Self {
-        self.join(Step::Field(name.into()))
+        self.with(Step::Field(name.into()))
     }
     /// This path and one map key more.
     #[must_use]
     pub fn key(&self, key: &str) -> Self {
-        self.join(Step::Key(key.into()))
+        self.with(Step::Key(key.into()))
     }
     /// This path and one place in a list more.
     #[must_use]
     pub fn index(&self, index: usize) -> Self {
-        self.join(Step::Index(index))
+        self.with(Step::Index(index))
     }
     /// This path and one item of a keyed list or of a set more.
     #[must_use]
     pub fn item(&self, item: &str) -> Self {
-        self.join(Step::Item(item.into()))
+        self.with(Step::Item(item.into()))
     }
-    fn join(&self, step: Step) -> Self {
+    fn with(&self, step: Step) -> Self {
         let mut steps = self.0.clone();
         steps.push(step);
         FieldPath(steps)
+    }
+    /// This path and all steps of another.
+    #[must_use]
+    pub fn join(&self, below: &FieldPath) -> Self {
+        FieldPath(self.0.iter().chain(&below.0).cloned().collect())
     }
     /// The steps, from the root.
     pub fn steps(&self) -> &[Step] {

@@ -5,6 +5,8 @@ use std::sync::{Arc, LazyLock};
 
 use serde_json::Value;
 
+use crate::Pattern;
+
 /// How the items of a list belong together: `x-kubernetes-list-type`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum ListType {
@@ -55,8 +57,6 @@ pub enum Type {
 pub struct Schema {
     /// Type of the value.
     pub type_: Type,
-    /// For people: what the field is. Not loaded at present; see the crate's documentation.
-    pub description: Option<Arc<str>>,
     /// Declared fields.
     pub properties: BTreeMap<Arc<str>, Arc<Schema>>,
     /// Schema of a map's values (`additionalProperties`).
@@ -110,7 +110,7 @@ pub struct Bounds {
     pub multiple_of: Option<f64>,
     pub min_length: Option<usize>,
     pub max_length: Option<usize>,
-    pub pattern: Option<Arc<regex::Regex>>,
+    pub pattern: Option<Arc<Pattern>>,
     pub min_items: Option<usize>,
     pub max_items: Option<usize>,
     pub min_properties: Option<usize>,
@@ -135,7 +135,6 @@ impl Schema {
     pub fn of(type_: Type) -> Self {
         Schema {
             type_,
-            description: None,
             properties: BTreeMap::new(),
             values: None,
             items: None,

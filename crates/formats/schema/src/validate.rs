@@ -9,6 +9,9 @@ use crate::{FieldError, FieldPath, ListType, Refusal, Schema, Type};
 
 mod bounds;
 mod format;
+mod ratchet;
+
+pub use ratchet::Counterparts;
 
 impl Schema {
     /// Everything that is wrong with types, required fields, bounds, enumerations and duplicate keys of lists.
@@ -17,6 +20,19 @@ impl Schema {
     pub fn validate(&self, value: &Value) -> Vec<FieldError> {
         let mut errors = Vec::new();
         check(self, value, &Trail::Root, &mut errors);
+        errors
+    }
+
+    /// [`Schema::validate`] of an update: what was wrong before and has not changed is no error, as upstream has it, so
+    /// that a stricter schema does not hold up those who change something else.
+    pub fn validate_change(&self, old: &Value, new: &Value) -> Vec<FieldError> {
+        const COMPARED_MAX: usize = 100;
+        let mut errors = self.validate(new);
+        // Each is looked up in both objects. Where there are so many, all of them are told.
+        if errors.len() > COMPARED_MAX {
+            return errors;
+        }
+        errors.retain(|error| !ratchet::is_unchanged(self, old, new, &error.path));
         errors
     }
 

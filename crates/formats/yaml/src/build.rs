@@ -1,10 +1,11 @@
 //! From parser events to a value: aliases copied in, merge keys carried out, keys made strings.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use saphyr_parser::Event;
 use serde_json::{Map, Value};
 
+use crate::Rules;
 use crate::limits::{Budget, Size};
 use crate::scalar::{self, Scalar};
 
@@ -14,6 +15,7 @@ type Anchor = usize;
 /// Builds one document after another out of one budget.
 pub(crate) struct Builder {
     budget: Budget,
+    rules: Rules,
     open: Vec<Open>,
     anchored: BTreeMap<Anchor, (Value, Size)>,
     document: Value,
@@ -28,7 +30,12 @@ struct Open {
 
 enum Kind {
     List(Vec<Value>),
-    Map { fields: Map<String, Value>, key: Option<Key> },
+    Map {
+        fields: Map<String, Value>,
+        /// Fields that a merge key brought, which the map's own ones replace.
+        merged: BTreeSet<String>,
+        key: Option<Key>,
+    },
 }
 
 enum Key {
@@ -46,8 +53,8 @@ struct Node {
 }
 
 impl Builder {
-    pub(crate) fn new(budget: Budget) -> Builder {
-        Builder { budget, open: Vec::new(), anchored: BTreeMap::new(), document: Value::Null }
+    pub(crate) fn new(budget: Budget, rules: Rules) -> Builder {
+        Builder { budget, rules, open: Vec::new(), anchored: BTreeMap::new(), document: Value::Null }
     }
 
     pub(crate) fn begin_document(&mut self) {
@@ -63,12 +70,14 @@ impl Builder {
     pub(crate) fn add(&mut self, event: Event<'_>) -> Result<(), String> {
         match event {
             Event::SequenceStart(anchor, _) => self.begin(anchor, Kind::List(Vec::new())),
-            Event::MappingStart(anchor, _) => self.begin(anchor, Kind::Map { fields: Map::new(), key: None }),
+            Event::MappingStart(anchor, _) => {
+                self.begin(anchor, Kind::Map { fields: Map::new(), merged: BTreeSet::new(), key: None })
+            }
             Event::SequenceEnd | Event::MappingEnd => self.end(),
             Event::Alias(anchor) => self.copy(anchor),
             Event::Scalar(text, style, anchor, tag) => {
                 self.budget.spend_value()?;
-                let scalar = scalar::resolve(&text, style, tag.as_deref())?;
+                let scalar = scalar::resolve(&text, style, tag.as_deref(), self.rules)?;
                 let size = Size { values: 1, bytes: text.len(), depth: 0 };
                 self.complete(anchor, Node::scalar(scalar, size))
             }
@@ -110,7 +119,7 @@ impl Builder {
             self.anchored.insert(anchor, (node.value.clone(), node.size));
         }
         match self.open.last_mut() {
-            Some(open) => open.take(node),
+            Some(open) => open.take(node, self.rules),
             None => {
                 self.document = node.value;
                 Ok(())
@@ -129,17 +138,24 @@ impl Node {
 }
 
 impl Open {
-    fn take(&mut self, node: Node) -> Result<(), String> {
+    fn take(&mut self, node: Node, rules: Rules) -> Result<(), String> {
         self.size.values += node.size.values;
         self.size.bytes += node.size.bytes;
         self.size.depth = self.size.depth.max(node.size.depth + 1);
         match &mut self.kind {
             Kind::List(items) => items.push(node.value),
-            Kind::Map { fields, key } => match key.take() {
-                None => *key = Some(Key::of(node)?),
-                Some(Key::Merge) => merge(fields, node.value)?,
+            Kind::Map { fields, merged, key } => match (key.take(), rules) {
+                (None, _) => *key = Some(Key::of(node, rules)?),
+                (Some(Key::Merge), Rules::Go2) => merge(fields, node.value)?,
+                (Some(Key::Merge), Rules::Go3) => merge_below(fields, merged, node.value)?,
                 // Of two fields with one name the last one counts.
-                Some(Key::Named(name)) => drop(fields.insert(name, node.value)),
+                (Some(Key::Named(name)), Rules::Go2) => drop(fields.insert(name, node.value)),
+                (Some(Key::Named(name)), Rules::Go3) => {
+                    if fields.contains_key(&name) && !merged.remove(&name) {
+                        return Err(format!("the key {name:?} is there twice"));
+                    }
+                    fields.insert(name, node.value);
+                }
             },
         }
         Ok(())
@@ -147,11 +163,41 @@ impl Open {
 }
 
 impl Key {
-    fn of(node: Node) -> Result<Key, String> {
+    fn of(node: Node, rules: Rules) -> Result<Key, String> {
         if node.is_merge {
             return Ok(Key::Merge);
         }
-        Ok(Key::Named(scalar::key(node.value)?))
+        match (node.value, rules) {
+            (Value::String(name), _) => Ok(Key::Named(name)),
+            (key @ (Value::Bool(_) | Value::Number(_)), Rules::Go3) => {
+                Err(format!("expected a text as the key, found {key}; put it in quotes"))
+            }
+            (key, _) => Ok(Key::Named(scalar::key(key)?)),
+        }
+    }
+}
+
+/// As in Go's v3: what the map holds by itself counts more, wherever it stands.
+fn merge_below(
+    fields: &mut Map<String, Value>,
+    merged: &mut BTreeSet<String>,
+    value: Value,
+) -> Result<(), String> {
+    match value {
+        Value::Object(below) => {
+            for (name, value) in below {
+                if !fields.contains_key(&name) {
+                    merged.insert(name.clone());
+                    fields.insert(name, value);
+                }
+            }
+            Ok(())
+        }
+        // The first of a list counts most.
+        Value::Array(items) if items.iter().all(Value::is_object) => {
+            items.into_iter().try_for_each(|item| merge_below(fields, merged, item))
+        }
+        _ => Err("expected a map or a list of maps after the merge key <<".to_owned()),
     }
 }
 

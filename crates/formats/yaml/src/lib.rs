@@ -25,7 +25,19 @@ mod timestamp;
 pub use emit::{to_string, to_string_pretty};
 pub use error::Error;
 pub use limits::Limits;
-pub use parse::{parse, parse_all};
+pub use parse::{parse, parse_all, parse_all_by};
+pub use scalar::plain_value;
 
 #[cfg(test)]
 mod tests;
+
+/// Whose reading of YAML.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Rules {
+    /// `go.yaml.in/yaml/v2` through `sigs.k8s.io/yaml`: kubectl, Helm, the API server, kustomize's own file.
+    #[default]
+    Go2,
+    /// `go.yaml.in/yaml/v3`, through which kustomize reads manifests: `yes` is a text, a date becomes a point in time,
+    /// a key that is there twice or is no text is refused, and a merge key fills only what is missing.
+    Go3,
+}

@@ -5,14 +5,22 @@ use serde_json::Value;
 
 use crate::build::Builder;
 use crate::limits::Budget;
-use crate::{Error, Limits, number};
+use crate::{Error, Limits, Rules, number};
 
 /// All documents of a stream, in order; empty ones are left out, and so are those that are only `null`.
 ///
 /// # Errors
 /// The text is not YAML, or goes beyond the limits.
 pub fn parse_all(text: &str, limits: Limits) -> Result<Vec<Value>, Error> {
-    let mut documents = documents(text, limits)?;
+    parse_all_by(text, limits, Rules::Go2)
+}
+
+/// As [`parse_all`], by the rules that are given.
+///
+/// # Errors
+/// As [`parse_all`].
+pub fn parse_all_by(text: &str, limits: Limits, rules: Rules) -> Result<Vec<Value>, Error> {
+    let mut documents = documents(text, limits, rules)?;
     documents.retain(|document| !document.is_null());
     Ok(documents)
 }
@@ -29,13 +37,14 @@ pub fn parse(text: &str, limits: Limits) -> Result<Value, Error> {
     Ok(documents.pop().unwrap_or(Value::Null))
 }
 
-fn documents(text: &str, limits: Limits) -> Result<Vec<Value>, Error> {
+fn documents(text: &str, limits: Limits, rules: Rules) -> Result<Vec<Value>, Error> {
     let mut budget = Budget::new(limits);
     budget.check_text(text).map_err(Error::of_text)?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    match read_json(text) {
+    let json = if rules == Rules::Go2 { read_json(text) } else { None };
+    match json {
         Some(value) => Ok(vec![from_json(value, &mut budget, 0).map_err(Error::of_text)?]),
-        None => read_yaml(text, budget),
+        None => read_yaml(text, budget, rules),
     }
 }
 
@@ -65,9 +74,9 @@ fn from_json(value: Value, budget: &mut Budget, depth: usize) -> Result<Value, S
     })
 }
 
-fn read_yaml(text: &str, budget: Budget) -> Result<Vec<Value>, Error> {
+fn read_yaml(text: &str, budget: Budget, rules: Rules) -> Result<Vec<Value>, Error> {
     let mut parser = Parser::new_from_str(text);
-    let mut builder = Builder::new(budget);
+    let mut builder = Builder::new(budget, rules);
     let mut documents = Vec::new();
     while let Some(next) = parser.next_event() {
         let (event, span) = next?;

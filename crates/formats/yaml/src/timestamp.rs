@@ -5,6 +5,22 @@ pub(crate) fn is_timestamp(text: &str) -> bool {
     parse(text).is_some()
 }
 
+/// The point in time as Go prints it in JSON.
+pub(crate) fn rfc3339(text: &str) -> Option<String> {
+    parse(text)?;
+    let (date, time) = text.split_once(['T', 't', ' ']).unwrap_or((text, "0:0:0"));
+    let two = |part: &str| format!("{part:0>2}");
+    let date = date.split('-').map(two).collect::<Vec<_>>().join("-");
+    let end = time.find(['Z', '+', '-']).unwrap_or(time.len());
+    let (clock, zone) = time.split_at_checked(end)?;
+    let (clock, fraction) = clock.split_once(['.', ',']).unwrap_or((clock, ""));
+    let clock = clock.split(':').map(two).collect::<Vec<_>>().join(":");
+    let fraction = fraction.get(..9).unwrap_or(fraction).trim_end_matches('0');
+    let point = if fraction.is_empty() { "" } else { "." };
+    let zone = if matches!(zone, "" | "+00:00" | "-00:00") { "Z" } else { zone };
+    Some(format!("{date}T{clock}{point}{fraction}{zone}"))
+}
+
 fn parse(text: &str) -> Option<()> {
     let (year, rest) = text.split_once('-')?;
     if year.len() != 4 {

@@ -3,12 +3,14 @@
 //! A controller is tested against our own engine, with a store in memory, one per test; never against a mock.
 
 pub mod machine;
+pub mod socket;
 
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bythos_access::User;
+use bythos_access::token::TokenSigner;
 use bythos_apiserver::{ApiServer, Config};
 use bythos_operator::kubelet::NodePort;
 use bythos_operator::part::{BoundListener, RunPart};
@@ -35,10 +37,19 @@ impl Engine {
     /// # Errors
     /// It does not start.
     pub async fn start() -> anyhow::Result<Engine> {
+        Engine::start_with(NodePort::default()).await
+    }
+
+    /// [`Engine::start`], with a port into which the test plugs a node.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub async fn start_with(node: NodePort) -> anyhow::Result<Engine> {
         let store = Store::open(Options { directory: None, history_events: 10_000 })?;
         let config = Config {
             store,
-            node: NodePort::default(),
+            node,
+            tokens: TokenSigner::ephemeral()?,
             service_network: "10.43.0.0/16".to_owned(),
             checks: Vec::new(),
         };

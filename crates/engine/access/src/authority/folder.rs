@@ -11,12 +11,30 @@ use super::AuthorityError;
 
 const OWNER_ONLY: u32 = 0o600;
 
-pub(super) struct Folder {
+/// A private key that lies in the folder, as PKCS#8 in PEM.
+#[derive(Clone, Copy)]
+pub(crate) enum KeyFile {
+    /// With which certificates are signed.
+    Authority,
+    /// With which tokens of service accounts are signed.
+    ServiceAccounts,
+}
+
+impl KeyFile {
+    fn name(self) -> &'static str {
+        match self {
+            KeyFile::Authority => "ca.key",
+            KeyFile::ServiceAccounts => "service-account.key",
+        }
+    }
+}
+
+pub(crate) struct Folder {
     path: PathBuf,
 }
 
 impl Folder {
-    pub(super) fn open(path: &Path) -> Result<Folder, AuthorityError> {
+    pub(crate) fn open(path: &Path) -> Result<Folder, AuthorityError> {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(io(path))?;
         Ok(Folder { path: path.to_owned() })
     }
@@ -25,16 +43,16 @@ impl Folder {
         self.path.join("ca.crt")
     }
 
-    fn key_file(&self) -> PathBuf {
-        self.path.join("ca.key")
+    fn key_file(&self, key: KeyFile) -> PathBuf {
+        self.path.join(key.name())
     }
 
     pub(super) fn read_certificate(&self) -> Result<Option<String>, AuthorityError> {
         read(&self.certificate_file())
     }
 
-    pub(super) fn read_key(&self) -> Result<Option<KeyPair>, AuthorityError> {
-        let file = self.key_file();
+    pub(crate) fn read_key(&self, key: KeyFile) -> Result<Option<KeyPair>, AuthorityError> {
+        let file = self.key_file(key);
         let Some(pem) = read(&file)? else { return Ok(None) };
         let key = KeyPair::from_pem(&pem).map_err(|error| AuthorityError::Malformed {
             file,
@@ -47,8 +65,8 @@ impl Folder {
         self.write(&self.certificate_file(), pem)
     }
 
-    pub(super) fn write_key(&self, key: &KeyPair) -> Result<(), AuthorityError> {
-        self.write(&self.key_file(), &key.serialize_pem())
+    pub(crate) fn write_key(&self, file: KeyFile, key: &KeyPair) -> Result<(), AuthorityError> {
+        self.write(&self.key_file(file), &key.serialize_pem())
     }
 
     /// Writes a file so that it is, after any interruption, either as before or as wanted.
@@ -61,7 +79,7 @@ impl Folder {
 
     pub(super) fn key_lost(&self) -> AuthorityError {
         AuthorityError::Malformed {
-            file: self.key_file(),
+            file: self.key_file(KeyFile::Authority),
             message:
                 "the certificate ca.crt is there but its key is not; put the key back from a backup, or \
                       remove ca.crt too: then a new authority is made, and every certificate of the old one \
@@ -72,7 +90,7 @@ impl Folder {
 
     pub(super) fn key_of_another(&self) -> AuthorityError {
         AuthorityError::Malformed {
-            file: self.key_file(),
+            file: self.key_file(KeyFile::Authority),
             message:
                 "it is not the key of the certificate in ca.crt; put back the two files that belong together"
                     .to_owned(),

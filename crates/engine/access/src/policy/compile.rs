@@ -39,6 +39,7 @@ pub(super) fn compile(
         let outcome = policy.add(binding, Some(namespace_of(binding)), &known);
         report(outcome, "RoleBinding", binding, &mut problems);
     }
+    policy.cluster_roles = known.cluster;
     (policy, problems)
 }
 

@@ -1,27 +1,27 @@
-//! `/openapi/v3`: an index of group versions, and one document for each, made from the table of kinds when asked.
+//! `/openapi/v3`: an index of group versions, and one document for each.
 
+use std::io;
 use std::sync::Arc;
 
+use bythos_schema::{Definitions, Dialect};
 use http::{Response, StatusCode};
 use serde_json::{Map, Value, json};
 
-use super::schema::component;
+use super::document::{self, Members, Name, Page};
+use super::{definitions, info, operations, parameters};
 use crate::body::Body;
 use crate::call::Call;
-use crate::registry::Served;
+use crate::registry::{Registry, Served};
+use crate::state::State;
 use crate::status::{Failure, json_response};
-
-/// The query parameters of a patch by which clients find out what the server can do.
-const PATCH_PARAMETERS: [(&str, &str); 4] =
-    [("dryRun", "string"), ("fieldManager", "string"), ("fieldValidation", "string"), ("force", "boolean")];
 
 /// `/openapi/v3`
 pub(crate) fn index(call: &Call) -> Response<Body> {
     let registry = call.state.registry();
     let mut paths = Map::new();
     for served in registry.kinds() {
-        let path = group_version_path(served);
-        // The hash lets clients keep a document until a definition changes.
+        let path = path(served);
+        // Another one whenever a definition changes, so that clients ask again.
         let url = format!("/openapi/v3/{path}?hash={}", registry.fingerprint());
         paths.insert(path, json!({ "serverRelativeURL": url }));
     }
@@ -29,71 +29,59 @@ pub(crate) fn index(call: &Call) -> Response<Body> {
 }
 
 /// `/openapi/v3/api/v1`, `/openapi/v3/apis/apps/v1`
-pub(crate) fn document(call: &Call, path: &[&str]) -> Result<Response<Body>, Failure> {
+pub(crate) async fn document(call: &Call, path: &[&str]) -> Result<Response<Body>, Failure> {
     let registry = call.state.registry();
     let path = path.join("/");
-    let kinds: Vec<&Arc<Served>> =
-        registry.kinds().iter().filter(|served| group_version_path(served) == path).collect();
-    if kinds.is_empty() {
+    if kinds_of(&registry, &path).next().is_none() {
         return Err(Failure::UnknownPath);
     }
-    let paths: Map<String, Value> =
-        kinds.iter().filter(|served| served.kind.stored).map(|served| object_path(served)).collect();
-    let schemas: Map<String, Value> =
-        kinds.iter().map(|served| (component_name(served), component(served))).collect();
-    let document = json!({
-        "openapi": "3.0.0",
-        "info": { "title": "Kubernetes", "version": "v1.37.0" },
-        "paths": paths,
-        "components": { "schemas": schemas },
-    });
-    Ok(json_response(StatusCode::OK, &document))
+    let write = {
+        let path = path.clone();
+        move |state: &State, page: &mut Page| write(state, &path, page)
+    };
+    document::answer(call, Name::V3(path), &registry, "application/json", write).await
+}
+
+fn write(state: &State, path: &str, page: &mut Page) -> io::Result<()> {
+    let registry = state.registry();
+    let mut document = Members::begin(page)?;
+    document.add("openapi", &json!("3.0.0"))?;
+    document.add("info", &info())?;
+
+    let mut members = Members::begin(document.open("paths")?)?;
+    for served in kinds_of(&registry, path) {
+        for (path, item) in operations::paths(served, Dialect::V3) {
+            members.add(&path, &item)?;
+        }
+    }
+    members.end()?;
+
+    let mut components = Members::begin(document.open("components")?)?;
+    let mut handed_out = Definitions::new(Dialect::V3);
+    let mut members = Members::begin(components.open("schemas")?)?;
+    for (name, definition) in handed_out.of_requests() {
+        members.add(&name, &definition)?;
+    }
+    for served in kinds_of(&registry, path) {
+        for (name, definition) in definitions::of_kind(state, &mut handed_out, served, Dialect::V3) {
+            members.add(&name, &definition)?;
+        }
+    }
+    members.end()?;
+    let shared: Map<String, Value> = parameters::ALL
+        .iter()
+        .map(|parameter| (parameter.name.to_owned(), parameter.to_value(Dialect::V3)))
+        .collect();
+    components.add("parameters", &Value::Object(shared))?;
+    components.end()?;
+    document.end()
+}
+
+fn kinds_of<'a>(registry: &'a Registry, wanted: &'a str) -> impl Iterator<Item = &'a Arc<Served>> {
+    registry.kinds().iter().filter(move |served| path(served) == wanted)
 }
 
 /// `api/v1`, `apis/apps/v1`
-fn group_version_path(served: &Served) -> String {
-    let root = if served.kind.group.is_empty() { "api" } else { "apis" };
-    format!("{root}/{}", served.api_version)
-}
-
-/// `io.k8s.api.apps.v1.Deployment`, or the group turned round for kinds of others: `com.example.v1.Thing`.
-fn component_name(served: &Served) -> String {
-    let kind = &served.kind;
-    let group = match kind.group.as_ref() {
-        "" => "io.k8s.api.core".to_owned(),
-        group if served.is_custom() => Vec::from_iter(group.rsplit('.')).join("."),
-        group => {
-            format!("io.k8s.api.{}", group.trim_end_matches(".k8s.io").split('.').next().unwrap_or(group))
-        }
-    };
-    format!("{group}.{}.{}", kind.version, kind.kind)
-}
-
-/// The path of one object, with the operations that clients look at.
-fn object_path(served: &Served) -> (String, Value) {
-    let kind = &served.kind;
-    let place = if kind.namespaced { "namespaces/{namespace}/" } else { "" };
-    let path = format!("/{}/{place}{}/{{name}}", group_version_path(served), kind.plural);
-    let own = json!({ "group": kind.group, "version": kind.version, "kind": kind.kind });
-    let schema = json!({ "$ref": format!("#/components/schemas/{}", component_name(served)) });
-    let answer =
-        json!({ "200": { "description": "OK", "content": { "application/json": { "schema": schema } } } });
-    let parameters: Vec<Value> = PATCH_PARAMETERS
-        .iter()
-        .map(|(name, type_)| json!({ "name": name, "in": "query", "schema": { "type": type_, "uniqueItems": true } }))
-        .collect();
-    let operation = |action: &str, parameters: &[Value]| {
-        json!({
-            "responses": answer,
-            "parameters": parameters,
-            "x-kubernetes-action": action,
-            "x-kubernetes-group-version-kind": own,
-        })
-    };
-    let operations = json!({
-        "get": operation("get", &[]),
-        "put": operation("put", &parameters[..3]),
-        "patch": operation("patch", &parameters),
-    });
-    (path, operations)
+fn path(served: &Served) -> String {
+    served.root().trim_start_matches('/').to_owned()
 }

@@ -1,12 +1,14 @@
-//! `get`: stored bytes as they are, where the client wants the object in JSON.
+//! `get`: stored bytes as they are, where the client wants the object in JSON and plain.
 
 use http::{Response, StatusCode};
 
 use crate::body::Body;
+use crate::compress::compressed;
 use crate::resources::Target;
 use crate::status::Failure;
 
 pub(crate) fn answer(target: &Target<'_>) -> Result<Response<Body>, Failure> {
     let entry = target.call.state.store.get(&target.key()).ok_or_else(|| target.not_found())?;
-    target.call.answer_object(&target.served, StatusCode::OK, &entry.value)
+    let response = target.call.answer_object(&target.served, StatusCode::OK, &entry.value)?;
+    Ok(compressed(&target.call.headers, response, entry.value.len()))
 }

@@ -10,23 +10,31 @@
 )]
 
 mod admission;
+mod clients;
 mod crud;
 mod custom;
 mod delete;
 mod discovery;
+mod eviction;
+mod impersonation;
+mod limits;
 mod list;
+mod openapi;
 mod patch;
+mod policies;
 mod rbac;
 mod restart;
 mod socket;
 mod subresource;
 mod table;
 mod tls;
+mod tokens;
 mod watch;
 
 use std::time::Duration;
 
 use bythos_access::User;
+use bythos_access::token::TokenSigner;
 use bythos_apiserver::{ApiServer, Config};
 use bythos_operator::kubelet::NodePort;
 use bythos_store::{Options, Store};
@@ -48,7 +56,13 @@ pub(crate) async fn server() -> Server {
 
 pub(crate) async fn server_on(options: Options, node: NodePort) -> Server {
     let store = Store::open(options).unwrap();
-    let config = Config { store, node, service_network: "10.43.0.0/16".to_owned(), checks: Vec::new() };
+    let config = Config {
+        store,
+        node,
+        tokens: TokenSigner::ephemeral().unwrap(),
+        service_network: "10.43.0.0/16".to_owned(),
+        checks: Vec::new(),
+    };
     let api = ApiServer::start(config).await.unwrap();
     let admin = api.client(User::authenticated("admin", &["system:masters"]));
     Server { api, admin }

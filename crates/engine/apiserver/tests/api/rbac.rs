@@ -18,7 +18,7 @@ fn binding(name: &str, role_kind: &str, role: &str, user: &str) -> Value {
 }
 
 async fn grant(admin: &Client, user: &str, verbs: &[&str], resources: &[&str]) {
-    let name = format!("{user}-{}", resources.join("-"));
+    let name = format!("{user}-{}", resources.join("-").replace('/', "."));
     post(admin, &format!("{RBAC}/namespaces/default/roles"), role(&name, verbs, resources)).await.ok();
     let bindings = format!("{RBAC}/namespaces/default/rolebindings");
     post(admin, &bindings, binding(&name, "Role", &name, user)).await.ok();
@@ -41,6 +41,54 @@ async fn a_user_may_what_a_role_grants_from_the_next_request_on() {
     refused.fails(403, "Forbidden", "configmaps \"a\" is forbidden: User \"bob\" cannot get resource");
     delete(&admin, &format!("{RBAC}/namespaces/default/roles/bob-configmaps")).await.ok();
     get(&bob, CONFIG_MAPS).await.fails(403, "Forbidden", "");
+}
+
+#[tokio::test]
+async fn a_grant_counts_though_its_client_has_gone_away() {
+    let Server { admin, api } = server().await;
+    let mut stored = 0;
+    for polls in 0..40 {
+        let name = format!("user-{polls}");
+        let user = api.client(User::authenticated(&name, &[]));
+        post(&admin, &format!("{RBAC}/namespaces/default/roles"), role(&name, &["list"], &["configmaps"]))
+            .await
+            .ok();
+        get(&user, CONFIG_MAPS).await.fails(403, "Forbidden", "cannot list");
+        let bindings = format!("{RBAC}/namespaces/default/rolebindings");
+        {
+            let mut grant = Box::pin(post(&admin, &bindings, binding(&name, "Role", &name, &name)));
+            for _ in 0..polls {
+                drop(futures::poll!(&mut grant));
+                tokio::task::yield_now().await;
+            }
+        }
+        // What was queued before is carried out before.
+        post(&admin, CONFIG_MAPS, config_map(&name, json!({}))).await.ok();
+        if get(&admin, &format!("{bindings}/{name}")).await.code.is_success() {
+            stored += 1;
+            get(&user, CONFIG_MAPS).await.ok();
+        }
+    }
+    assert!(stored > 0, "some grants were under way when their clients left");
+}
+
+#[tokio::test]
+async fn who_may_only_get_exec_may_not_come_into_a_container() {
+    let Server { admin, api } = server().await;
+    let mut bound = pod("a");
+    bound["spec"]["nodeName"] = json!("node");
+    post(&admin, PODS, bound).await.ok();
+    let bob = api.client(User::authenticated("bob", &[]));
+    let path = format!("{PODS}/a/exec?command=ls");
+    grant(&admin, "bob", &["get"], &["pods/exec"]).await;
+    get(&bob, &path).await.fails(403, "Forbidden", "cannot create resource \"pods/exec\"");
+    grant(&admin, "bob", &["create"], &["pods/exec", "pods/attach"]).await;
+    get(&bob, &path).await.fails(400, "BadRequest", "Upgrade request required");
+    post(&bob, &format!("{PODS}/a/attach"), json!({})).await.fails(
+        400,
+        "BadRequest",
+        "Upgrade request required",
+    );
 }
 
 #[tokio::test]
@@ -108,4 +156,19 @@ async fn access_reviews_are_answered() {
     let rules = post(&bob, "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", rules).await.ok();
     let granted = rules["status"]["resourceRules"].as_array().unwrap();
     assert!(granted.iter().any(|rule| rule["resources"] == json!(["configmaps"])), "{rules}");
+}
+
+#[tokio::test]
+async fn nobody_binds_a_sum_of_roles_whose_parts_they_do_not_have() {
+    let Server { admin, api } = server().await;
+    let bob = api.client(User::authenticated("bob", &[]));
+    let role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "binds"},
+        "rules": [{"apiGroups": ["rbac.authorization.k8s.io"], "resources": ["rolebindings"], "verbs": ["create"]}]});
+    post(&admin, &format!("{RBAC}/namespaces/default/roles"), role).await.ok();
+    let bindings = format!("{RBAC}/namespaces/default/rolebindings");
+    post(&admin, &bindings, binding("binds", "Role", "binds", "bob")).await.ok();
+    let refused = post(&bob, &bindings, binding("more", "ClusterRole", "view", "bob")).await;
+    refused.fails(403, "Forbidden", "not currently held");
+    let unknown = post(&bob, &bindings, binding("more", "ClusterRole", "nothing", "bob")).await;
+    unknown.fails(404, "NotFound", "clusterroles.rbac.authorization.k8s.io \"nothing\" not found");
 }

@@ -33,6 +33,7 @@ async fn a_restart_keeps_everything() {
     let config = Config {
         store,
         node: NodePort::default(),
+        tokens: TokenSigner::ephemeral().unwrap(),
         service_network: "10.43.0.0/16".to_owned(),
         checks: vec![],
     };
@@ -41,4 +42,35 @@ async fn a_restart_keeps_everything() {
     for (path, object) in paths.iter().zip(before) {
         assert_eq!(get(&admin, path).await.ok(), object, "{path}");
     }
+}
+
+#[tokio::test]
+async fn default_roles_are_mended_at_each_start() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = Options { directory: Some(directory.path().to_owned()), history_events: 100 };
+    let rbac = "/apis/rbac.authorization.k8s.io/v1";
+    let role = |name: &str| format!("{rbac}/clusterroles/{name}");
+    let binding = format!("{rbac}/clusterrolebindings/system:discovery");
+    {
+        let Server { admin, api } = server_on(options.clone(), NodePort::default()).await;
+        let fewer = json!({"rules": [{"apiGroups": ["x.io"], "resources": ["x"], "verbs": ["get"]}]});
+        patch(&admin, "merge", &role("system:basic-user"), fewer.clone()).await.ok();
+        let mut left_alone = fewer;
+        left_alone["metadata"] =
+            json!({"annotations": {"rbac.authorization.kubernetes.io/autoupdate": "false"}});
+        patch(&admin, "merge", &role("system:auth-delegator"), left_alone).await.ok();
+        delete(&admin, &role("view")).await.ok();
+        let guests = json!({"subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "guests"}]});
+        patch(&admin, "merge", &binding, guests).await.ok();
+        drop((admin, api));
+    }
+    eventually("the store to be let go", || async { Store::open(options.clone()).ok().map(drop) }).await;
+    let Server { admin, .. } = server_on(options, NodePort::default()).await;
+    let rules = get(&admin, &role("system:basic-user")).await.ok()["rules"].to_string();
+    assert!(rules.contains("x.io") && rules.contains("selfsubjectaccessreviews"), "{rules}");
+    let rules = get(&admin, &role("system:auth-delegator")).await.ok()["rules"].to_string();
+    assert!(rules.contains("x.io") && !rules.contains("tokenreviews"), "{rules}");
+    get(&admin, &role("view")).await.ok();
+    let subjects = get(&admin, &binding).await.ok()["subjects"].to_string();
+    assert!(subjects.contains("guests") && subjects.contains("system:authenticated"), "{subjects}");
 }

@@ -102,6 +102,8 @@ async fn logs_are_asked_of_the_node() {
     post(&admin, PODS, one.clone()).await.ok();
     let log = get(&admin, &format!("{PODS}/one/log?tailLines=5&follow=true")).await;
     assert_eq!(log.text, "/containerLogs/default/one/main?follow=true&tailLines=5");
+    let wrong = get(&admin, &format!("{PODS}/one/log?tailLines=-1&sinceSeconds=0")).await;
+    wrong.fails(422, "Invalid", "sinceSeconds: Invalid value: 0: must be greater than or equal to 1");
     get(&admin, &format!("{PODS}/one/log?container=x")).await.fails(
         400,
         "BadRequest",

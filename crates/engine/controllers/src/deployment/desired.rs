@@ -5,6 +5,8 @@ use std::time::Duration;
 use k8s_openapi::api::apps::v1::DeploymentSpec;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
+use crate::share::{self, Rounding};
+
 /// Upstream's default for both bounds of a rolling update.
 const DEFAULT_BOUND: &str = "25%";
 const NO_DEADLINE: i32 = i32::MAX;
@@ -77,35 +79,13 @@ fn strategy(spec: &DeploymentSpec, replicas: i32) -> Strategy {
     let default = IntOrString::String(DEFAULT_BOUND.to_owned());
     let surge = rolling.and_then(|rolling| rolling.max_surge.as_ref()).unwrap_or(&default);
     let unavailable = rolling.and_then(|rolling| rolling.max_unavailable.as_ref()).unwrap_or(&default);
-    let surge_max = scaled(surge, replicas, Rounding::Up);
-    let mut unavailable_max = scaled(unavailable, replicas, Rounding::Down);
+    let surge_max = share::of(surge, replicas, Rounding::Up);
+    let mut unavailable_max = share::of(unavailable, replicas, Rounding::Down);
     if surge_max == 0 && unavailable_max == 0 {
         // Both are percentages that round to nothing, and a rollout would never move.
         unavailable_max = 1;
     }
     Strategy::Rolling { surge_max, unavailable_max: unavailable_max.min(replicas) }
-}
-
-#[derive(Clone, Copy)]
-enum Rounding {
-    Up,
-    Down,
-}
-
-fn scaled(bound: &IntOrString, total: i32, rounding: Rounding) -> i32 {
-    match bound {
-        IntOrString::Int(count) => (*count).max(0),
-        IntOrString::String(text) => {
-            let percent: i64 =
-                text.strip_suffix('%').and_then(|number| number.parse().ok()).unwrap_or_default();
-            let hundredths = percent.clamp(0, i64::from(i32::MAX)) * i64::from(total);
-            let share = match rounding {
-                Rounding::Up => (hundredths + 99) / 100,
-                Rounding::Down => hundredths / 100,
-            };
-            i32::try_from(share).unwrap_or(i32::MAX)
-        }
-    }
 }
 
 #[cfg(test)]

@@ -336,6 +336,7 @@ fn other_kinds_get_what_they_need() {
               terminationGracePeriodSeconds: 30
           updateStrategy:
             rollingUpdate:
+              maxUnavailable: 1
               partition: 0
             type: RollingUpdate
           volumeClaimTemplates:

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{pod, volume};
-use crate::fields::{fill, is_unset, items_in, make_object, text};
+use crate::fields::{fill, items_in, make_object, object_in, text};
 
 pub(crate) fn deployment(deployment: &mut Value) {
     let Some(spec) = make_object(deployment, "spec") else { return };
@@ -30,6 +30,7 @@ pub(crate) fn stateful_set(stateful_set: &mut Value) {
     fill(spec, "podManagementPolicy", "OrderedReady");
     if let Some(rolling) = rolling_update(spec, "updateStrategy") {
         fill(rolling, "partition", 0);
+        fill(rolling, "maxUnavailable", 1);
     }
     if let Some(retention) = make_object(spec, "persistentVolumeClaimRetentionPolicy") {
         fill(retention, "whenDeleted", "Retain");
@@ -54,32 +55,26 @@ pub(crate) fn daemon_set(daemon_set: &mut Value) {
     pod::default_template(spec);
 }
 
-pub(crate) fn job(job: &mut Value) {
-    let Some(spec) = make_object(job, "spec") else { return };
-    // Parallel workers without a count end when one of them succeeds; upstream keeps `completions` empty then.
-    if is_unset(spec.get("completions")) && is_unset(spec.get("parallelism")) {
-        fill(spec, "completions", 1);
-    }
-    fill(spec, "parallelism", 1);
-    fill(spec, "backoffLimit", 6);
-    fill(spec, "completionMode", "NonIndexed");
-    fill(spec, "suspend", false);
-    if spec.get("podFailurePolicy").is_none() {
-        fill(spec, "podReplacementPolicy", "TerminatingOrFailed");
-    }
-    pod::default_template(spec);
+/// Counts the templates of a DaemonSet: clients read it there and on its pods.
+const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.generation";
+
+pub(crate) fn prepare_daemon_set(daemon_set: &mut Value) {
+    crate::table::clear_status(daemon_set);
+    set_template_generation(daemon_set, 1);
 }
 
-pub(crate) fn cron_job(cron_job: &mut Value) {
-    let Some(spec) = make_object(cron_job, "spec") else { return };
-    fill(spec, "concurrencyPolicy", "Allow");
-    fill(spec, "suspend", false);
-    fill(spec, "successfulJobsHistoryLimit", 3);
-    fill(spec, "failedJobsHistoryLimit", 1);
-    if let Some(job_spec) =
-        make_object(spec, "jobTemplate").and_then(|template| make_object(template, "spec"))
-    {
-        pod::default_template(job_spec);
+pub(crate) fn prepare_daemon_set_update(old: &Value, new: &mut Value) {
+    let before =
+        old["metadata"]["annotations"][TEMPLATE_GENERATION].as_str().and_then(|text| text.parse().ok());
+    let is_same = old["spec"]["template"] == new["spec"]["template"];
+    set_template_generation(new, before.unwrap_or(1_i64).saturating_add(i64::from(!is_same)));
+}
+
+fn set_template_generation(daemon_set: &mut Value, generation: i64) {
+    let annotations =
+        make_object(daemon_set, "metadata").and_then(|metadata| object_in(metadata, "annotations"));
+    if let Some(annotations) = annotations {
+        annotations.insert(TEMPLATE_GENERATION.to_owned(), generation.to_string().into());
     }
 }
 

@@ -1,4 +1,4 @@
-//! Kinds of `authorization.k8s.io` and `rbac.authorization.k8s.io`.
+//! Kinds of `authentication.k8s.io`, `authorization.k8s.io` and `rbac.authorization.k8s.io`.
 
 use super::row;
 use crate::columns::access;
@@ -7,10 +7,13 @@ use crate::validation::access as validation;
 use crate::{Kind, NameRule};
 
 pub(super) fn kinds() -> Vec<Kind> {
+    let who = |kind, plural| row("authentication.k8s.io", "v1", kind, plural).only_answered();
     let review = |kind, plural| row("authorization.k8s.io", "v1", kind, plural).only_answered();
     let rbac =
         |kind, plural| row("rbac.authorization.k8s.io", "v1", kind, plural).names(NameRule::PathSegment);
     vec![
+        who("SelfSubjectReview", "selfsubjectreviews"),
+        who("TokenReview", "tokenreviews"),
         review("LocalSubjectAccessReview", "localsubjectaccessreviews").namespaced(),
         review("SelfSubjectAccessReview", "selfsubjectaccessreviews"),
         review("SelfSubjectRulesReview", "selfsubjectrulesreviews"),

@@ -9,14 +9,19 @@ use crate::validation::workload as validation;
 pub(super) fn kinds() -> Vec<Kind> {
     let apps = |kind, plural| row("apps", "v1", kind, plural).namespaced();
     vec![
-        apps("ControllerRevision", "controllerrevisions").columns(workload::controller_revision()),
+        apps("ControllerRevision", "controllerrevisions")
+            .columns(workload::controller_revision())
+            .validate(validation::validate_revision)
+            .validate_update(validation::validate_revision_update),
         apps("DaemonSet", "daemonsets")
             .short(&["ds"])
             .in_all()
             .status()
             .columns(workload::daemon_set())
             .defaults(defaults::workload::daemon_set)
-            .validate(validation::validate)
+            .on_create(defaults::workload::prepare_daemon_set)
+            .on_update(defaults::workload::prepare_daemon_set_update)
+            .validate(validation::validate_daemon_set)
             .validate_update(validation::validate_update),
         apps("Deployment", "deployments")
             .short(&["deploy"])
@@ -44,7 +49,7 @@ pub(super) fn kinds() -> Vec<Kind> {
             .scale()
             .columns(workload::stateful_set())
             .defaults(defaults::workload::stateful_set)
-            .validate(validation::validate)
-            .validate_update(validation::validate_update),
+            .validate(validation::validate_stateful_set)
+            .validate_update(validation::validate_stateful_set_update),
     ]
 }

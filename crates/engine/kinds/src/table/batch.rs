@@ -4,6 +4,7 @@ use super::{row, selectable_fields};
 use crate::Kind;
 use crate::columns::job;
 use crate::defaults;
+use crate::validation::job as validation;
 
 pub(super) fn kinds() -> Vec<Kind> {
     let batch = |kind, plural| row("batch", "v1", kind, plural).namespaced().in_all().status();
@@ -11,10 +12,14 @@ pub(super) fn kinds() -> Vec<Kind> {
         batch("CronJob", "cronjobs")
             .short(&["cj"])
             .columns(job::cron_job())
-            .defaults(defaults::workload::cron_job),
+            .defaults(defaults::job::cron_job)
+            .validate(validation::validate_cron_job),
         batch("Job", "jobs")
             .columns(job::job())
-            .defaults(defaults::workload::job)
+            .defaults(defaults::job::job)
+            .on_create(defaults::job::prepare_create)
+            .validate(validation::validate)
+            .validate_update(validation::validate_update)
             .selectable(selectable_fields!["status.successful"]),
     ]
 }

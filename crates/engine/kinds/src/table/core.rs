@@ -9,13 +9,19 @@ use crate::{Kind, NameRule, Subresource};
 pub(super) fn kinds() -> Vec<Kind> {
     let core = |kind, plural| row("", "v1", kind, plural);
     vec![
+        core("Binding", "bindings").namespaced().only_answered(),
         core("ConfigMap", "configmaps")
             .namespaced()
             .short(&["cm"])
             .columns(config::config_map())
             .validate(validation::config::config_map)
             .validate_update(validation::config::config_map_update),
-        core("Endpoints", "endpoints").namespaced().short(&["ep"]).columns(service::endpoints()),
+        core("Endpoints", "endpoints")
+            .namespaced()
+            .short(&["ep"])
+            .columns(service::endpoints())
+            .defaults(defaults::service::endpoints)
+            .validate(validation::network::endpoints),
         core("Event", "events").namespaced().short(&["ev"]).columns(event::columns()).selectable(
             selectable_fields![
                 "involvedObject.kind",
@@ -31,7 +37,11 @@ pub(super) fn kinds() -> Vec<Kind> {
                 "type",
             ],
         ),
-        core("LimitRange", "limitranges").namespaced().short(&["limits"]),
+        core("LimitRange", "limitranges")
+            .namespaced()
+            .short(&["limits"])
+            .defaults(defaults::policy::limit_range)
+            .validate(validation::policy::limit_range),
         core("Namespace", "namespaces")
             .short(&["ns"])
             .names(NameRule::Label)
@@ -45,6 +55,7 @@ pub(super) fn kinds() -> Vec<Kind> {
         core("Node", "nodes")
             .short(&["no"])
             .status()
+            .subresource(Subresource::Proxy { options: "NodeProxyOptions".into() })
             .columns(node::columns())
             .defaults(defaults::node::default)
             // A node registers with its status.
@@ -57,14 +68,18 @@ pub(super) fn kinds() -> Vec<Kind> {
             .status()
             .columns(storage::volume())
             .defaults(defaults::volume::persistent_volume)
-            .on_create(defaults::volume::prepare_claim),
+            .on_create(defaults::volume::prepare_claim)
+            .validate(validation::storage::volume)
+            .validate_update(validation::storage::volume_update),
         core("PersistentVolumeClaim", "persistentvolumeclaims")
             .namespaced()
             .short(&["pvc"])
             .status()
             .columns(storage::claim())
             .defaults(defaults::volume::claim)
-            .on_create(defaults::volume::prepare_claim),
+            .on_create(defaults::volume::prepare_claim)
+            .validate(validation::storage::claim)
+            .validate_update(validation::storage::claim_update),
         core("Pod", "pods")
             .namespaced()
             .short(&["po"])
@@ -73,6 +88,10 @@ pub(super) fn kinds() -> Vec<Kind> {
             .subresource(Subresource::Binding)
             .subresource(Subresource::Eviction)
             .subresource(Subresource::Log)
+            .subresource(Subresource::Exec)
+            .subresource(Subresource::Attach)
+            .subresource(Subresource::PortForward)
+            .subresource(Subresource::Proxy { options: "PodProxyOptions".into() })
             .columns(pod::columns())
             .defaults(defaults::pod::default)
             .on_create(defaults::pod::prepare_create)
@@ -88,7 +107,13 @@ pub(super) fn kinds() -> Vec<Kind> {
                 "status.nominatedNodeName",
             ]),
         core("ReplicationController", "replicationcontrollers").namespaced().short(&["rc"]).in_all().status(),
-        core("ResourceQuota", "resourcequotas").namespaced().short(&["quota"]).status(),
+        core("ResourceQuota", "resourcequotas")
+            .namespaced()
+            .short(&["quota"])
+            .status()
+            .defaults(defaults::policy::resource_quota)
+            .validate(validation::policy::resource_quota)
+            .validate_update(validation::policy::resource_quota_update),
         core("Secret", "secrets")
             .namespaced()
             .columns(config::secret())
@@ -104,6 +129,7 @@ pub(super) fn kinds() -> Vec<Kind> {
             .in_all()
             .names(NameRule::Rfc1035Label)
             .status()
+            .subresource(Subresource::Proxy { options: "ServiceProxyOptions".into() })
             .columns(service::columns())
             .defaults(defaults::service::default)
             .on_create(defaults::service::prepare_create)
@@ -111,6 +137,6 @@ pub(super) fn kinds() -> Vec<Kind> {
             .validate(validation::service::validate)
             .validate_update(validation::service::validate_update)
             .selectable(selectable_fields!["spec.clusterIP", "spec.type"]),
-        core("ServiceAccount", "serviceaccounts").namespaced().short(&["sa"]),
+        core("ServiceAccount", "serviceaccounts").namespaced().short(&["sa"]).subresource(Subresource::Token),
     ]
 }

@@ -4,8 +4,9 @@ use bythos_schema::FieldError;
 use serde_json::Value;
 
 use super::metadata::check_template_metadata;
-use super::{check_immutable, pod};
+use super::{check_immutable, check_share, pod, storage};
 use crate::LabelSelector;
+use crate::names;
 use crate::selector::validate_label_selector;
 use crate::spot::Spot;
 
@@ -32,6 +33,114 @@ pub(crate) fn validate_deployment(deployment: &Value) -> Vec<FieldError> {
         errors.push(deadline.invalid("must be greater than minReadySeconds"));
     }
     check_strategy(&spec.field("strategy"), &mut errors);
+    errors
+}
+
+pub(crate) fn validate_daemon_set(daemon_set: &Value) -> Vec<FieldError> {
+    let mut errors = validate(daemon_set);
+    let root = Spot::root(daemon_set);
+    let spec = root.field("spec");
+    let strategy = spec.field("updateStrategy");
+    let rolling = strategy.field("rollingUpdate");
+    match strategy.field("type").text() {
+        "OnDelete" => {}
+        "RollingUpdate" if !rolling.is_set() => errors.push(rolling.required("")),
+        "RollingUpdate" => {
+            let (unavailable, surge) = (rolling.field("maxUnavailable"), rolling.field("maxSurge"));
+            check_share(&unavailable, &mut errors);
+            check_share(&surge, &mut errors);
+            let is_some = |amount: &Spot<'_, '_>| number_of(amount.value()).is_some_and(|number| number != 0);
+            match (is_some(&unavailable), is_some(&surge)) {
+                (true, true) => errors.push(surge.invalid("may not be set when maxUnavailable is non-zero")),
+                (false, false) => errors.push(unavailable.required("cannot be 0 when maxSurge is 0")),
+                _ => {}
+            }
+        }
+        _ => strategy.field("type").check_supported(&["OnDelete", "RollingUpdate"], &mut errors),
+    }
+    errors
+}
+
+pub(crate) fn validate_stateful_set(set: &Value) -> Vec<FieldError> {
+    let mut errors = validate(set);
+    let root = Spot::root(set);
+    let metadata = root.field("metadata");
+    metadata.field("name").check_text(names::rfc1123_label, &mut errors);
+    let spec = root.field("spec");
+    spec.field("podManagementPolicy").check_supported(&["OrderedReady", "Parallel"], &mut errors);
+    check_stateful_strategy(&spec.field("updateStrategy"), &mut errors);
+    let retention = spec.field("persistentVolumeClaimRetentionPolicy");
+    for when in ["whenDeleted", "whenScaled"] {
+        retention.field(when).check_supported(&["Retain", "Delete"], &mut errors);
+    }
+    spec.field("ordinals").field("start").check_not_negative(&mut errors);
+    for template in spec.field("volumeClaimTemplates").items() {
+        storage::check_claim_spec(&template.field("spec"), &mut errors);
+    }
+    errors
+}
+
+fn check_stateful_strategy(strategy: &Spot<'_, '_>, errors: &mut Vec<FieldError>) {
+    let rolling = strategy.field("rollingUpdate");
+    match strategy.field("type").text() {
+        "OnDelete" if rolling.is_set() => {
+            errors.push(rolling.invalid("only allowed for updateStrategy 'RollingUpdate'"));
+        }
+        "OnDelete" => {}
+        "RollingUpdate" => {
+            rolling.field("partition").check_not_negative(errors);
+            let unavailable = rolling.field("maxUnavailable");
+            check_share(&unavailable, errors);
+            if number_of(unavailable.value()) == Some(0) {
+                errors.push(unavailable.invalid("cannot be 0"));
+            }
+        }
+        "" => errors.push(strategy.field("type").required("")),
+        _ => errors.push(strategy.field("type").invalid("must be 'RollingUpdate' or 'OnDelete'")),
+    }
+}
+
+/// What a StatefulSet may become; the rest would be about pods and claims that are there already.
+const CHANGEABLE: [&str; 7] = [
+    "replicas",
+    "ordinals",
+    "template",
+    "updateStrategy",
+    "revisionHistoryLimit",
+    "persistentVolumeClaimRetentionPolicy",
+    "minReadySeconds",
+];
+
+pub(crate) fn validate_stateful_set_update(old: &Value, new: &Value) -> Vec<FieldError> {
+    let fixed = |set: &Value| {
+        let mut spec = set["spec"].clone();
+        if let Value::Object(fields) = &mut spec {
+            CHANGEABLE.iter().for_each(|field| drop(fields.remove(*field)));
+        }
+        spec
+    };
+    if fixed(old) == fixed(new) {
+        return Vec::new();
+    }
+    let words = "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', \
+                 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and \
+                 'minReadySeconds' are forbidden";
+    vec![Spot::root(new).field("spec").forbidden(words)]
+}
+
+pub(crate) fn validate_revision(revision: &Value) -> Vec<FieldError> {
+    let (root, mut errors) = (Spot::root(revision), Vec::new());
+    if !root.field("data").is_set() {
+        errors.push(root.field("data").required("data is mandatory"));
+    }
+    root.field("revision").check_not_negative(&mut errors);
+    errors
+}
+
+/// A revision remembers; only its number may change.
+pub(crate) fn validate_revision_update(old: &Value, new: &Value) -> Vec<FieldError> {
+    let (root, mut errors) = (Spot::root(new), Vec::new());
+    check_immutable(&root.field("data"), &old["data"], &mut errors);
     errors
 }
 
@@ -71,6 +180,10 @@ fn check_template(template: &Spot<'_, '_>, errors: &mut Vec<FieldError>) {
     if matches!(policy.text(), "OnFailure" | "Never") {
         errors.push(policy.unsupported(&["Always"]));
     }
+    let deadline = spec.field("activeDeadlineSeconds");
+    if deadline.is_set() {
+        errors.push(deadline.forbidden("activeDeadlineSeconds in a pod that runs always is not supported"));
+    }
 }
 
 fn check_strategy(strategy: &Spot<'_, '_>, errors: &mut Vec<FieldError>) {
@@ -87,28 +200,14 @@ fn check_strategy(strategy: &Spot<'_, '_>, errors: &mut Vec<FieldError>) {
 
 fn check_rolling_update(rolling: &Spot<'_, '_>, errors: &mut Vec<FieldError>) {
     let (unavailable, surge) = (rolling.field("maxUnavailable"), rolling.field("maxSurge"));
-    check_number_or_percentage(&unavailable, errors);
-    check_number_or_percentage(&surge, errors);
+    check_share(&unavailable, errors);
+    check_share(&surge, errors);
     if number_of(unavailable.value()) == Some(0) && number_of(surge.value()) == Some(0) {
         errors.push(unavailable.invalid("may not be 0 when `maxSurge` is 0"));
     }
     if unavailable.text().ends_with('%') && number_of(unavailable.value()) > Some(100) {
         errors.push(unavailable.invalid("must not be greater than 100%"));
     }
-}
-
-fn check_number_or_percentage(amount: &Spot<'_, '_>, errors: &mut Vec<FieldError>) {
-    match amount.value() {
-        Value::String(text) if !text.strip_suffix('%').is_some_and(is_digits) => errors.push(amount.invalid(
-            "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', \
-             regex used for validation is '[0-9]+%')",
-        )),
-        _ => amount.check_not_negative(errors),
-    }
-}
-
-fn is_digits(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn number_of(amount: &Value) -> Option<i64> {
@@ -209,6 +308,58 @@ mod tests {
         check(
             |spec| spec["progressDeadlineSeconds"] = json!(0),
             &["spec.progressDeadlineSeconds: Invalid value: 0: must be greater than minReadySeconds"],
+        );
+    }
+
+    fn words(errors: &[FieldError]) -> Vec<String> {
+        errors.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_daemon_set_takes_pods_away_or_adds_them_but_not_both() {
+        let with = |rolling: Value| {
+            let mut set = deployment();
+            set["spec"]["updateStrategy"] = json!({"type": "RollingUpdate", "rollingUpdate": rolling});
+            words(&validate_daemon_set(&set))
+        };
+        let none = Vec::<String>::new();
+        assert_eq!(with(json!({"maxUnavailable": 1, "maxSurge": 0})), none);
+        assert_eq!(with(json!({"maxUnavailable": 0, "maxSurge": "10%"})), none);
+        assert_eq!(
+            with(json!({"maxUnavailable": 1, "maxSurge": 1})),
+            [
+                "spec.updateStrategy.rollingUpdate.maxSurge: Invalid value: 1: may not be set when maxUnavailable is non-zero"
+            ]
+        );
+        assert_eq!(
+            with(json!({"maxUnavailable": 0})),
+            [
+                "spec.updateStrategy.rollingUpdate.maxUnavailable: Required value: cannot be 0 when maxSurge is 0"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_stateful_set_keeps_what_its_pods_and_claims_are_made_of() {
+        let mut set = deployment();
+        set["metadata"] = json!({"name": "db"});
+        set["spec"]["updateStrategy"] = json!({"type": "OnDelete"});
+        assert_eq!(words(&validate_stateful_set(&set)), Vec::<String>::new());
+        let mut new = set.clone();
+        new["spec"]["replicas"] = json!(5);
+        new["spec"]["updateStrategy"] = json!({"type": "RollingUpdate", "rollingUpdate": {"partition": 1}});
+        assert!(validate_stateful_set_update(&set, &new).is_empty());
+        new["spec"]["serviceName"] = json!("other");
+        assert!(words(&validate_stateful_set_update(&set, &new))[0].starts_with(
+            "spec: Forbidden: updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template'"
+        ));
+        new["metadata"]["name"] = json!("a.b");
+        new["spec"]["podManagementPolicy"] = json!("Any");
+        let found = words(&validate_stateful_set(&new));
+        assert!(found[0].starts_with("metadata.name: Invalid value: \"a.b\": a lowercase RFC 1123 label"));
+        assert_eq!(
+            found[1],
+            r#"spec.podManagementPolicy: Unsupported value: "Any": supported values: "OrderedReady", "Parallel""#
         );
     }
 

@@ -5,8 +5,8 @@
 //! its folders.
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -15,6 +15,8 @@ use tracing::info;
 
 use super::cgroup::{CgroupError, Hierarchies};
 use super::config::{self, OomProtection};
+use super::orphans::{self, OrphanError};
+use super::parking;
 use super::process::{ProcessIdentity, shims_of};
 use crate::config::NodeConfig;
 use crate::cri::Cri;
@@ -54,6 +56,8 @@ pub(crate) enum ContainerdError {
         #[source]
         source: io::Error,
     },
+    #[error("failed to end what a containerd before this one has left")]
+    Orphans(#[from] OrphanError),
     #[error("failed to prepare the cgroup of containerd")]
     Cgroup(#[from] CgroupError),
     #[error("failed to start containerd; is the package containerd installed?")]
@@ -108,9 +112,14 @@ pub(crate) async fn stop(process: ProcessIdentity) -> Result<(), ContainerdError
 async fn start(config: &NodeConfig, cri: &Cri, wanted: &str) -> Result<ProcessIdentity, ContainerdError> {
     prepare_folders(config)?;
     write(&config.containerd_config_file(), wanted)?;
+    let shims = orphans::left_by_predecessor(&config.containerd_socket());
     let joined_by = Hierarchies::of_host()?.create(&format!("{}/containerd", config.cgroup()))?;
     let identity_file = config.containerd_identity_file();
-    let mut child = command(config, &joined_by)?.spawn().map_err(ContainerdError::Spawn)?;
+    let parking_socket = config.parking_socket();
+    let parking = parking::make(&parking_socket)
+        .map_err(|source| ContainerdError::Prepare { path: parking_socket, source })?;
+    let mut child =
+        command(config, &joined_by)?.stdin(OwnedFd::from(parking)).spawn().map_err(ContainerdError::Spawn)?;
     // The child writes its identity within its first milliseconds, or it ends.
     let identity = loop {
         if let Some(identity) = ProcessIdentity::of_containerd(&identity_file)
@@ -126,6 +135,7 @@ async fn start(config: &NodeConfig, cri: &Cri, wanted: &str) -> Result<ProcessId
     };
     info!(pid = identity.pid, "containerd started");
     wait_until_it_answers(config, cri, identity).await?;
+    orphans::end(config, cri, &shims).await?;
     Ok(identity)
 }
 
@@ -148,7 +158,7 @@ fn command(config: &NodeConfig, joined_by: &[PathBuf]) -> Result<Command, Contai
     command.arg(config.containerd_identity_file()).arg(namespace);
     command.args([config.shim_dir(), config.cni_state_dir(), config.containerd_config_file()]);
     command.args(joined_by);
-    command.stdin(Stdio::null()).stdout(log).stderr(log_too).current_dir("/");
+    command.stdout(log).stderr(log_too).current_dir("/");
     Ok(command)
 }
 

@@ -2,20 +2,26 @@
 
 use std::collections::HashMap;
 use std::future::Future;
+use std::os::fd::AsFd as _;
 use std::path::Path;
 use std::time::Duration;
 
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Response, Status};
+use tracing::warn;
 
 use super::containerd_events::events_client::EventsClient;
+use super::containerd_tasks::tasks_client::TasksClient;
 use super::v1;
 use super::v1::image_service_client::ImageServiceClient;
 use super::v1::runtime_service_client::RuntimeServiceClient;
+use crate::containerd::parking::Parking;
 
-const USUAL_LIMIT: Duration = Duration::from_secs(120);
+pub(super) const USUAL_LIMIT: Duration = Duration::from_secs(120);
 const VERSION_LIMIT: Duration = Duration::from_secs(5);
-const PULL_LIMIT: Duration = Duration::from_secs(3600);
+pub(super) const PULL_LIMIT: Duration = Duration::from_secs(3600);
+/// A hook may take as long as it likes.
+const NO_LIMIT: Duration = Duration::from_secs(365 * 86_400);
 const MESSAGE_BYTES_MAX: usize = 16 << 20;
 
 /// Containerd did not do what it was asked for.
@@ -31,6 +37,16 @@ pub(crate) struct CriError {
 impl CriError {
     pub(crate) fn is_not_found(&self) -> bool {
         self.code == Code::NotFound
+    }
+
+    /// Whether something else has to happen first.
+    pub(super) fn is_refused_now(&self) -> bool {
+        self.code == Code::FailedPrecondition
+    }
+
+    /// Whether just this is being done already, for somebody who has asked before and gone away.
+    pub(crate) fn is_under_way(&self) -> bool {
+        self.message.contains("already in starting state") || self.message.contains("is reserved for")
     }
 
     /// Whether there was nobody to ask.
@@ -52,21 +68,43 @@ pub(crate) struct SocketError {
 #[derive(Debug, Clone)]
 pub(crate) struct Cri {
     runtime: RuntimeServiceClient<Channel>,
-    images: ImageServiceClient<Channel>,
+    pub(super) images: ImageServiceClient<Channel>,
     pub(super) events: EventsClient<Channel>,
+    pub(super) tasks: TasksClient<Channel>,
 }
 
 impl Cri {
     /// Must be called within a runtime of tokio.
     pub(crate) fn new(socket: &Path) -> Result<Self, SocketError> {
-        let socket = format!("unix://{}", socket.display());
-        let endpoint = Endpoint::try_from(socket.clone()).map_err(|source| SocketError { socket, source })?;
-        let channel = endpoint.connect_lazy();
-        Ok(Cri {
-            runtime: RuntimeServiceClient::new(channel.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX),
-            images: ImageServiceClient::new(channel.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX),
-            events: EventsClient::new(channel),
-        })
+        let events = endpoint(socket)?.connect_lazy();
+        Ok(Cri::over(events.clone(), events))
+    }
+
+    /// As [`Cri::new`], but what was asked for goes on when this process dies.
+    pub(crate) fn parked(socket: &Path, parking: Parking) -> Result<Self, SocketError> {
+        let path = socket.to_owned();
+        let connect = tower::service_fn(move |_: http::Uri| {
+            let (path, parking) = (path.clone(), parking.clone());
+            async move {
+                let stream = tokio::net::UnixStream::connect(path).await?;
+                if let Err(error) = parking.park(stream.as_fd()) {
+                    warn!(%error, "what containerd is doing will be broken off if this process is killed");
+                }
+                Ok::<_, std::io::Error>(hyper_util::rt::TokioIo::new(stream))
+            }
+        });
+        let calls = endpoint(socket)?.connect_with_connector_lazy(connect);
+        // What nobody reads any more would fill up.
+        Ok(Cri::over(calls, endpoint(socket)?.connect_lazy()))
+    }
+
+    fn over(calls: Channel, events: Channel) -> Self {
+        Cri {
+            runtime: RuntimeServiceClient::new(calls.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX),
+            images: ImageServiceClient::new(calls.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX),
+            events: EventsClient::new(events),
+            tasks: TasksClient::new(calls),
+        }
     }
 
     pub(crate) async fn version(&self) -> Result<v1::VersionResponse, CriError> {
@@ -108,7 +146,10 @@ impl Cri {
     pub(crate) async fn run_sandbox(&self, config: v1::PodSandboxConfig) -> Result<String, CriError> {
         let request = v1::RunPodSandboxRequest { config: Some(config), runtime_handler: String::new() };
         let mut runtime = self.runtime.clone();
-        Ok(call("run the sandbox", USUAL_LIMIT, runtime.run_pod_sandbox(request)).await?.pod_sandbox_id)
+        to_its_end(async move {
+            Ok(call("run the sandbox", USUAL_LIMIT, runtime.run_pod_sandbox(request)).await?.pod_sandbox_id)
+        })
+        .await
     }
 
     /// Ends what runs in the sandbox and gives its network back; one that is gone already is stopped.
@@ -151,13 +192,21 @@ impl Cri {
         request: v1::CreateContainerRequest,
     ) -> Result<String, CriError> {
         let mut runtime = self.runtime.clone();
-        Ok(call("create the container", USUAL_LIMIT, runtime.create_container(request)).await?.container_id)
+        to_its_end(async move {
+            Ok(call("create the container", USUAL_LIMIT, runtime.create_container(request))
+                .await?
+                .container_id)
+        })
+        .await
     }
 
     pub(crate) async fn start_container(&self, id: &str) -> Result<(), CriError> {
         let request = v1::StartContainerRequest { container_id: id.to_owned() };
         let mut runtime = self.runtime.clone();
-        call("start the container", USUAL_LIMIT, runtime.start_container(request)).await.map(drop)
+        to_its_end(async move {
+            call("start the container", USUAL_LIMIT, runtime.start_container(request)).await.map(drop)
+        })
+        .await
     }
 
     /// Asks the container to end, and ends it by force after `grace`.
@@ -175,36 +224,64 @@ impl Cri {
         unless_gone(call("remove the container", USUAL_LIMIT, runtime.remove_container(request)).await)
     }
 
-    /// Runs a command in the container to its end.
+    /// Runs a command in the container to its end, or to the limit if there is one. It ends with this future.
     pub(crate) async fn exec(
         &self,
         id: &str,
         command: &[String],
-        limit: Duration,
+        limit: Option<Duration>,
     ) -> Result<v1::ExecSyncResponse, CriError> {
-        let timeout = i64::try_from(limit.as_secs().max(1)).unwrap_or(i64::MAX);
+        let timeout = limit.map_or(0, |limit| i64::try_from(limit.as_secs().max(1)).unwrap_or(i64::MAX));
+        let limit = limit.unwrap_or(NO_LIMIT);
         let request = v1::ExecSyncRequest { container_id: id.to_owned(), cmd: command.to_vec(), timeout };
         let mut runtime = self.runtime.clone();
         call("run the command", limit.saturating_add(Duration::from_secs(5)), runtime.exec_sync(request))
             .await
     }
 
-    /// The image of this name, if it is here.
-    pub(crate) async fn image(&self, name: &str) -> Result<Option<v1::Image>, CriError> {
-        let request = v1::ImageStatusRequest { image: Some(v1::ImageSpec { image: name.to_owned() }) };
-        let mut images = self.images.clone();
-        Ok(call("look for the image", USUAL_LIMIT, images.image_status(request)).await?.image)
+    /// Where a command can be run by whoever connects first; soon nobody can any more.
+    pub(crate) async fn exec_url(&self, request: v1::ExecRequest) -> Result<String, CriError> {
+        let mut runtime = self.runtime.clone();
+        Ok(call("prepare the command", USUAL_LIMIT, runtime.exec(request)).await?.url)
     }
 
-    pub(crate) async fn pull_image(&self, name: &str) -> Result<(), CriError> {
-        let image = Some(v1::ImageSpec { image: name.to_owned() });
-        let request = v1::PullImageRequest { image, sandbox_config: None };
-        let mut images = self.images.clone();
-        call("pull the image", PULL_LIMIT, images.pull_image(request)).await.map(drop)
+    /// Where the streams of a container can be joined, see [`Cri::exec_url`].
+    pub(crate) async fn attach_url(&self, request: v1::AttachRequest) -> Result<String, CriError> {
+        let mut runtime = self.runtime.clone();
+        Ok(call("prepare to attach", USUAL_LIMIT, runtime.attach(request)).await?.url)
+    }
+
+    /// Where ports of a sandbox can be reached, see [`Cri::exec_url`].
+    pub(crate) async fn port_forward_url(&self, request: v1::PortForwardRequest) -> Result<String, CriError> {
+        let mut runtime = self.runtime.clone();
+        Ok(call("prepare to forward ports", USUAL_LIMIT, runtime.port_forward(request)).await?.url)
+    }
+
+    /// Makes containerd write the container's log into a new file, after the old one was moved away.
+    pub(crate) async fn reopen_log(&self, id: &str) -> Result<(), CriError> {
+        let request = v1::ReopenContainerLogRequest { container_id: id.to_owned() };
+        let mut runtime = self.runtime.clone();
+        call("reopen the log", USUAL_LIMIT, runtime.reopen_container_log(request)).await.map(drop)
     }
 }
 
-async fn call<T>(
+fn endpoint(socket: &Path) -> Result<Endpoint, SocketError> {
+    let socket = format!("unix://{}", socket.display());
+    Endpoint::try_from(socket.clone()).map_err(|source| SocketError { socket, source })
+}
+
+/// Goes on with a call though nobody waits for it any more: containerd would take back what it has half done.
+async fn to_its_end<T: Send + 'static>(
+    call: impl Future<Output = Result<T, CriError>> + Send + 'static,
+) -> Result<T, CriError> {
+    match tokio::spawn(call).await {
+        Ok(answer) => answer,
+        Err(failed) if failed.is_panic() => std::panic::resume_unwind(failed.into_panic()),
+        Err(_) => std::future::pending().await,
+    }
+}
+
+pub(super) async fn call<T>(
     action: &'static str,
     limit: Duration,
     answer: impl Future<Output = Result<Response<T>, Status>>,

@@ -2,10 +2,18 @@
 
 use k8s_openapi::jiff::Timestamp;
 
+/// Where the container wrote it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stream {
+    Output,
+    Error,
+}
+
 /// A line, without its end.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Line<'a> {
     pub(super) time: &'a str,
+    pub(super) stream: Stream,
     pub(super) is_whole: bool,
     pub(super) text: &'a [u8],
 }
@@ -16,14 +24,18 @@ pub(super) fn parse(line: &[u8]) -> Option<Line<'_>> {
     let (stream, rest) = split(rest)?;
     // A line without text may end right after its tag.
     let (tags, text) = split(rest).unwrap_or((rest, &[]));
-    let is_stream = matches!(stream, b"stdout" | b"stderr");
+    let stream = match stream {
+        b"stdout" => Stream::Output,
+        b"stderr" => Stream::Error,
+        _ => return None,
+    };
     let tag = tags.split(|byte| *byte == b':').next();
     let is_whole = match tag {
         Some(b"F") => true,
         Some(b"P") => false,
         _ => return None,
     };
-    is_stream.then_some(Line { time: std::str::from_utf8(time).ok()?, is_whole, text })
+    Some(Line { time: std::str::from_utf8(time).ok()?, stream, is_whole, text })
 }
 
 fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {

@@ -5,6 +5,8 @@ use std::time::Duration;
 use k8s_openapi::jiff::Timestamp;
 use percent_encoding::percent_decode_str;
 
+use super::line::Stream;
+
 /// Which part of a log, and in which form.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct LogOptions {
@@ -19,6 +21,8 @@ pub(crate) struct LogOptions {
     pub(crate) since: Option<Timestamp>,
     /// Only so many bytes.
     pub(crate) limit_bytes: Option<u64>,
+    /// Only what was written there.
+    pub(crate) stream: Option<Stream>,
 }
 
 /// A value cannot be read.
@@ -52,6 +56,7 @@ impl LogOptions {
                 "timestamps" => options.timestamps = flag()?,
                 "tailLines" => options.tail_lines = Some(number()?),
                 "limitBytes" => options.limit_bytes = Some(number()?),
+                "stream" => options.stream = stream(&value).map_err(|()| wrong("All, Stdout or Stderr"))?,
                 "sinceSeconds" => options.since = now.checked_sub(Duration::from_secs(number()?)).ok(),
                 "sinceTime" => {
                     let time = value.parse().map_err(|_| wrong("a time such as 2026-01-02T03:04:05Z"))?;
@@ -61,6 +66,15 @@ impl LogOptions {
             }
         }
         Ok(options)
+    }
+}
+
+fn stream(value: &str) -> Result<Option<Stream>, ()> {
+    match value {
+        "" | "All" => Ok(None),
+        "Stdout" => Ok(Some(Stream::Output)),
+        "Stderr" => Ok(Some(Stream::Error)),
+        _ => Err(()),
     }
 }
 
@@ -74,8 +88,7 @@ mod tests {
 
     #[test]
     fn all_options_are_read() {
-        let query =
-            "follow=true&previous=1&timestamps=true&tailLines=5&limitBytes=100&sinceSeconds=5&other=x";
+        let query = "follow=true&previous=1&timestamps=true&tailLines=5&limitBytes=100&sinceSeconds=5&stream=Stderr&other=x";
         let options = LogOptions::parse(query, now()).unwrap();
         let expected = LogOptions {
             follow: true,
@@ -84,6 +97,7 @@ mod tests {
             tail_lines: Some(5),
             since: Some("2026-01-02T03:04:00Z".parse().unwrap()),
             limit_bytes: Some(100),
+            stream: Some(Stream::Error),
         };
         assert_eq!(options, expected);
         assert_eq!(LogOptions::parse("", now()), Ok(LogOptions::default()));

@@ -7,13 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use futures::Stream;
 use k8s_openapi::jiff::Timestamp;
-use tokio::io::{AsyncBufReadExt as _, AsyncSeekExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::sync::{mpsc, watch};
 
-use super::follow::Growth;
-use super::line::{self, Line};
+use super::follow::{Growth, successor};
+use super::line::{self, Line, Stream};
 use super::options::LogOptions;
 use crate::pods::runtime::{RunState, Snapshot};
 
@@ -37,7 +36,10 @@ pub(crate) struct LogSource {
 }
 
 /// The log as the options ask for it. It ends at its end, or with the container if it is followed.
-pub(crate) fn stream(source: LogSource, options: LogOptions) -> impl Stream<Item = io::Result<Bytes>> + Send {
+pub(crate) fn stream(
+    source: LogSource,
+    options: LogOptions,
+) -> impl futures::Stream<Item = io::Result<Bytes>> + Send {
     let (pieces, receiver) = mpsc::channel(PIECES_WAITING_MAX);
     tokio::spawn(async move {
         if let Err(error) = send_all(source, &options, &pieces).await {
@@ -48,52 +50,91 @@ pub(crate) fn stream(source: LogSource, options: LogOptions) -> impl Stream<Item
     futures::stream::unfold(receiver, |mut receiver| async { Some((receiver.recv().await?, receiver)) })
 }
 
+/// One file of a log, as far as it was read.
+struct Reading {
+    reader: BufReader<tokio::fs::File>,
+    /// Present if the log is followed.
+    growth: Option<Growth>,
+}
+
+impl Reading {
+    /// Begins where the options say.
+    async fn begin(file: File, options: &LogOptions) -> io::Result<Self> {
+        // Before reading, so that nothing that is written in between is missed.
+        let growth = if options.follow { Some(Growth::of(&file)?) } else { None };
+        let lines = options.tail_lines;
+        let seek = move |mut file: File| {
+            let start = lines.map_or(Ok(0), |lines| start_of_tail(&mut file, lines, u64::MAX))?;
+            file.seek(SeekFrom::Start(start))?;
+            io::Result::Ok(file)
+        };
+        let file = tokio::task::spawn_blocking(move || seek(file)).await??;
+        Ok(Reading { reader: BufReader::new(tokio::fs::File::from_std(file)), growth })
+    }
+
+    /// Goes on with the file that stands where this one stood.
+    fn go_on(&mut self, next: File) -> io::Result<()> {
+        self.growth = Some(Growth::of(&next)?);
+        self.reader = BufReader::new(tokio::fs::File::from_std(next));
+        Ok(())
+    }
+
+    async fn metadata(&self) -> io::Result<std::fs::Metadata> {
+        self.reader.get_ref().metadata().await
+    }
+}
+
 async fn send_all(
     mut source: LogSource,
     options: &LogOptions,
     pieces: &mpsc::Sender<io::Result<Bytes>>,
 ) -> io::Result<()> {
-    let start = match options.tail_lines {
-        Some(lines) => {
-            let file = source.file.clone();
-            tokio::task::spawn_blocking(move || start_of_tail(&file, lines, u64::MAX)).await??
-        }
-        None => 0,
-    };
-    // Before reading, so that nothing that is written in between is missed.
-    let growth = if options.follow { Some(Growth::of(&source.file)?) } else { None };
-    let mut file = tokio::fs::File::open(&source.file).await?;
-    file.seek(SeekFrom::Start(start)).await?;
-    let mut reader = BufReader::new(file);
+    let mut reading = Reading::begin(File::open(&source.file)?, options).await?;
     let mut printer = Printer::new(options);
-    let mut line = Vec::new();
+    let mut was_left = false;
     loop {
-        let has_ended = source.container_has_ended() || reader.get_ref().metadata().await?.nlink() == 0;
-        while read_line(&mut reader, &mut line).await? {
-            let goes_on = printer.print(&line);
-            line.clear();
-            if let Some(piece) = printer.take(PIECE_BYTES)
-                && pieces.send(Ok(piece)).await.is_err()
-            {
-                return Ok(());
-            }
-            if !goes_on {
-                break;
-            }
-        }
-        if let Some(piece) = printer.take(1)
-            && pieces.send(Ok(piece)).await.is_err()
-        {
+        let file = reading.metadata().await?;
+        let has_ended = source.container_has_ended() || file.nlink() == 0;
+        let next = if was_left { successor(file.ino(), &source.file)? } else { None };
+        if !print_all(&mut reading.reader, &mut printer, pieces).await? {
             return Ok(());
         }
-        let Some(growth) = growth.as_ref().filter(|_| !has_ended && !printer.is_full()) else {
+        if let Some(next) = next.filter(|_| !printer.is_full()) {
+            reading.go_on(next)?;
+            was_left = false;
+            continue;
+        }
+        let Some(growth) = reading.growth.as_ref().filter(|_| !has_ended && !printer.is_full()) else {
             return Ok(());
         };
         tokio::select! {
-            noticed = growth.noticed() => noticed?,
+            noticed = growth.noticed() => was_left |= noticed?.left,
             _ = source.snapshot.changed() => {}
             () = pieces.closed() => return Ok(()),
         }
+    }
+}
+
+/// Passes on all lines that are whole; false if nobody reads any more.
+async fn print_all(
+    reader: &mut BufReader<tokio::fs::File>,
+    printer: &mut Printer,
+    pieces: &mpsc::Sender<io::Result<Bytes>>,
+) -> io::Result<bool> {
+    while read_line(reader, &mut printer.line).await? {
+        let goes_on = printer.print_line();
+        if let Some(piece) = printer.take(PIECE_BYTES)
+            && pieces.send(Ok(piece)).await.is_err()
+        {
+            return Ok(false);
+        }
+        if !goes_on {
+            break;
+        }
+    }
+    match printer.take(1) {
+        Some(piece) => Ok(pieces.send(Ok(piece)).await.is_ok()),
+        None => Ok(true),
     }
 }
 
@@ -133,27 +174,40 @@ impl LogSource {
 struct Printer {
     timestamps: bool,
     since: Option<Timestamp>,
+    stream: Option<Stream>,
     left: Option<u64>,
+    /// What is read of the line that comes next.
+    line: Vec<u8>,
     ready: BytesMut,
 }
 
 impl Printer {
     fn new(options: &LogOptions) -> Self {
-        let (timestamps, since, left) = (options.timestamps, options.since, options.limit_bytes);
-        Printer { timestamps, since, left, ready: BytesMut::new() }
+        let LogOptions { timestamps, since, stream, limit_bytes, .. } = *options;
+        Printer { timestamps, since, stream, left: limit_bytes, line: Vec::new(), ready: BytesMut::new() }
     }
 
-    /// False if no more may be printed. A line that cannot be read is left out.
+    /// Prints the line that was read. False if no more may be printed.
+    fn print_line(&mut self) -> bool {
+        let mut line = std::mem::take(&mut self.line);
+        let goes_on = self.print(&line);
+        line.clear();
+        self.line = line;
+        goes_on
+    }
+
+    /// A line that cannot be read is left out.
     fn print(&mut self, line: &[u8]) -> bool {
         let Some(line) = line::parse(line) else { return true };
-        if self.since.is_some_and(|since| line.is_before(since)) {
-            return true;
+        let is_before = self.since.is_some_and(|since| line.is_before(since));
+        let is_of_other = self.stream.is_some_and(|stream| stream != line.stream);
+        if !is_before && !is_of_other {
+            self.put_line(&line);
         }
-        self.print_line(&line);
         !self.is_full()
     }
 
-    fn print_line(&mut self, line: &Line<'_>) {
+    fn put_line(&mut self, line: &Line<'_>) {
         if self.timestamps {
             self.put(line.time.as_bytes());
             self.put(b" ");
@@ -189,13 +243,15 @@ pub(crate) fn tail_of(file: &Path, lines: usize, bytes_max: u64) -> Vec<u8> {
     let mut printer = Printer::new(&LogOptions::default());
     // Time, stream and tag of each line come on top of its text.
     let window = bytes_max.saturating_add(LINE_PREFIX_BYTES.saturating_mul(lines as u64));
-    let read = start_of_tail(file, lines as u64, window).and_then(|start| {
+    let read = || {
         let mut content = Vec::new();
         let mut file = File::open(file)?;
+        let start = start_of_tail(&mut file, lines as u64, window)?;
         file.seek(SeekFrom::Start(start))?;
         file.read_to_end(&mut content)?;
-        Ok(content)
-    });
+        io::Result::Ok(content)
+    };
+    let read = read();
     for line in read.unwrap_or_default().split(|byte| *byte == b'\n') {
         printer.print(line);
     }
@@ -205,8 +261,7 @@ pub(crate) fn tail_of(file: &Path, lines: usize, bytes_max: u64) -> Vec<u8> {
 }
 
 /// Where the last `lines` lines begin, but at most `bytes_max` bytes before the end. Reads from the end.
-fn start_of_tail(file: &Path, lines: u64, bytes_max: u64) -> io::Result<u64> {
-    let mut file = File::open(file)?;
+fn start_of_tail(file: &mut File, lines: u64, bytes_max: u64) -> io::Result<u64> {
     let end = file.seek(SeekFrom::End(0))?;
     let first = end.saturating_sub(bytes_max);
     let mut found = 0;

@@ -19,13 +19,13 @@ const LOG_MESSAGE_LINES_MAX: usize = 80;
 impl Worker {
     /// What runs of the pod, with what is known of each container.
     pub(super) async fn look(&mut self) -> Result<PodInRuntime, StepError> {
-        let runtime = look(&self.node.cri, &self.identity).await?;
+        let mut runtime = look(&self.node.cri, &self.identity).await?;
         let ids: BTreeSet<_> = runtime.containers.iter().map(|container| container.id.clone()).collect();
         self.details.retain(|id, _| ids.contains(id));
         for container in &runtime.containers {
             let known = self.details.get(&container.id);
             let is_complete = match container.state {
-                RunState::Created => true,
+                RunState::Created | RunState::BrokenOff => true,
                 RunState::Running => known.is_some(),
                 RunState::Ended => known.is_some_and(|details| details.finished_at.is_some()),
             };
@@ -41,7 +41,22 @@ impl Worker {
             }
             self.details.insert(container.id.clone(), details);
         }
+        for container in &mut runtime.containers {
+            if container.state == RunState::Ended
+                && self.details.get(&container.id).is_some_and(Details::is_broken_off)
+            {
+                container.state = RunState::BrokenOff;
+            }
+        }
         Ok(runtime)
+    }
+
+    /// Removes a container that does not run, and what a start that was broken off has left of it.
+    pub(super) async fn remove_container(&self, container: &Container) -> Result<(), StepError> {
+        if container.state == RunState::BrokenOff {
+            self.node.cri.discard_task(&container.id).await?;
+        }
+        Ok(self.node.cri.remove_container(&container.id).await?)
     }
 
     fn add_termination_message(&self, container: &Container, details: &mut Details) {

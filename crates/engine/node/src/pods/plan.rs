@@ -1,15 +1,19 @@
 //! What to do next for a pod that should run: a pure function of what is wanted and what runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{Container as ContainerSpec, Pod};
-use k8s_openapi::jiff::Timestamp;
+use k8s_openapi::api::core::v1::{Container as ContainerSpec, Pod, PodSpec};
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 use super::container;
+use super::probes::Verdict;
 use super::restart::RestartBackoff;
 use super::runtime::{Container, Details, PodInRuntime, RunState};
-use super::spec::{ContainerKind, RestartPolicy, image, init_containers};
+use super::spec::{
+    ContainerKind, ephemeral_containers, image, init_containers, kind_of_init, restarts_after, sidecars,
+};
+use super::status::Failure;
 
 /// Exit code of a container of which nobody knows how it ended.
 pub(crate) const LOST: i32 = 137;
@@ -22,16 +26,18 @@ pub(crate) struct Facts<'a> {
     pub(crate) details: &'a BTreeMap<String, Details>,
     /// By container name.
     pub(crate) backoffs: &'a BTreeMap<String, RestartBackoff>,
-    /// Why a running container must be stopped, by container id.
-    pub(crate) unhealthy: &'a BTreeMap<String, String>,
+    /// What is known of containers that run, by id.
+    pub(crate) verdicts: &'a BTreeMap<String, Verdict>,
+    /// Ids of containers whose `postStart` hook has not ended yet.
+    pub(crate) hooked: &'a BTreeSet<String>,
     pub(crate) now: Timestamp,
 }
 
 /// What to do next.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Plan {
-    /// All containers have ended for good.
-    Finished,
+    /// Nothing is to run any more: what still does is stopped. `Some` says why the pod has failed as a whole.
+    Finished(Option<Failure>),
     /// There is no sandbox to run in.
     MakeSandbox { attempt: u32 },
     /// Start, stop and wait for these; all may be empty.
@@ -52,8 +58,17 @@ pub(crate) struct Start {
     pub(crate) restart_count: u32,
     /// Whether one of this name ran in this sandbox before.
     pub(crate) is_restart: bool,
-    /// One that was created but not started yet.
-    pub(crate) created: Option<String>,
+    pub(crate) made: Made,
+}
+
+/// What there is already of a container that is to be started, by its id.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Made {
+    Nothing,
+    /// It was created but not started.
+    Created(String),
+    /// Its start was broken off. It cannot be started again; another one takes its place.
+    BrokenOff(String),
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -62,6 +77,8 @@ pub(crate) struct Stop {
     pub(crate) name: String,
     /// In words, for the event.
     pub(crate) reason: String,
+    /// Where it is not that of the pod.
+    pub(crate) grace: Option<Duration>,
 }
 
 /// A container that crashed and waits for its next start.
@@ -72,31 +89,43 @@ pub(crate) struct Hold {
     pub(crate) until: Timestamp,
 }
 
+/// When the time is over that the pod was given in all.
+pub(crate) fn deadline(pod: &Pod) -> Option<Timestamp> {
+    let seconds = pod.spec.as_ref()?.active_deadline_seconds?;
+    let started_at = pod.status.as_ref()?.start_time.as_ref()?.0;
+    started_at.saturating_add(SignedDuration::from_secs(seconds)).ok()
+}
+
 /// See the module's documentation.
 pub(crate) fn decide(facts: &Facts<'_>) -> Plan {
-    let Some(spec) = &facts.pod.spec else { return Plan::Finished };
+    let Some(spec) = &facts.pod.spec else { return Plan::Finished(None) };
     if facts.is_reported_finished() {
-        return Plan::Finished;
+        return Plan::Finished(None);
     }
-    let policy = RestartPolicy::of(spec);
+    if deadline(facts.pod).is_some_and(|deadline| deadline <= facts.now) {
+        let message = "Pod was active on the node longer than the specified deadline".to_owned();
+        return Plan::Finished(Some(Failure { reason: "DeadlineExceeded", message }));
+    }
+    if !spec.containers.iter().any(|container| facts.wants_to_run(spec, container)) {
+        return Plan::Finished(None);
+    }
     let Some(sandbox) = facts.runtime.ready_sandbox() else {
-        if !spec.containers.iter().any(|container| facts.wants_to_run(container, policy)) {
-            return Plan::Finished;
-        }
         let attempt = facts.runtime.sandboxes.first().map_or(0, |sandbox| sandbox.attempt + 1);
         return Plan::MakeSandbox { attempt };
     };
     let mut steps = Steps::default();
-    match facts.initialize(init_containers(spec), policy, &sandbox.id, &mut steps) {
-        Progress::Failed => return Plan::Finished,
+    facts.look_in(spec, &mut steps);
+    match facts.initialize(spec, &sandbox.id, &mut steps) {
+        Progress::Failed => return Plan::Finished(None),
         Progress::UnderWay => return Plan::Containers(steps),
         Progress::Done => {}
     }
-    let mut left = false;
     for container in &spec.containers {
-        left |= facts.step(container, ContainerKind::Main, policy, &mut steps);
+        if facts.step(spec, container, &mut steps) == Following::Waits {
+            break;
+        }
     }
-    if left { Plan::Containers(steps) } else { Plan::Finished }
+    Plan::Containers(steps)
 }
 
 enum Progress {
@@ -106,78 +135,137 @@ enum Progress {
     Failed,
 }
 
+/// Whether the containers that follow in the list may start.
+#[derive(PartialEq, Eq)]
+enum Following {
+    MayStart,
+    /// For the `postStart` hook of this one.
+    Waits,
+}
+
 impl Facts<'_> {
     fn is_reported_finished(&self) -> bool {
         let phase = self.pod.status.as_ref().and_then(|status| status.phase.as_deref());
         matches!(phase, Some("Succeeded" | "Failed"))
     }
 
-    /// The first init container that has not succeeded in this sandbox decides.
-    fn initialize(
-        &self,
-        containers: &[ContainerSpec],
-        policy: RestartPolicy,
-        sandbox: &str,
-        steps: &mut Steps,
-    ) -> Progress {
-        let is_init = |name: &str| containers.iter().any(|container| container.name == name);
-        let here = |container: &&Container| container.sandbox_id == sandbox;
-        if self.runtime.containers.iter().filter(here).any(|container| !is_init(&container.notes.name)) {
-            return Progress::Done;
-        }
-        for container in containers {
-            match self.runtime.latest(&container.name).filter(here) {
-                Some(ended) if ended.state == RunState::Ended => {
-                    let exit_code = self.exit_code(ended);
-                    if exit_code == 0 {
-                        continue;
-                    }
-                    if policy == RestartPolicy::Never {
-                        return Progress::Failed;
-                    }
-                    self.restart(container, ContainerKind::Init, ended, steps);
-                }
-                Some(running) if running.state == RunState::Running => {}
-                created => steps.start.push(self.first_start(container, ContainerKind::Init, created)),
+    /// Ephemeral containers run once, whatever the others do.
+    fn look_in(&self, spec: &PodSpec, steps: &mut Steps) {
+        for container in ephemeral_containers(spec) {
+            let latest = self.runtime.latest(&container.name);
+            if latest.is_none_or(is_to_start) && self.reported_count(&container.name).is_none() {
+                steps.start.push(self.first_start(&container.name, ContainerKind::Ephemeral, latest));
             }
-            return Progress::UnderWay;
+        }
+    }
+
+    /// Goes through the init containers in their order: the first that is not done in this sandbox decides. Once a
+    /// main container was made, only the sidecars matter, and nothing waits for them any more.
+    fn initialize(&self, spec: &PodSpec, sandbox: &str, steps: &mut Steps) -> Progress {
+        let here = |container: &&Container| container.sandbox_id == sandbox;
+        let is_main = |name: &str| spec.containers.iter().any(|container| container.name == name);
+        let has_begun =
+            self.runtime.containers.iter().filter(here).any(|container| is_main(&container.notes.name));
+        for container in init_containers(spec) {
+            let latest = self.runtime.latest(&container.name).filter(here);
+            let progress = match kind_of_init(container) {
+                ContainerKind::Sidecar => self.accompany(container, latest, steps),
+                _ if has_begun => Progress::Done,
+                kind => self.initialize_with(spec, kind, container, latest, steps),
+            };
+            match progress {
+                Progress::Done => {}
+                Progress::UnderWay if has_begun => {}
+                progress => return progress,
+            }
         }
         Progress::Done
     }
 
-    /// What to do for one container; false if it has ended for good.
-    fn step(
+    fn initialize_with(
         &self,
-        spec: &ContainerSpec,
+        spec: &PodSpec,
         kind: ContainerKind,
-        policy: RestartPolicy,
+        container: &ContainerSpec,
+        latest: Option<&Container>,
         steps: &mut Steps,
-    ) -> bool {
-        let latest = self.runtime.latest(&spec.name);
+    ) -> Progress {
         match latest {
-            Some(running) if running.state == RunState::Running => {
-                steps.stop.extend(self.stop(spec, running));
-            }
             Some(ended) if ended.state == RunState::Ended => {
-                if !policy.restarts_after(self.exit_code(ended)) {
-                    return false;
+                let exit_code = self.exit_code(ended);
+                if exit_code == 0 {
+                    return Progress::Done;
                 }
-                self.restart(spec, kind, ended, steps);
+                if !restarts_after(spec, kind, container, exit_code) {
+                    return Progress::Failed;
+                }
+                self.restart(container, kind, ended, steps);
             }
-            None if !self.wants_to_run(spec, policy) => return false,
-            created => steps.start.push(self.first_start(spec, kind, created)),
+            Some(running) if running.state == RunState::Running => {}
+            made => steps.start.push(self.first_start(&container.name, kind, made)),
         }
-        true
+        Progress::UnderWay
     }
 
-    fn stop(&self, spec: &ContainerSpec, running: &Container) -> Option<Stop> {
-        let is_outdated = running.notes.hash != container::hash(&spec.name, image(spec));
-        let reason = match self.unhealthy.get(&running.id) {
-            Some(reason) => reason.clone(),
-            None if is_outdated => format!("Container {} definition changed, will be restarted", spec.name),
+    /// A sidecar is done with its part of the beginning as soon as it has started.
+    fn accompany(
+        &self,
+        container: &ContainerSpec,
+        latest: Option<&Container>,
+        steps: &mut Steps,
+    ) -> Progress {
+        match latest {
+            Some(running) if running.state == RunState::Running => {
+                steps.stop.extend(self.stop(container, running));
+                if self.verdicts.get(&running.id).is_some_and(|verdict| verdict.started) {
+                    return Progress::Done;
+                }
+            }
+            Some(ended) if ended.state == RunState::Ended => {
+                self.restart(container, ContainerKind::Sidecar, ended, steps);
+            }
+            made => steps.start.push(self.first_start(&container.name, ContainerKind::Sidecar, made)),
+        }
+        Progress::UnderWay
+    }
+
+    /// What to do for one main container.
+    fn step(&self, spec: &PodSpec, container: &ContainerSpec, steps: &mut Steps) -> Following {
+        let kind = ContainerKind::Main;
+        match self.runtime.latest(&container.name) {
+            Some(running) if running.state == RunState::Running => {
+                steps.stop.extend(self.stop(container, running));
+                if self.hooked.contains(&running.id) {
+                    return Following::Waits;
+                }
+            }
+            Some(ended) if ended.state == RunState::Ended => {
+                if restarts_after(spec, kind, container, self.exit_code(ended)) {
+                    self.restart(container, kind, ended, steps);
+                }
+            }
+            None if !self.wants_to_run(spec, container) => {}
+            made => {
+                steps.start.push(self.first_start(&container.name, kind, made));
+                if has_post_start_hook(container) {
+                    return Following::Waits;
+                }
+            }
+        }
+        Following::MayStart
+    }
+
+    fn stop(&self, container: &ContainerSpec, running: &Container) -> Option<Stop> {
+        let is_outdated = running.notes.hash != container::hash(&container.name, image(container));
+        let unhealthy = self.verdicts.get(&running.id).and_then(|verdict| verdict.unhealthy.as_ref());
+        let (reason, grace) = match unhealthy {
+            Some(unhealthy) => (unhealthy.reason.clone(), unhealthy.grace),
+            None if is_outdated => {
+                (format!("Container {} definition changed, will be restarted", container.name), None)
+            }
             None => return None,
         };
-        Some(Stop { id: running.id.clone(), name: spec.name.clone(), reason })
+        Some(Stop { id: running.id.clone(), name: container.name.clone(), reason, grace })
     }
 
     fn restart(&self, spec: &ContainerSpec, kind: ContainerKind, ended: &Container, steps: &mut Steps) {
@@ -192,19 +280,22 @@ impl Facts<'_> {
             name: spec.name.clone(),
             restart_count: self.next_count(&spec.name),
             is_restart: true,
-            created: None,
+            made: Made::Nothing,
         });
     }
 
-    /// `created` is a container of this name that was made and not started, if there is one.
-    fn first_start(&self, spec: &ContainerSpec, kind: ContainerKind, created: Option<&Container>) -> Start {
+    /// `made` is a container of this name that was made and has not run, if there is one.
+    fn first_start(&self, name: &str, kind: ContainerKind, made: Option<&Container>) -> Start {
         Start {
             kind,
-            name: spec.name.clone(),
-            restart_count: created
-                .map_or_else(|| self.next_count(&spec.name), |made| made.notes.restart_count),
+            name: name.to_owned(),
+            restart_count: made.map_or_else(|| self.next_count(name), |made| made.notes.restart_count),
             is_restart: false,
-            created: created.map(|container| container.id.clone()),
+            made: match made {
+                None => Made::Nothing,
+                Some(broken) if broken.state == RunState::BrokenOff => Made::BrokenOff(broken.id.clone()),
+                Some(created) => Made::Created(created.id.clone()),
+            },
         }
     }
 
@@ -217,19 +308,23 @@ impl Facts<'_> {
     /// Restart count of the container of this name that the API says there was.
     fn reported_count(&self, name: &str) -> Option<u32> {
         let status = self.pod.status.as_ref()?;
-        let lists = [&status.init_container_statuses, &status.container_statuses];
+        let lists = [
+            &status.init_container_statuses,
+            &status.container_statuses,
+            &status.ephemeral_container_statuses,
+        ];
         let reported = lists.into_iter().flatten().flatten().find(|container| container.name == name)?;
         let has_run = reported.container_id.as_deref().is_some_and(|id| !id.is_empty());
         has_run.then_some(u32::try_from(reported.restart_count).unwrap_or(0))
     }
 
-    fn wants_to_run(&self, spec: &ContainerSpec, policy: RestartPolicy) -> bool {
-        match self.runtime.latest(&spec.name) {
-            Some(container) if container.state == RunState::Ended => {
-                policy.restarts_after(self.exit_code(container))
-            }
+    /// Whether a main container is to run, now or after its back-off.
+    fn wants_to_run(&self, spec: &PodSpec, container: &ContainerSpec) -> bool {
+        let restarts_after = |exit_code| restarts_after(spec, ContainerKind::Main, container, exit_code);
+        match self.runtime.latest(&container.name) {
+            Some(ended) if ended.state == RunState::Ended => restarts_after(self.exit_code(ended)),
             Some(_) => true,
-            None if self.reported_count(&spec.name).is_some() => policy.restarts_after(LOST),
+            None if self.reported_count(&container.name).is_some() => restarts_after(LOST),
             None => true,
         }
     }
@@ -237,6 +332,26 @@ impl Facts<'_> {
     fn exit_code(&self, container: &Container) -> i32 {
         self.details.get(&container.id).map_or(LOST, |details| details.exit_code)
     }
+}
+
+fn is_to_start(container: &Container) -> bool {
+    matches!(container.state, RunState::Created | RunState::BrokenOff)
+}
+
+fn has_post_start_hook(container: &ContainerSpec) -> bool {
+    container.lifecycle.as_ref().is_some_and(|lifecycle| lifecycle.post_start.is_some())
+}
+
+/// The containers among those that run whose turn it is to end: sidecars outlive all others, and end in the
+/// reverse order of their start, one after the other.
+pub(crate) fn turn_to_end<'a>(spec: &PodSpec, runtime: &'a PodInRuntime) -> Vec<&'a Container> {
+    let place = |name: &str| sidecars(spec).position(|sidecar| sidecar.name == name);
+    let others: Vec<_> =
+        runtime.running().filter(|container| place(&container.notes.name).is_none()).collect();
+    if !others.is_empty() {
+        return others;
+    }
+    runtime.running().max_by_key(|container| place(&container.notes.name)).into_iter().collect()
 }
 
 #[cfg(test)]

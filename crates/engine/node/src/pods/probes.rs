@@ -1,10 +1,12 @@
 //! Probes: whether a container has started, lives and is ready.
 
 mod check;
+mod grpc;
 mod http;
 mod runner;
 mod spec;
 mod streak;
 
-pub(crate) use self::runner::{ContainerProbes, Probed, Verdict};
-pub(crate) use self::spec::ProbeSpec;
+pub(crate) use self::http::ask as ask_http;
+pub(crate) use self::runner::{ContainerProbes, Probed, Unhealthy, Verdict};
+pub(crate) use self::spec::{HttpCheck, ProbeError, ProbeSpec};

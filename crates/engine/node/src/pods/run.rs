@@ -1,5 +1,6 @@
 //! Steps of a pod that should run: carries out the plan, probes, cleans up after restarts, reports.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,16 +10,17 @@ use k8s_openapi::jiff::Timestamp;
 use tokio::time::Instant;
 use tracing::debug;
 
+use super::hooks::PostStart;
 use super::plan::{self, Facts, Hold as CrashHold, Plan, Steps};
 use super::probes::{ContainerProbes, ProbeSpec, Probed, Verdict};
 use super::restart::Retry;
 use super::runtime::{PodInRuntime, RunState};
-use super::spec::{ContainerKind, all_containers, grace_seconds, uses_host_network};
+use super::spec::{self, all_containers, grace_seconds, uses_host_network};
 use super::start::{Hold, NotStarted, PodView};
-use super::status::Waiting;
+use super::status::{Failure as PodFailure, Outlook, Waiting};
 use super::supported::unsupported;
-use super::worker::{Failure, Finished, Outcome, StepError, Worker, earlier, instant_of};
-use super::{paths, sandbox};
+use super::worker::{Failure, Outcome, StepError, Worker, earlier, instant_of};
+use super::{admission, paths, pod_cgroup, sandbox};
 use crate::cri::labels::ContainerNotes;
 
 /// How many steps are taken before the status is written in between.
@@ -31,7 +33,7 @@ enum Round {
     /// Something was started: look again.
     Again,
     Done {
-        is_finished: bool,
+        outlook: Outlook,
         until: Option<Instant>,
     },
 }
@@ -50,13 +52,21 @@ impl Worker {
             }
         }
         self.remove_superseded(&runtime).await?;
-        self.probe(pod, spec, &runtime).await?;
-        let (is_finished, until) = match last {
-            Round::Again => (false, Some(Instant::now())),
-            Round::Done { is_finished, until } => (is_finished, until),
+        let is_probed_anew = self.probe(pod, spec, &runtime).await?;
+        let (outlook, until) = match last {
+            Round::Again => (Outlook::GoesOn, Some(Instant::now())),
+            // What follows a sidecar waits for its verdict, which may be there from the start.
+            Round::Done { outlook, .. } if is_probed_anew => (outlook, Some(Instant::now())),
+            Round::Done { outlook, until } => (outlook, until),
         };
-        self.write_status(pod, &runtime, is_finished).await?;
-        Ok(Outcome::Wait(until))
+        self.write_status(pod, &runtime, &outlook).await?;
+        let ahead =
+            [plan::deadline(pod), self.tokens.renew_at().filter(|_| runtime.running().next().is_some())];
+        let now = Timestamp::now();
+        // What lies behind has been seen to in this round.
+        let ahead =
+            ahead.into_iter().flatten().filter(|time| outlook == Outlook::GoesOn && *time > now).min();
+        Ok(Outcome::Wait(earlier(until, ahead.map(instant_of))))
     }
 
     async fn round(
@@ -66,64 +76,93 @@ impl Worker {
         runtime: &PodInRuntime,
     ) -> Result<Round, StepError> {
         self.waiting.clear();
+        let view = PodView { pod, spec, runtime };
+        if let Some(rejection) = admission::rejection(spec) {
+            return self.finish(view, Some(rejection)).await;
+        }
         if let Some(message) = unsupported(pod) {
             let events = self.events(pod);
             self.warn_once(&events, "supported", "Failed", &message).await;
             self.all_wait(spec, &Waiting { reason: "CreateContainerConfigError", message });
-            return Ok(Round::Done { is_finished: false, until: None });
+            return Ok(Round::Done { outlook: Outlook::GoesOn, until: None });
         }
-        let unhealthy =
-            self.verdicts().into_iter().filter_map(|(id, verdict)| Some((id, verdict.unhealthy?)));
+        self.run_post_start_hooks(view).await?;
+        let hooked = self.post_start.iter().filter(|(_, hook)| **hook == PostStart::UnderWay);
         let plan = plan::decide(&Facts {
             pod,
             runtime,
             details: &self.details,
             backoffs: &self.backoffs,
-            unhealthy: &unhealthy.collect(),
+            verdicts: &self.verdicts(),
+            hooked: &hooked.map(|(id, _)| id.clone()).collect::<BTreeSet<_>>(),
             now: Timestamp::now(),
         });
-        let view = PodView { pod, spec, runtime };
         match plan {
-            Plan::Finished => self.finish(runtime).await,
+            Plan::Finished(failure) => self.finish(view, failure).await,
             Plan::MakeSandbox { attempt } => self.make_sandbox(view, attempt).await,
             Plan::Containers(steps) => self.carry_out(view, steps).await,
         }
     }
 
-    /// All containers have ended: the network is given back, the logs stay.
-    async fn finish(&mut self, runtime: &PodInRuntime) -> Result<Round, StepError> {
-        for sandbox in runtime.sandboxes.iter().filter(|sandbox| sandbox.ready) {
+    /// Nothing is to run any more: what does is stopped, the network is given back, the logs stay.
+    async fn finish(&mut self, view: PodView<'_>, failure: Option<PodFailure>) -> Result<Round, StepError> {
+        if view.runtime.running().next().is_some() {
+            let grace = Duration::from_secs(grace_seconds(view.spec));
+            self.stop_in_order(Some(view.pod), view.runtime, grace).await?;
+            return Ok(Round::Done { outlook: Outlook::GoesOn, until: None });
+        }
+        for sandbox in view.runtime.sandboxes.iter().filter(|sandbox| sandbox.ready) {
             self.node.cri.stop_sandbox(&sandbox.id).await?;
         }
-        Ok(Round::Done { is_finished: true, until: None })
+        Ok(Round::Done { outlook: failure.map_or(Outlook::Finished, Outlook::Failed), until: None })
     }
 
     async fn make_sandbox(&mut self, view: PodView<'_>, attempt: u32) -> Result<Round, StepError> {
         if let Some(hold) = self.sandbox_hold(view).await {
             self.all_wait(view.spec, &hold.waiting);
-            return Ok(Round::Done { is_finished: false, until: hold.until });
+            return Ok(Round::Done { outlook: Outlook::GoesOn, until: hold.until });
         }
         // Of one that broke, whatever still runs in it and its network.
         for broken in &view.runtime.sandboxes {
             self.node.cri.stop_sandbox(&broken.id).await?;
         }
-        let made = match std::fs::create_dir_all(paths::log_dir(&self.node.config, &self.identity)) {
+        let message = match self.run_sandbox(view, attempt).await {
             Ok(()) => {
-                let config = sandbox::config(&self.node.config, view.pod, view.spec, attempt);
-                self.node.cri.run_sandbox(config).await.map_err(|error| error.to_string())
+                self.failures.remove(SANDBOX);
+                return Ok(Round::Again);
             }
-            Err(error) => Err(format!("failed to make the folder of its logs: {error}")),
-        };
-        let Err(message) = made else {
-            self.failures.remove(SANDBOX);
-            return Ok(Round::Again);
+            Err(NotStarted::Failed(error)) => return Err(error),
+            Err(NotStarted::Hold(hold)) if hold.until.is_some() => {
+                self.all_wait(view.spec, &hold.waiting);
+                return Ok(Round::Done { outlook: Outlook::GoesOn, until: hold.until });
+            }
+            Err(NotStarted::Hold(hold)) => hold.waiting.message,
         };
         let message = format!("Failed to create pod sandbox: {message}");
         self.events(view.pod).warning("FailedCreatePodSandBox", &message).await;
         let waiting = Waiting { reason: "ContainerCreating", message };
         let due = self.note_failure(SANDBOX, waiting.clone());
         self.all_wait(view.spec, &waiting);
-        Ok(Round::Done { is_finished: false, until: Some(due) })
+        Ok(Round::Done { outlook: Outlook::GoesOn, until: Some(due) })
+    }
+
+    /// A hold without a time says why the attempt has failed.
+    async fn run_sandbox(&self, view: PodView<'_>, attempt: u32) -> Result<(), NotStarted> {
+        if let Err(error) = std::fs::create_dir_all(paths::log_dir(&self.node.config, &self.identity)) {
+            let message = format!("failed to make the folder of its logs: {error}");
+            return Err(NotStarted::hold("ContainerCreating", message));
+        }
+        if let Err(error) = pod_cgroup::prepare(&self.node, view.pod, view.spec) {
+            return Err(NotStarted::hold("ContainerCreating", error_chain(&error)));
+        }
+        let config = sandbox::config(&self.node.config, view.pod, view.spec, attempt)
+            .map_err(|error| NotStarted::hold("ContainerCreating", error.to_string()))?;
+        match self.node.cri.run_sandbox(config).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.is_unreachable() => Err(error.into()),
+            Err(error) if error.is_under_way() => Err(NotStarted::soon(error.message)),
+            Err(error) => Err(NotStarted::hold("ContainerCreating", error.to_string())),
+        }
     }
 
     /// Why no sandbox can be made now.
@@ -148,11 +187,12 @@ impl Worker {
             self.hold_back(view.pod, hold).await;
         }
         for stop in steps.stop {
-            if !self.stopping.contains_key(&stop.id) {
-                let events = self.events(view.pod).of_container(ContainerKind::Main, &stop.name);
-                events.normal("Killing", &stop.reason).await;
-                self.stop(&stop.id, Duration::from_secs(grace_seconds(view.spec)));
-            }
+            let Some(container) = view.runtime.running().find(|running| running.id == stop.id) else {
+                continue;
+            };
+            let grace = stop.grace.unwrap_or(Duration::from_secs(grace_seconds(view.spec)));
+            self.stop(Some(view), container, grace, &stop.reason).await?;
+            self.give_turn(&stop.id);
         }
         if view.runtime.running().next().is_some() {
             self.refresh_volumes(view).await?;
@@ -168,7 +208,7 @@ impl Worker {
                 Err(NotStarted::Failed(error)) => return Err(error),
             }
         }
-        Ok(if started { Round::Again } else { Round::Done { is_finished: false, until } })
+        Ok(if started { Round::Again } else { Round::Done { outlook: Outlook::GoesOn, until } })
     }
 
     async fn hold_back(&mut self, pod: &Pod, hold: CrashHold) {
@@ -184,21 +224,6 @@ impl Worker {
         let events = self.events(pod);
         self.warn_once(&events, &hold.name, "BackOff", &message).await;
         self.waiting.insert(hold.name, Waiting { reason: "CrashLoopBackOff", message });
-    }
-
-    /// Begins to stop a container, unless it is being stopped and will end no later than this asks for.
-    pub(super) fn stop(&mut self, id: &str, grace: Duration) {
-        let deadline = Instant::now() + grace;
-        // A second of tolerance, as the API counts in whole ones.
-        if self.stopping.get(id).is_some_and(|known| *known <= deadline + Duration::from_secs(1)) {
-            return;
-        }
-        self.stopping.insert(id.to_owned(), deadline);
-        let (cri, id) = (self.node.cri.clone(), id.to_owned());
-        self.tasks.spawn(async move {
-            let result = cri.stop_container(&id, grace).await;
-            Finished::Stop { id, result }
-        });
     }
 
     pub(super) fn note_failure(&mut self, name: &str, waiting: Waiting) -> Instant {
@@ -248,7 +273,8 @@ impl Worker {
         let (config, name, count) = (&self.node.config, &container.name, container.restart_count);
         let log = paths::log_dir(config, &self.identity).join(paths::log_file(name, count));
         let message = paths::termination_message_file(config, &self.identity.uid, name, count);
-        for file in [log, message] {
+        let mark = paths::post_start_mark(config, &self.identity.uid, name, count);
+        for file in [log, message, mark] {
             match std::fs::remove_file(&file) {
                 Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
                     return Err(StepError::Clean { what: file.display().to_string(), source });
@@ -259,44 +285,55 @@ impl Worker {
         Ok(())
     }
 
-    /// Probes each container that runs, and no other.
+    /// Probes each container that runs, and no other; says whether that is new for any.
     async fn probe(
         &mut self,
         pod: &Arc<Pod>,
         spec: &PodSpec,
         runtime: &PodInRuntime,
-    ) -> Result<(), StepError> {
+    ) -> Result<bool, StepError> {
+        let mut is_new = false;
         let running: Vec<_> = runtime.running().map(|container| container.id.as_str()).collect();
         self.probes.retain(|id, _| running.contains(&id.as_str()));
         let addresses = self.addresses(pod, runtime).await?;
         for container in runtime.running() {
-            let named = spec.containers.iter().find(|spec| spec.name == container.notes.name);
-            let Some(named) = named.filter(|_| !self.probes.contains_key(&container.id)) else { continue };
+            let is_known = self.probes.contains_key(&container.id)
+                || self.post_start.get(&container.id).is_some_and(|hook| *hook != PostStart::Done);
+            let Some((kind, named)) = spec::container(spec, &container.notes.name).filter(|_| !is_known)
+            else {
+                continue;
+            };
+            if !kind.is_lasting() {
+                continue;
+            }
             let probed = Probed {
                 cri: self.node.cri.clone(),
                 container_id: container.id.clone(),
                 container_name: named.name.clone(),
                 address: addresses.pod.first().map(ToString::to_string).unwrap_or_default(),
                 started_at: self.details.get(&container.id).and_then(|details| details.started_at),
-                events: self.events(pod).of_container(ContainerKind::Main, &named.name),
+                events: self.events(pod).of_container(kind, &named.name),
                 wake: self.wake.clone(),
             };
-            let known = reported_verdict(pod, named, &container.id);
-            match ProbeSpec::of(named) {
+            let known = reported_verdict(pod, &named, &container.id);
+            match ProbeSpec::of(&named) {
                 Ok(specs) => {
+                    is_new = true;
                     self.probes.insert(container.id.clone(), ContainerProbes::start(probed, specs, &known));
                 }
                 // A container is not started with probes like these; they can only have been made so afterwards.
                 Err(error) => debug!(error = %error_chain(&error), "the container cannot be probed"),
             }
         }
-        Ok(())
+        Ok(is_new)
     }
 }
 
 /// What the API says of this very container: probes of an earlier run of Bythos found it.
 fn reported_verdict(pod: &Pod, spec: &ContainerSpec, id: &str) -> Verdict {
-    let statuses = pod.status.iter().flat_map(|status| status.container_statuses.iter().flatten());
+    let statuses = pod.status.iter().flat_map(|status| {
+        [&status.container_statuses, &status.init_container_statuses].into_iter().flatten().flatten()
+    });
     let is_same = |container_id: &String| container_id.strip_prefix("containerd://") == Some(id);
     let reported = statuses
         .into_iter()

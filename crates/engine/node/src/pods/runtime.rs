@@ -24,6 +24,8 @@ pub(crate) enum RunState {
     Running,
     /// Ended, or lost by containerd.
     Ended,
+    /// Made, but its start was broken off by the end of the Bythos that asked for it: its program counts as never run.
+    BrokenOff,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,6 +109,15 @@ impl Details {
             reason: status.reason,
             message: status.message,
         }
+    }
+}
+
+impl Details {
+    /// Containerd takes a start back when the one who asked for it goes away, and does not know any more of one that
+    /// was under way when it died itself.
+    pub(crate) fn is_broken_off(&self) -> bool {
+        let says_so = self.message.contains("context canceled") || self.message.ends_with(": already exists");
+        self.started_at.is_none() && self.reason == "StartError" && says_so
     }
 }
 

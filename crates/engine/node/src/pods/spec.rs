@@ -1,6 +1,8 @@
 //! Readings of a pod's specification that several modules share.
 
-use k8s_openapi::api::core::v1::{Container, Pod, PodSpec};
+use std::borrow::Cow;
+
+use k8s_openapi::api::core::v1::{Container, ContainerRestartRule, EphemeralContainer, Pod, PodSpec};
 
 use crate::cri::labels::PodIdentity;
 
@@ -13,16 +15,22 @@ pub(crate) enum RestartPolicy {
 }
 
 impl RestartPolicy {
-    pub(crate) fn of(spec: &PodSpec) -> Self {
-        match spec.restart_policy.as_deref() {
+    fn read(policy: Option<&str>) -> Self {
+        match policy {
             Some("Never") => RestartPolicy::Never,
             Some("OnFailure") => RestartPolicy::OnFailure,
             _ => RestartPolicy::Always,
         }
     }
+}
+
+impl RestartPolicy {
+    pub(crate) fn of(spec: &PodSpec) -> Self {
+        RestartPolicy::read(spec.restart_policy.as_deref())
+    }
 
     /// Whether a container that ended with this code is started again.
-    pub(crate) fn restarts_after(self, exit_code: i32) -> bool {
+    fn restarts_after(self, exit_code: i32) -> bool {
         match self {
             RestartPolicy::Always => true,
             RestartPolicy::OnFailure => exit_code != 0,
@@ -31,20 +39,62 @@ impl RestartPolicy {
     }
 }
 
+/// Whether a container that ended with this code is started again: its own rules come before its own policy, and
+/// that before the pod's. An init container that succeeded has done its work.
+pub(crate) fn restarts_after(
+    spec: &PodSpec,
+    kind: ContainerKind,
+    container: &Container,
+    exit_code: i32,
+) -> bool {
+    match kind {
+        ContainerKind::Ephemeral => return false,
+        ContainerKind::Sidecar => return true,
+        ContainerKind::Init if exit_code == 0 => return false,
+        ContainerKind::Init | ContainerKind::Main => {}
+    }
+    let rules = container.restart_policy_rules.as_deref().unwrap_or_default();
+    if rules.iter().any(|rule| asks_for_restart(rule, exit_code)) {
+        return true;
+    }
+    let own = container.restart_policy.as_deref().map(|policy| RestartPolicy::read(Some(policy)));
+    own.unwrap_or_else(|| RestartPolicy::of(spec)).restarts_after(exit_code)
+}
+
+fn asks_for_restart(rule: &ContainerRestartRule, exit_code: i32) -> bool {
+    let Some(codes) = rule.exit_codes.as_ref().filter(|_| rule.action == "Restart") else { return false };
+    let is_listed = codes.values.iter().flatten().any(|code| *code == exit_code);
+    match codes.operator.as_str() {
+        "In" => is_listed,
+        "NotIn" => !is_listed,
+        _ => false,
+    }
+}
+
 /// Which list of the specification a container stands in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ContainerKind {
     Init,
+    /// An init container that goes on beside the others (`restartPolicy: Always`).
+    Sidecar,
     Main,
+    /// For somebody who looks into a pod that runs.
+    Ephemeral,
 }
 
 impl ContainerKind {
     /// Name of the list, as in paths of fields.
     pub(crate) fn list(self) -> &'static str {
         match self {
-            ContainerKind::Init => "initContainers",
+            ContainerKind::Init | ContainerKind::Sidecar => "initContainers",
             ContainerKind::Main => "containers",
+            ContainerKind::Ephemeral => "ephemeralContainers",
         }
+    }
+
+    /// Whether it lives as long as the pod does, and so is probed.
+    pub(crate) fn is_lasting(self) -> bool {
+        matches!(self, ContainerKind::Sidecar | ContainerKind::Main)
     }
 }
 
@@ -60,10 +110,59 @@ pub(crate) fn init_containers(spec: &PodSpec) -> &[Container] {
     spec.init_containers.as_deref().unwrap_or_default()
 }
 
-/// All containers with the list that they stand in, in the order in which they start.
+/// The kind of a container in the list of init containers.
+pub(crate) fn kind_of_init(container: &Container) -> ContainerKind {
+    match container.restart_policy.as_deref() {
+        Some("Always") => ContainerKind::Sidecar,
+        _ => ContainerKind::Init,
+    }
+}
+
+/// All containers but the ephemeral ones, with their kind, in the order in which they start.
 pub(crate) fn all_containers(spec: &PodSpec) -> impl Iterator<Item = (ContainerKind, &Container)> {
-    let init = init_containers(spec).iter().map(|container| (ContainerKind::Init, container));
+    let init = init_containers(spec).iter().map(|container| (kind_of_init(container), container));
     init.chain(spec.containers.iter().map(|container| (ContainerKind::Main, container)))
+}
+
+/// The sidecars, in the order in which they start.
+pub(crate) fn sidecars(spec: &PodSpec) -> impl DoubleEndedIterator<Item = &Container> {
+    init_containers(spec).iter().filter(|container| kind_of_init(container) == ContainerKind::Sidecar)
+}
+
+pub(crate) fn ephemeral_containers(spec: &PodSpec) -> &[EphemeralContainer] {
+    spec.ephemeral_containers.as_deref().unwrap_or_default()
+}
+
+/// The container of this name, of any kind.
+pub(crate) fn container<'a>(spec: &'a PodSpec, name: &str) -> Option<(ContainerKind, Cow<'a, Container>)> {
+    if let Some((kind, found)) = all_containers(spec).find(|(_, container)| container.name == name) {
+        return Some((kind, Cow::Borrowed(found)));
+    }
+    let ephemeral = ephemeral_containers(spec).iter().find(|container| container.name == name)?;
+    Some((ContainerKind::Ephemeral, Cow::Owned(as_container(ephemeral))))
+}
+
+/// What an ephemeral container has in common with the others; the API allows it nothing of the rest.
+pub(crate) fn as_container(ephemeral: &EphemeralContainer) -> Container {
+    let of = ephemeral.clone();
+    Container {
+        name: of.name,
+        image: of.image,
+        image_pull_policy: of.image_pull_policy,
+        command: of.command,
+        args: of.args,
+        working_dir: of.working_dir,
+        env: of.env,
+        env_from: of.env_from,
+        volume_mounts: of.volume_mounts,
+        security_context: of.security_context,
+        stdin: of.stdin,
+        stdin_once: of.stdin_once,
+        tty: of.tty,
+        termination_message_path: of.termination_message_path,
+        termination_message_policy: of.termination_message_policy,
+        ..Container::default()
+    }
 }
 
 pub(crate) fn image(container: &Container) -> &str {

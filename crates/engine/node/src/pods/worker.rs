@@ -14,12 +14,16 @@ use tokio::time::Instant;
 use tracing::{debug, warn};
 
 use super::fields::Addresses;
+use super::hooks::PostStart;
 use super::image::Pulls;
 use super::probes::{ContainerProbes, Verdict};
 use super::report::{self, PodEvents};
 use super::restart::{RestartBackoff, Retry};
 use super::runtime::{Details, PodInRuntime};
-use super::status::{self, Known, Waiting};
+use super::static_pods::{is_static, with_mirror};
+use super::status::{self, Known, Outlook, Waiting};
+use super::stop::Stopping;
+use super::tokens::Tokens;
 use crate::cri::CriError;
 use crate::cri::labels::PodIdentity;
 use crate::node::Node;
@@ -33,6 +37,12 @@ pub(super) enum StepError {
     WriteStatus(#[source] Box<kube::Error>),
     #[error("failed to take the pod out of the API")]
     RemoveFromApi(#[source] Box<kube::Error>),
+    #[error("failed to write {what}")]
+    Write {
+        what: String,
+        #[source]
+        source: std::io::Error,
+    },
     #[error("failed to remove {what}")]
     Clean {
         what: String,
@@ -63,6 +73,7 @@ enum Desired {
 pub(super) enum Finished {
     Pull { image: String, result: Result<(), CriError> },
     Stop { id: String, result: Result<(), CriError> },
+    PostStart { id: String, result: Result<(), String> },
 }
 
 /// Something that failed and is tried again later.
@@ -78,8 +89,11 @@ pub(crate) struct Worker {
     /// Told when something may have changed.
     pub(super) wake: Arc<Notify>,
     pub(super) tasks: JoinSet<Finished>,
-    /// When each container that is being stopped will be ended by force.
-    pub(super) stopping: BTreeMap<String, Instant>,
+    /// By container id.
+    pub(super) stopping: BTreeMap<String, Stopping>,
+    /// By container id.
+    pub(super) post_start: BTreeMap<String, PostStart>,
+    pub(super) tokens: Tokens,
     pub(super) pulls: Pulls,
     pub(super) backoffs: BTreeMap<String, RestartBackoff>,
     /// By container name; the sandbox has the empty name.
@@ -92,6 +106,8 @@ pub(crate) struct Worker {
     /// Addresses of the pod, by the sandbox that has them.
     pub(super) known_addresses: Option<(String, Addresses)>,
     written: Option<Written>,
+    /// The manifest as it was last, for its end.
+    pub(super) static_pod: Option<Arc<Pod>>,
     own_retry: Retry,
 }
 
@@ -111,6 +127,8 @@ impl Worker {
             wake,
             tasks: JoinSet::new(),
             stopping: BTreeMap::new(),
+            post_start: BTreeMap::new(),
+            tokens: Tokens::default(),
             pulls: Pulls::default(),
             backoffs: BTreeMap::new(),
             failures: BTreeMap::new(),
@@ -120,6 +138,7 @@ impl Worker {
             said: BTreeMap::new(),
             known_addresses: None,
             written: None,
+            static_pod: None,
             own_retry: Retry::of_setup(),
         }
     }
@@ -163,6 +182,9 @@ impl Worker {
         if !is_behind {
             self.written = None;
         }
+        if is_static(&pod) {
+            self.static_pod = Some(pod.clone());
+        }
         if pod.metadata.deletion_timestamp.is_some() { Desired::End(pod) } else { Desired::Run(pod) }
     }
 
@@ -196,13 +218,27 @@ impl Worker {
                 }
                 self.node.look.notify_one();
             }
+            Ok(Finished::PostStart { id, result }) => {
+                if let Err(error) = self.take_post_start(id.clone(), result).await {
+                    warn!(pod = %self.key, container = id, error = %error_chain(&error), "a hook runs again");
+                    self.post_start.remove(&id);
+                }
+            }
             Err(failed) if failed.is_panic() => std::panic::resume_unwind(failed.into_panic()),
             Err(_) => {}
         }
     }
 
+    /// The pod, unless it is to end.
+    pub(super) fn wanted(&mut self) -> Option<Arc<Pod>> {
+        match self.desired() {
+            Desired::Run(pod) => Some(pod),
+            Desired::End(_) | Desired::Gone => None,
+        }
+    }
+
     async fn say_failed_pull(&mut self, message: &str) {
-        if let Desired::Run(pod) = self.desired() {
+        if let Some(pod) = self.wanted() {
             let events = self.events(&pod);
             events.warning("Failed", message).await;
             events.warning("Failed", "Error: ErrImagePull").await;
@@ -218,7 +254,9 @@ impl Worker {
     }
 
     pub(super) fn verdicts(&self) -> BTreeMap<String, Verdict> {
-        self.probes.iter().map(|(id, probes)| (id.clone(), probes.verdict())).collect()
+        let mut verdicts = self.probes.iter().map(|(id, probes)| (id.clone(), probes.verdict())).collect();
+        self.add_post_start(&mut verdicts);
+        verdicts
     }
 
     /// Writes the status if it has changed.
@@ -226,7 +264,7 @@ impl Worker {
         &mut self,
         pod: &Arc<Pod>,
         runtime: &PodInRuntime,
-        is_finished: bool,
+        outlook: &Outlook,
     ) -> Result<(), StepError> {
         let addresses = self.addresses(pod, runtime).await?;
         let status = status::compute(&Known {
@@ -236,7 +274,7 @@ impl Worker {
             waiting: &self.waiting,
             verdicts: &self.verdicts(),
             addresses: &addresses,
-            is_finished,
+            outlook,
             now: Timestamp::now(),
         });
         let written = report::write_status(&self.api(), pod, &status).await;
@@ -247,6 +285,7 @@ impl Worker {
                     Some(earlier) => earlier.over,
                     None => pod.metadata.resource_version.clone(),
                 };
+                let after = if is_static(pod) { with_mirror(pod, Some(&after)) } else { after };
                 self.written = Some(Written { over, pod: after });
                 Ok(())
             }

@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::host::{Host, alone};
 use crate::pods::{container, first_container, is_ready};
 
-fn kill_containerd(host: &Host) -> anyhow::Result<i32> {
+pub(crate) fn kill_containerd(host: &Host) -> anyhow::Result<i32> {
     let pid = host.containerd_pid()?;
     kill_process(Pid::from_raw(pid).context("a process id")?, Signal::KILL)?;
     Ok(pid)

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::{Node, NodeSelectorRequirement, NodeSelectorTerm, Pod};
+use k8s_openapi::api::core::v1::{
+    Node, NodeSelectorRequirement, NodeSelectorTerm, Pod, TopologySelectorTerm,
+};
 
 use super::Refusal;
 
@@ -14,10 +16,25 @@ pub(super) fn refusal(pod: &Pod, node: &Node) -> Option<Refusal> {
     let required = spec.affinity.as_ref().and_then(|affinity| {
         affinity.node_affinity.as_ref()?.required_during_scheduling_ignored_during_execution.as_ref()
     });
-    let is_wanted = required.is_none_or(|required| {
-        required.node_selector_terms.iter().any(|term| matches(term, labels, &node.metadata.name))
-    });
+    let is_wanted = required.is_none_or(|required| is_any(&required.node_selector_terms, node));
     (!is_selected || !is_wanted).then_some(Refusal::OtherNodeWanted)
+}
+
+/// Whether one of the terms speaks of the node.
+pub(crate) fn is_any(terms: &[NodeSelectorTerm], node: &Node) -> bool {
+    let no_labels = BTreeMap::new();
+    let labels = node.metadata.labels.as_ref().unwrap_or(&no_labels);
+    terms.iter().any(|term| matches(term, labels, &node.metadata.name))
+}
+
+/// Whether a class of storage allows volumes on the node.
+pub(super) fn allows(term: &TopologySelectorTerm, node: &Node) -> bool {
+    let labels = node.metadata.labels.as_ref();
+    term.match_label_expressions.iter().flatten().all(|requirement| {
+        labels
+            .and_then(|labels| labels.get(&requirement.key))
+            .is_some_and(|value| requirement.values.contains(value))
+    })
 }
 
 /// An empty term matches nothing, as upstream documents.

@@ -9,14 +9,15 @@ use crate::snapshot::{NodeState, PODS};
 pub(super) fn refusals(demand: &Demand, node: &NodeState) -> Vec<Refusal> {
     let mut refusals = Vec::new();
     let places = node.allocatable.get(PODS).copied().unwrap_or_default();
-    if Amount::whole(i64::try_from(node.pods).unwrap_or(i64::MAX)).plus(Amount::whole(1)) > places {
+    if Amount::whole(i64::try_from(node.pods.len()).unwrap_or(i64::MAX)).plus(Amount::whole(1)) > places {
         refusals.push(Refusal::TooManyPods);
     }
     for (resource, wanted) in demand.amounts.iter().filter(|(_, wanted)| !wanted.is_zero()) {
         let given = node.allocatable.get(resource).copied().unwrap_or_default();
         let taken = node.taken.get(resource).copied().unwrap_or_default();
         if *wanted > given.minus(taken) {
-            refusals.push(Refusal::Insufficient(resource.clone()));
+            let never = *wanted > given;
+            refusals.push(Refusal::Insufficient { resource: resource.clone(), never });
         }
     }
     refusals

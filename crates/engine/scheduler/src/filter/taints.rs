@@ -8,6 +8,7 @@ const UNSCHEDULABLE: &str = "node.kubernetes.io/unschedulable";
 const NOT_READY: &str = "node.kubernetes.io/not-ready";
 const NO_SCHEDULE: &str = "NoSchedule";
 const NO_EXECUTE: &str = "NoExecute";
+const PREFER_NO_SCHEDULE: &str = "PreferNoSchedule";
 
 pub(super) fn refusal(pod: &Pod, node: &Node) -> Option<Refusal> {
     let tolerations = pod.spec.iter().flat_map(|spec| spec.tolerations.iter().flatten());
@@ -21,6 +22,14 @@ pub(super) fn refusal(pod: &Pod, node: &Node) -> Option<Refusal> {
         given.chain(not_ready).filter(|taint| taint.effect == NO_SCHEDULE || taint.effect == NO_EXECUTE);
     let first = keeping_away.find(|taint| !is_tolerated(taint))?;
     Some(Refusal::Tainted { key: first.key, value: first.value.unwrap_or_default() })
+}
+
+/// How many taints that only discourage are not tolerated.
+pub(crate) fn discouraging(pod: &Pod, node: &Node) -> usize {
+    let tolerations = pod.spec.iter().flat_map(|spec| spec.tolerations.iter().flatten());
+    let taints = node.spec.iter().flat_map(|spec| spec.taints.iter().flatten());
+    let discouraging = taints.filter(|taint| taint.effect == PREFER_NO_SCHEDULE);
+    discouraging.filter(|taint| !tolerations.clone().any(|toleration| tolerates(toleration, taint))).count()
 }
 
 fn is_cordoned(node: &Node) -> bool {

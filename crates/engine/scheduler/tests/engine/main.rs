@@ -4,7 +4,9 @@ use std::fmt::Debug;
 
 use anyhow::{Context as _, Result};
 use bythos_testing::{Engine, eventually};
-use k8s_openapi::api::core::v1::{Event, Node, Pod};
+use k8s_openapi::api::core::v1::{Event, Node, PersistentVolume, PersistentVolumeClaim, Pod};
+use k8s_openapi::api::scheduling::v1::PriorityClass;
+use k8s_openapi::api::storage::v1::StorageClass;
 use kube::api::{DeleteParams, Patch, PatchParams};
 use kube::{Api, ResourceExt as _};
 use serde::Serialize;
@@ -106,20 +108,22 @@ async fn a_pod_that_fits_nowhere_is_told_why_and_tried_again_when_something_chan
     stage.until_refused("web", "no nodes available to schedule pods").await?;
     let cordoned = json!({ "metadata": { "name": "one" }, "spec": { "unschedulable": true } });
     create(&stage.nodes, cordoned).await?;
-    stage.until_refused("web", "0/1 nodes are available: 1 node(s) were unschedulable.").await?;
-    stage.until_event("FailedScheduling", "0/1 nodes are available: 1 node(s) were unschedulable.").await?;
+    let unhelpful = "preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling.";
+    let words = format!("0/1 nodes are available: 1 node(s) were unschedulable. {unhelpful}");
+    stage.until_refused("web", &words).await?;
+    stage.until_event("FailedScheduling", &words).await?;
 
     let open = json!({ "spec": { "unschedulable": false } });
     stage.nodes.patch("one", &PatchParams::default(), &Patch::Merge(open)).await?;
     let not_ready =
         "0/1 nodes are available: 1 node(s) had untolerated taint {node.kubernetes.io/not-ready: }.";
-    stage.until_refused("web", not_ready).await?;
+    stage.until_refused("web", &format!("{not_ready} {unhelpful}")).await?;
     let ready = json!({ "status": {
         "allocatable": { "cpu": "500m", "pods": "110" },
         "conditions": [{ "type": "Ready", "status": "True" }],
     }});
     stage.nodes.patch_status("one", &PatchParams::default(), &Patch::Merge(ready)).await?;
-    stage.until_refused("web", "0/1 nodes are available: 1 Insufficient cpu.").await?;
+    stage.until_refused("web", &format!("0/1 nodes are available: 1 Insufficient cpu. {unhelpful}")).await?;
     let larger = json!({ "status": { "allocatable": { "cpu": "1" } } });
     stage.nodes.patch_status("one", &PatchParams::default(), &Patch::Merge(larger)).await?;
     assert_eq!(stage.until_scheduled("web").await?, "one");
@@ -134,7 +138,8 @@ async fn a_node_is_never_given_more_than_it_has() -> Result<()> {
     for name in &names {
         stage.add_pod(name, "250m").await?;
     }
-    let refused = "0/1 nodes are available: 1 Insufficient cpu.";
+    let refused = "0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: \
+                   1 No preemption victims found for incoming pod.";
     let bound = eventually("every pod to be decided on", || async {
         let pods = stage.pods.list(&Default::default()).await.ok()?.items;
         let is_decided = |pod: &Pod| {
@@ -156,4 +161,98 @@ async fn a_node_is_never_given_more_than_it_has() -> Result<()> {
         (bound.count() == 8).then_some(())
     })
     .await
+}
+
+#[tokio::test]
+async fn a_pod_of_high_priority_makes_others_leave_and_gets_their_room() -> Result<()> {
+    let stage = Stage::start().await?;
+    stage.add_node("one").await?;
+    stage.add_pod("low", "1500m").await?;
+    stage.add_pod("small", "500m").await?;
+    for name in ["low", "small"] {
+        assert_eq!(stage.until_scheduled(name).await?, "one");
+    }
+    let classes = Api::<PriorityClass>::all(stage.engine.admin.clone());
+    create(&classes, json!({ "metadata": { "name": "high" }, "value": 1000 })).await?;
+    let at_once = json!({ "spec": { "priorityClassName": "high", "terminationGracePeriodSeconds": 0, "containers": [
+        { "name": "c", "image": "i", "resources": { "requests": { "cpu": "1" } } }] } });
+    let mut high = at_once;
+    high["metadata"] = json!({ "name": "high" });
+    create(&stage.pods, high).await?;
+    let leaving = eventually("the pod to be asked to leave", || async {
+        let low = stage.pods.get_opt("low").await.ok()?;
+        let Some(low) = low else { return Some(None) };
+        low.metadata.deletion_timestamp.is_some().then_some(Some(low))
+    })
+    .await?;
+    if let Some(low) = leaving {
+        let conditions = low.status.and_then(|status| status.conditions).unwrap_or_default();
+        let reason = conditions.iter().find(|one| one.type_ == "DisruptionTarget").map(|one| &one.reason);
+        assert_eq!(reason, Some(&Some("PreemptionByScheduler".to_owned())), "{conditions:?}");
+        let nominated = stage.pods.get("high").await?.status.and_then(|status| status.nominated_node_name);
+        assert_eq!(nominated.as_deref(), Some("one"));
+        // There is no node that ends it.
+        let at_once = DeleteParams { grace_period_seconds: Some(0), ..DeleteParams::default() };
+        stage.pods.delete("low", &at_once).await?;
+    }
+    assert_eq!(stage.until_scheduled("high").await?, "one");
+    assert_eq!(stage.node_of("small").await.as_deref(), Some("one"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_gated_pod_waits_until_its_gates_are_open() -> Result<()> {
+    let stage = Stage::start().await?;
+    stage.add_node("one").await?;
+    let spec = json!({ "schedulingGates": [{ "name": "example.com/quota" }],
+        "containers": [{ "name": "c", "image": "i" }] });
+    create(&stage.pods, json!({ "metadata": { "name": "web" }, "spec": spec })).await?;
+    eventually("the gate to be named", || async {
+        let conditions = stage.pods.get("web").await.ok()?.status?.conditions?;
+        conditions.iter().any(|one| one.reason.as_deref() == Some("SchedulingGated")).then_some(())
+    })
+    .await?;
+    let open = json!({ "spec": { "schedulingGates": null } });
+    stage.pods.patch("web", &PatchParams::default(), &Patch::Merge(open)).await?;
+    assert_eq!(stage.until_scheduled("web").await?, "one");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_claim_that_waits_for_a_consumer_is_told_the_node_and_the_pod_bound_once_it_has_its_volume()
+-> Result<()> {
+    let stage = Stage::start().await?;
+    stage.add_node("one").await?;
+    let admin = stage.engine.admin.clone();
+    let spec = json!({ "containers": [{ "name": "c", "image": "i" }],
+        "volumes": [{ "name": "data", "persistentVolumeClaim": { "claimName": "data" } }] });
+    create(&stage.pods, json!({ "metadata": { "name": "db" }, "spec": spec })).await?;
+    stage.until_refused("db", "0/1 nodes are available: persistentvolumeclaim \"data\" not found.").await?;
+
+    let class = json!({ "metadata": { "name": "local" }, "provisioner": "example.com/local",
+        "volumeBindingMode": "WaitForFirstConsumer" });
+    create(&Api::<StorageClass>::all(admin.clone()), class).await?;
+    let claims = Api::<PersistentVolumeClaim>::namespaced(admin.clone(), "default");
+    let spec = json!({ "storageClassName": "local", "accessModes": ["ReadWriteOnce"],
+        "resources": { "requests": { "storage": "1Gi" } } });
+    create(&claims, json!({ "metadata": { "name": "data" }, "spec": spec })).await?;
+    eventually("the claim to be told the node", || async {
+        let annotations = claims.get("data").await.ok()?.metadata.annotations?;
+        (annotations.get("volume.kubernetes.io/selected-node")? == "one").then_some(())
+    })
+    .await?;
+    assert_eq!(stage.node_of("db").await, None);
+
+    let terms = json!([{ "matchFields": [{ "key": "metadata.name", "operator": "In", "values": ["one"] }] }]);
+    let volume = json!({ "capacity": { "storage": "1Gi" }, "accessModes": ["ReadWriteOnce"],
+        "storageClassName": "local", "hostPath": { "path": "/data" },
+        "nodeAffinity": { "required": { "nodeSelectorTerms": terms } } });
+    let volumes = Api::<PersistentVolume>::all(admin);
+    create(&volumes, json!({ "metadata": { "name": "volume" }, "spec": volume })).await?;
+    let bound = json!({ "spec": { "volumeName": "volume" } });
+    claims.patch("data", &PatchParams::default(), &Patch::Merge(bound)).await?;
+    let bound = json!({ "status": { "phase": "Bound" } });
+    claims.patch_status("data", &PatchParams::default(), &Patch::Merge(bound)).await?;
+    assert_eq!(stage.until_scheduled("db").await?, "one");
+    Ok(())
 }

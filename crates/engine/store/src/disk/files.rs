@@ -61,7 +61,7 @@ pub(crate) struct SystemFiles;
 
 impl Files for SystemFiles {
     fn lock(&self, directory: &Path) -> io::Result<Box<dyn Send>> {
-        DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+        make_durably(directory)?;
         let file = open_options().create(true).truncate(false).open(directory.join("lock"))?;
         flock(&file, FlockOperation::NonBlockingLockExclusive)?;
         Ok(Box::new(file))
@@ -121,6 +121,19 @@ impl DiskFile for File {
     fn forget_cache(&self) -> io::Result<()> {
         Ok(fadvise(self, 0, None, Advice::DontNeed)?)
     }
+}
+
+/// Makes the folder and those above it that are missing; each is durable once the one above it is synced.
+fn make_durably(directory: &Path) -> io::Result<()> {
+    let missing =
+        directory.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists());
+    let above: Vec<&Path> = missing.filter_map(Path::parent).collect();
+    DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    for folder in above {
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        SystemFiles.sync_directory(folder)?;
+    }
+    Ok(())
 }
 
 /// The objects include secrets: only the owner may read them.

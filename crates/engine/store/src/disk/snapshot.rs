@@ -30,7 +30,7 @@ impl Snapshot {
     }
 
     /// Returns once the snapshot is durable under its name.
-    fn write(&self) -> io::Result<()> {
+    pub(super) fn write(&self) -> io::Result<()> {
         let DiskOptions { files, directory, .. } = &self.options;
         let path = self.generation.snapshot(directory);
         let unfinished = with_ending(&path, UNFINISHED);

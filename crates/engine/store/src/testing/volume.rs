@@ -45,6 +45,8 @@ pub(crate) struct Faults {
     pub(crate) failing_directory_syncs: usize,
     /// No file can grow.
     pub(crate) is_full: bool,
+    /// No file can have more bytes than this.
+    pub(crate) room: Option<usize>,
     /// No file can be opened.
     pub(crate) cannot_open: bool,
     /// File syncs wait until this is no longer set.
@@ -279,13 +281,13 @@ struct VolumeFile {
 impl VolumeFile {
     fn change(&self, pending: Pending) -> io::Result<()> {
         let mut inner = self.volume.inner();
-        let is_full = inner.faults.is_full;
+        let (is_full, room) = (inner.faults.is_full, inner.faults.room.unwrap_or(usize::MAX));
         let inode = &mut inner.inodes[self.number];
         let length = match &pending {
             Pending::Length(length) => *length,
             Pending::Write(offset, written) => offset + written.len(),
         };
-        if is_full && length > inode.cached.len() {
+        if (is_full || length > room) && length > inode.cached.len() {
             return Err(io::Error::from(io::ErrorKind::StorageFull));
         }
         pending.apply(&mut inode.cached);

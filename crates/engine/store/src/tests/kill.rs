@@ -1,34 +1,60 @@
+//! `kill -9` under writers and a watcher. More rounds: `BYTHOS_FAULT_ROUNDS=1000 cargo test -p bythos-store kill`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 use tempfile::TempDir;
 
-use crate::testing::{commit, create, key, put};
-use crate::{Expect, Options, Revision, Store};
+use crate::disk::{DiskOptions, SystemFiles};
+use crate::testing::{commit, contents, delete, put, scope, wait};
+use crate::{Event, EventKind, Expect, Key, Page, Revision, Store};
 
-/// Tells the child process where to write; without it the child's test does nothing.
+/// Tell the child process where to write and what its watcher has seen; without them the child's test does nothing.
 const DIRECTORY_VARIABLE: &str = "BYTHOS_STORE_KILL_TEST_DIRECTORY";
-const WRITERS: usize = 4;
+const SEEN_VARIABLE: &str = "BYTHOS_STORE_KILL_TEST_SEEN";
+const WRITERS: usize = 32;
 
-fn open(directory: PathBuf) -> Store {
-    Store::open(Options { directory: Some(directory), history_events: 100 }).expect("it opens after a kill")
+fn rounds() -> usize {
+    std::env::var("BYTHOS_FAULT_ROUNDS").map_or(100, |rounds| rounds.parse().expect("a number of rounds"))
 }
 
-/// What is killed: writes for ever, and says so of each write that was acknowledged.
+/// Logs are replaced often, so that the kill meets that too.
+fn open(directory: &Path) -> Store {
+    Store::open_on(DiskOptions {
+        files: Arc::new(SystemFiles),
+        directory: directory.to_owned(),
+        history_events: 100_000,
+        compaction_bytes_min: 100_000,
+        room_bytes: 1 << 16,
+    })
+    .expect("it opens after a kill")
+}
+
+/// One line at once, or nothing of it.
+fn say(line: &str) {
+    std::io::stdout().lock().write_all(format!("{line}\n").as_bytes()).expect("the parent reads");
+}
+
+/// What is killed: writes for ever, and says each write that was acknowledged and each event that was seen.
 #[test]
 fn child_that_writes_until_it_is_killed() {
-    let Some(directory) = std::env::var_os(DIRECTORY_VARIABLE) else { return };
-    let store = open(directory.into());
+    let (Some(directory), Ok(seen)) = (std::env::var_os(DIRECTORY_VARIABLE), std::env::var(SEEN_VARIABLE))
+    else {
+        return;
+    };
+    let store = open(&PathBuf::from(directory));
     let first = store.revision().0;
+    let watching = store.clone();
+    std::thread::spawn(move || watch_for_ever(&watching, Revision(seen.parse().expect("a revision"))));
     let writers = (0..WRITERS).map(|writer| {
         let store = store.clone();
         std::thread::spawn(move || {
             for number in 0.. {
-                let path = format!("pods/{first}/{writer}-{number}");
-                let revision = commit(&store, vec![put(&path, Expect::Absent, &path)]).expect("carried out");
-                let line = format!("wrote {} {path}\n", revision.0);
-                std::io::stdout().lock().write_all(line.as_bytes()).expect("the parent reads");
+                write(&store, &format!("pods/{first}/{writer}-{number}"));
             }
         })
     });
@@ -37,49 +63,172 @@ fn child_that_writes_until_it_is_killed() {
     }
 }
 
-#[test]
-fn what_was_acknowledged_survives_a_kill() {
-    let directory = TempDir::new().expect("a folder");
-    let store_directory = directory.path().join("store");
-    let mut acknowledged = Vec::new();
-    for round in 0..5 {
-        acknowledged.extend(write_and_kill(&store_directory, 40 * (round + 1)));
-        let store = open(store_directory.clone());
-        for (revision, path) in &acknowledged {
-            let entry = store.get(&key(path)).unwrap_or_else(|| panic!("{path} was acknowledged"));
-            assert_eq!(
-                (entry.revision, entry.value.as_ref()),
-                (*revision, format!("{path}@{}", revision.0).as_bytes())
-            );
-        }
-        commit(&store, vec![create(&format!("nodes//{round}"))]).expect("it can be written to");
+/// The life of one object, each step after the one before was acknowledged.
+fn write(store: &Store, path: &str) {
+    let created = commit(store, vec![put(path, Expect::Absent, "created")]).expect("carried out");
+    say(&format!("wrote {} Created {path}", created.0));
+    let updated = commit(store, vec![put(path, Expect::At(created), "updated")]).expect("carried out");
+    say(&format!("wrote {} Updated {path}", updated.0));
+    if updated.0.is_multiple_of(2) {
+        let deleted = commit(store, vec![delete(path, updated.0)]).expect("carried out");
+        say(&format!("wrote {} Deleted {path}", deleted.0));
     }
-    assert!(acknowledged.len() >= 600);
 }
 
-/// Kills the child once it has acknowledged so many writes; returns all that it said.
-fn write_and_kill(directory: &std::path::Path, writes: usize) -> Vec<(Revision, String)> {
-    let mut child = Command::new(std::env::current_exe().expect("this test"))
-        .args(["--exact", "tests::kill::child_that_writes_until_it_is_killed", "--nocapture"])
-        .env(DIRECTORY_VARIABLE, directory)
+/// As a client does: resumes where it was, and lists when that is not retained any more.
+fn watch_for_ever(store: &Store, mut seen: Revision) {
+    loop {
+        if let Ok(mut watch) = store.watch(scope("pods"), seen) {
+            while let Ok(event) = wait_for_ever(watch.next()) {
+                say(&saw(&event));
+            }
+        }
+        seen = store.list(&scope("pods"), &Page::default()).expect("it is newest").revision;
+        say(&format!("listed {}", seen.0));
+    }
+}
+
+fn wait_for_ever<F: Future>(future: F) -> F::Output {
+    tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(future)
+}
+
+type Steps = BTreeMap<Revision, (EventKind, String)>;
+
+/// What the children said, all rounds together.
+#[derive(Default)]
+struct Told {
+    wrote: Steps,
+    saw: Steps,
+    /// Up to which revision a watcher has seen or listed everything.
+    seen: Revision,
+    /// What it did not see, since it listed.
+    listed_over: Vec<std::ops::RangeInclusive<Revision>>,
+}
+
+impl Told {
+    fn hear(&mut self, line: &str) {
+        let Some((verb, rest)) =
+            ["wrote ", "saw ", "listed "].iter().find_map(|verb| Some((*verb, line.split_once(verb)?.1)))
+        else {
+            return; // The test runner's.
+        };
+        let mut words = rest.split(' ');
+        let revision = Revision(words.next().and_then(|word| word.parse().ok()).expect("a revision"));
+        let step = words.next().zip(words.next()).map(|(kind, path)| (kind_of(kind), path.to_owned()));
+        match (verb, step) {
+            ("wrote ", Some(step)) => {
+                assert_eq!(self.wrote.insert(revision, step), None, "two writes at revision {revision:?}");
+            }
+            ("saw ", Some(step)) => {
+                assert!(revision > self.seen, "revision {revision:?} is seen after {:?}", self.seen);
+                self.saw.insert(revision, step);
+                self.seen = revision;
+            }
+            _ => {
+                self.listed_over.push(self.seen.next()..=revision);
+                self.seen = revision;
+            }
+        }
+    }
+
+    /// Each acknowledged write was seen, as what it was; nothing was seen that a writer cannot have done.
+    fn check_what_was_seen(&self) {
+        for (revision, step) in self.wrote.range(..=self.seen) {
+            let is_listed_over = self.listed_over.iter().any(|gap| gap.contains(revision));
+            assert!(
+                is_listed_over || self.saw.get(revision) == Some(step),
+                "{step:?} was acknowledged at {revision:?} and seen as {:?}",
+                self.saw.get(revision)
+            );
+        }
+        let mut done = BTreeSet::new();
+        for step in self.saw.values() {
+            assert!(done.insert((step.1.clone(), format!("{:?}", step.0))), "{step:?} was seen twice");
+        }
+    }
+
+    /// What each object must be by what was acknowledged, unless one more step was on its way.
+    fn check_what_is_there(&self, store: &Store) {
+        let there: BTreeMap<String, Revision> = contents(store)
+            .1
+            .into_iter()
+            .map(|entry| (format!("pods/{}/{}", entry.key.namespace, entry.key.name), entry.revision))
+            .collect();
+        let mut last = BTreeMap::new();
+        for (revision, (kind, path)) in &self.wrote {
+            last.insert(path, (*revision, *kind));
+        }
+        for (path, (acknowledged, kind)) in last {
+            match (kind, there.get(path)) {
+                (EventKind::Deleted, found) => assert_eq!(found, None, "{path} was deleted"),
+                // It was being deleted; whether it was, is only known if the watcher saw it.
+                (EventKind::Updated, None) => {
+                    assert!(acknowledged.0.is_multiple_of(2), "{path} was not to be deleted");
+                }
+                (_, found) => assert!(found >= Some(&acknowledged), "{path}@{acknowledged:?} is {found:?}"),
+            }
+        }
+    }
+}
+
+fn kind_of(word: &str) -> EventKind {
+    match word {
+        "Created" => EventKind::Created,
+        "Updated" => EventKind::Updated,
+        "Deleted" => EventKind::Deleted,
+        other => panic!("{other} is no kind of event"),
+    }
+}
+
+#[test]
+fn what_was_acknowledged_survives_a_kill_and_watchers_see_it_once() {
+    let directory = TempDir::new().expect("a folder");
+    let store_directory = directory.path().join("store");
+    let mut told = Told::default();
+    for round in 0..rounds() {
+        write_and_kill(&store_directory, 20 + 37 * round % 200, &mut told);
+    }
+    let store = open(&store_directory);
+    assert!(store.revision() >= told.seen, "what was seen is gone");
+    told.check_what_is_there(&store);
+    if let Ok(mut watch) = store.watch(scope("pods"), told.seen) {
+        while told.seen < store.revision() {
+            told.hear(&saw(&wait(watch.next()).expect("it is retained")));
+        }
+    }
+    told.check_what_was_seen();
+    assert!(told.wrote.len() >= 20 * rounds());
+}
+
+fn saw(event: &Event) -> String {
+    let Key { namespace, name, .. } = &event.entry.key;
+    format!("saw {} {:?} pods/{namespace}/{name}", event.revision().0, event.kind)
+}
+
+/// Kills the child once it has acknowledged so many writes; hears all that it said.
+fn write_and_kill(directory: &Path, writes: usize, told: &mut Told) {
+    let mut child = child(Command::new(std::env::current_exe().expect("this test")), directory, told.seen)
         .stdout(Stdio::piped())
         .spawn()
         .expect("it starts");
     let lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
-    let mut acknowledged = Vec::new();
+    let enough = told.wrote.len() + writes;
+    let mut is_killed = false;
     for line in lines {
-        acknowledged.extend(acknowledgement(&line.expect("it is text")));
-        if acknowledged.len() == writes {
+        told.hear(&line.expect("it is text"));
+        if told.wrote.len() >= enough && !is_killed {
             child.kill().expect("it is killed");
+            is_killed = true;
         }
     }
     child.wait().expect("it has ended");
-    acknowledged
 }
 
-/// `wrote 12 pods/0/1-3`; other lines are the test runner's.
-fn acknowledgement(line: &str) -> Option<(Revision, String)> {
-    let (_, line) = line.split_once("wrote ")?;
-    let (revision, path) = line.split_once(' ')?;
-    Some((Revision(revision.parse().ok()?), path.to_owned()))
+/// The command with what it needs to run the child's test.
+fn child(mut command: Command, directory: impl AsRef<OsStr>, seen: Revision) -> Command {
+    command
+        .args(["--exact", "tests::kill::child_that_writes_until_it_is_killed", "--nocapture"])
+        .env(DIRECTORY_VARIABLE, directory)
+        .env(SEEN_VARIABLE, seen.0.to_string());
+    command
 }

@@ -1,36 +1,24 @@
 //! From the text of a kustomization file to its value; every field that is not known is refused with its path.
 
-use std::collections::BTreeMap;
+mod generators;
+mod replacements;
 
 use bythos_yaml::Limits;
 use serde_json::Value;
 
-use super::{
-    Behavior, Generated, Generator, GeneratorOptions, Image, Kustomization, LabelReach, Labels, Patch,
-    PatchText, Replicas,
-};
+pub(crate) use generators::read_generator;
+pub(crate) use replacements::{read_replacement_file, read_replacements};
+
+use super::{Entry, Image, Kustomization, LabelReach, Labels, Patch, PatchText, Replicas, Var};
 use crate::Error;
+use crate::config::{self, Gvk};
+use crate::order::{Order, Ranks};
+use crate::origin::Metadata;
 use crate::reader::Reader;
 use crate::selector::Selector;
 
-/// Fields of kustomize that are not built yet: each would change what is built.
-const LATER: [&str; 15] = [
-    "buildMetadata",
-    "configurations",
-    "crds",
-    "generators",
-    "helmChartInflationGenerator",
-    "helmCharts",
-    "helmGlobals",
-    "imageTags",
-    "inventory",
-    "openapi",
-    "replacements",
-    "transformers",
-    "validators",
-    "validate",
-    "vars",
-];
+/// Fields that would run Helm.
+const HELM: [&str; 3] = ["helmCharts", "helmChartInflationGenerator", "helmGlobals"];
 
 impl Kustomization {
     /// Reads a kustomization file.
@@ -41,26 +29,36 @@ impl Kustomization {
         let value = if value.is_null() { &empty } else { &value };
         let reader = Reader::new(file, String::new(), value)?;
         check_kind(&reader, component)?;
+        refuse_empty(&reader, value)?;
+        refuse_helm(&reader)?;
         reader.accept("metadata");
-        reader.accept("sortOptions");
-        reader.refuse_later(&LATER)?;
         let kustomization = Kustomization {
             file: file.to_owned(),
-            resources: [reader.texts("resources")?, reader.texts("bases")?].concat(),
-            components: reader.texts("components")?,
+            resources: [entries(&reader, "resources")?, entries(&reader, "bases")?].concat(),
+            components: entries(&reader, "components")?,
+            crds: entries(&reader, "crds")?,
+            configurations: entries(&reader, "configurations")?,
             namespace: reader.text("namespace")?,
             name_prefix: reader.text("namePrefix")?,
             name_suffix: reader.text("nameSuffix")?,
-            labels: read_labels(&reader)?,
+            labels: read_all(&reader, "labels", read_labels)?,
+            common_labels: reader.text_map("commonLabels")?,
             common_annotations: reader.text_map("commonAnnotations")?,
-            images: read_all(&reader, "images", read_image)?,
+            images: [read_all(&reader, "images", read_image)?, read_all(&reader, "imageTags", read_image)?]
+                .concat(),
             replicas: read_all(&reader, "replicas", read_replicas)?,
-            patches: [read_merge_patches(&reader)?, read_all(&reader, "patches", read_patch)?]
-                .into_iter()
-                .flatten()
-                .collect(),
+            merge_patches: entries(&reader, "patchesStrategicMerge")?,
+            patches: read_all(&reader, "patches", read_patch)?,
             late_patches: read_all(&reader, "patchesJson6902", read_patch)?,
-            generators: read_generators(&reader)?,
+            replacements: read_replacements(&reader)?,
+            vars: read_all(&reader, "vars", read_var)?,
+            builders: generators::read_builders(&reader)?,
+            generators: entries(&reader, "generators")?,
+            transformers: entries(&reader, "transformers")?,
+            validators: entries(&reader, "validators")?,
+            order: read_order(&reader)?,
+            metadata: read_metadata(&reader)?,
+            openapi: read_openapi(&reader)?,
         };
         reader.finish()?;
         Ok(kustomization)
@@ -68,21 +66,50 @@ impl Kustomization {
 }
 
 fn check_kind(reader: &Reader<'_>, component: bool) -> Result<(), Error> {
+    let kind = reader.text("kind")?.unwrap_or_else(|| "Kustomization".to_owned());
     let expected = if component { "Component" } else { "Kustomization" };
-    match reader.text("kind")? {
-        Some(kind) if kind != expected => {
-            return Err(reader.refuse("kind", format!("expected {expected:?}, found {kind:?}")));
-        }
-        None if component => return Err(reader.refuse("kind", "is missing; expected \"Component\"")),
-        _ => {}
+    if kind != expected {
+        let hint = match kind.as_str() {
+            "Component" => "; a component is named under \"components\"",
+            _ => "",
+        };
+        return Err(reader.refuse("kind", format!("expected {expected:?}, found {kind:?}{hint}")));
     }
+    let wanted = format!("kustomize.config.k8s.io/{}", if component { "v1alpha1" } else { "v1beta1" });
     match reader.text("apiVersion")? {
-        Some(version) if !version.starts_with("kustomize.config.k8s.io/") => Err(reader.refuse(
-            "apiVersion",
-            format!("expected \"kustomize.config.k8s.io/v1beta1\" or \"…/v1alpha1\", found {version:?}"),
-        )),
+        Some(version) if version != wanted => {
+            Err(reader.refuse("apiVersion", format!("expected {wanted:?}, found {version:?}")))
+        }
         _ => Ok(()),
     }
+}
+
+/// A file that says nothing is a mistake: nobody writes one to get nothing.
+fn refuse_empty(reader: &Reader<'_>, value: &Value) -> Result<(), Error> {
+    let says_something =
+        |(name, value): (&String, &Value)| !matches!(name.as_str(), "kind" | "apiVersion") && !value.is_null();
+    if value.as_object().is_some_and(|map| map.iter().any(says_something)) {
+        return Ok(());
+    }
+    Err(reader.refuse("kustomization", "is empty; name at least the \"resources\" that it is made of"))
+}
+
+fn refuse_helm(reader: &Reader<'_>) -> Result<(), Error> {
+    match HELM.into_iter().find(|field| reader.has(field)) {
+        Some(field) => Err(reader.refuse(
+            field,
+            "charts are not built here, as in kustomize without --enable-helm; use a HelmRelease, or put the output \
+             of \"helm template\" under \"resources\"",
+        )),
+        None => Ok(()),
+    }
+}
+
+/// A list of texts with the path of each.
+pub(crate) fn entries(reader: &Reader<'_>, field: &'static str) -> Result<Vec<Entry>, Error> {
+    let entry =
+        |(index, text): (usize, String)| Entry { field: reader.path_of(&format!("{field}[{index}]")), text };
+    Ok(reader.texts(field)?.into_iter().enumerate().map(entry).collect())
 }
 
 fn read_all<'a, T>(
@@ -98,29 +125,24 @@ fn read_all<'a, T>(
     reader.children(field)?.into_iter().map(one).collect()
 }
 
-fn read_labels(reader: &Reader<'_>) -> Result<Vec<Labels>, Error> {
-    let mut labels = read_all(reader, "labels", |one| {
-        one.refuse_later(&["fields", "includeVolumeClaimTemplates"])?;
-        let selectors = one.flag("includeSelectors")?;
-        let templates = one.flag("includeTemplates")?;
-        let reach = match (selectors, templates) {
-            (true, _) => LabelReach::Selectors,
-            (false, true) => LabelReach::Templates,
-            (false, false) => LabelReach::Metadata,
-        };
-        Ok(Labels { pairs: one.text_map("pairs")?, reach })
-    })?;
-    labels.push(Labels { pairs: reader.text_map("commonLabels")?, reach: LabelReach::Selectors });
-    Ok(labels)
+fn read_labels(reader: &Reader<'_>) -> Result<Labels, Error> {
+    let reach = match (reader.flag("includeSelectors")?, reader.flag("includeTemplates")?) {
+        (true, _) => LabelReach::Selectors,
+        (false, true) => LabelReach::Templates,
+        (false, false) => LabelReach::Metadata,
+    };
+    let pairs = reader.text_map("pairs")?;
+    Ok(Labels { field: reader.path_of("pairs"), pairs, reach, specs: config::read_specs(reader, "fields")? })
 }
 
-fn read_image(reader: &Reader<'_>) -> Result<Image, Error> {
-    reader.refuse_later(&["tagSuffix"])?;
+/// Reads one image.
+pub(crate) fn read_image(reader: &Reader<'_>) -> Result<Image, Error> {
     Ok(Image {
-        name: reader.required_text("name")?,
+        name: reader.text("name")?.unwrap_or_default(),
         new_name: reader.text("newName")?,
         new_tag: reader.text("newTag")?,
         digest: reader.text("digest")?,
+        tag_suffix: reader.text("tagSuffix")?,
     })
 }
 
@@ -128,12 +150,14 @@ fn read_replicas(reader: &Reader<'_>) -> Result<Replicas, Error> {
     Ok(Replicas {
         field: reader.path_of("name"),
         name: reader.required_text("name")?,
-        count: reader.count("count")?,
+        count: reader.number("count")?,
     })
 }
 
-fn read_patch(reader: &Reader<'_>) -> Result<Patch, Error> {
-    let text = match (reader.text("patch")?, reader.text("path")?) {
+/// Reads one entry of `patches`.
+pub(crate) fn read_patch(reader: &Reader<'_>) -> Result<Patch, Error> {
+    let inline = reader.text("patch")?.filter(|text| !text.trim().is_empty());
+    let text = match (inline, reader.text("path")?) {
         (Some(text), None) => PatchText::Inline(text),
         (None, Some(path)) => PatchText::File(path),
         (Some(_), Some(_)) => {
@@ -143,102 +167,92 @@ fn read_patch(reader: &Reader<'_>) -> Result<Patch, Error> {
     };
     let options = reader.child("options")?;
     let option = |name| options.as_ref().map_or(Ok(false), |options| options.flag(name));
-    let patch = Patch {
+    Ok(Patch {
         field: reader.path_of(if matches!(text, PatchText::File(_)) { "path" } else { "patch" }),
         text,
         target: reader.child("target")?.map(Selector::read).transpose()?,
         allow_name_change: option("allowNameChange")?,
         allow_kind_change: option("allowKindChange")?,
-    };
-    options.map_or(Ok(()), Reader::finish)?;
-    Ok(patch)
-}
-
-/// `patchesStrategicMerge`: each a file, or the patch itself.
-fn read_merge_patches(reader: &Reader<'_>) -> Result<Vec<Patch>, Error> {
-    let patch = |(index, text): (usize, String)| Patch {
-        field: format!("patchesStrategicMerge[{index}]"),
-        text: if text.contains('\n') { PatchText::Inline(text) } else { PatchText::File(text) },
-        target: None,
-        allow_name_change: false,
-        allow_kind_change: false,
-    };
-    Ok(reader.texts("patchesStrategicMerge")?.into_iter().enumerate().map(patch).collect())
-}
-
-fn read_generators(reader: &Reader<'_>) -> Result<Vec<Generator>, Error> {
-    let common = match reader.child("generatorOptions")? {
-        Some(child) => read_options(child)?,
-        None => GeneratorOptions::default(),
-    };
-    let maps =
-        read_all(reader, "configMapGenerator", |one| read_generator(one, Generated::ConfigMap, &common))?;
-    let secrets = read_all(reader, "secretGenerator", |one| read_generator(one, Generated::Secret, &common))?;
-    Ok(maps.into_iter().chain(secrets).collect())
-}
-
-fn read_generator(
-    reader: &Reader<'_>,
-    kind: Generated,
-    common: &GeneratorOptions,
-) -> Result<Generator, Error> {
-    let own = match reader.child("options")? {
-        Some(child) => read_options(child)?,
-        None => GeneratorOptions::default(),
-    };
-    let mut envs = reader.texts("envs")?;
-    envs.extend(reader.text("env")?);
-    let type_ = match kind {
-        Generated::Secret => reader.text("type")?,
-        Generated::ConfigMap => None,
-    };
-    Ok(Generator {
-        field: reader.path_of("name"),
-        kind,
-        name: reader.required_text("name")?,
-        namespace: reader.text("namespace")?,
-        behavior: read_behavior(reader)?,
-        type_,
-        literals: reader.texts("literals")?,
-        files: reader.texts("files")?,
-        envs,
-        options: own.over(common),
     })
 }
 
-fn read_behavior(reader: &Reader<'_>) -> Result<Behavior, Error> {
-    match reader.text("behavior")?.as_deref() {
-        None | Some("create" | "unspecified") => Ok(Behavior::Create),
-        Some("merge") => Ok(Behavior::Merge),
-        Some("replace") => Ok(Behavior::Replace),
-        Some(other) => {
-            Err(reader.refuse("behavior", format!("expected create, merge or replace, found {other:?}")))
+fn read_var(reader: &Reader<'_>) -> Result<Var, Error> {
+    let name = reader.required_text("name")?;
+    let target = reader.child("objref")?.ok_or_else(|| reader.refuse("objref", "is missing"))?;
+    let text = |field| target.text(field).map(Option::unwrap_or_default);
+    let mut gvk = Gvk { group: text("group")?, version: text("version")?, kind: text("kind")? };
+    if let Some(version) = target.text("apiVersion")? {
+        let parts = Gvk::of(&version, "");
+        gvk.version = parts.version;
+        if !parts.group.is_empty() {
+            gvk.group = parts.group;
         }
     }
-}
-
-fn read_options(reader: Reader<'_>) -> Result<GeneratorOptions, Error> {
-    let options = GeneratorOptions {
-        labels: reader.text_map("labels")?,
-        annotations: reader.text_map("annotations")?,
-        disable_name_suffix_hash: reader.flag("disableNameSuffixHash")?,
-        immutable: reader.flag("immutable")?,
+    let (target_name, target_namespace) = (text("name")?, text("namespace")?);
+    target.finish()?;
+    let path = match reader.child("fieldref")? {
+        Some(child) => {
+            let path = child.text("fieldPath")?;
+            child.finish()?;
+            path
+        }
+        None => None,
     };
-    reader.finish()?;
-    Ok(options)
+    Ok(Var {
+        file: reader.file().to_owned(),
+        field: reader.path_of("name"),
+        name,
+        target: gvk,
+        target_name,
+        target_namespace,
+        path: path.unwrap_or_else(|| "metadata.name".to_owned()),
+    })
 }
 
-impl GeneratorOptions {
-    /// These options, with `common` where they say nothing.
-    fn over(self, common: &GeneratorOptions) -> GeneratorOptions {
-        let merged = |common: &BTreeMap<String, String>, own: BTreeMap<String, String>| {
-            common.clone().into_iter().chain(own).collect()
-        };
-        GeneratorOptions {
-            labels: merged(&common.labels, self.labels),
-            annotations: merged(&common.annotations, self.annotations),
-            disable_name_suffix_hash: self.disable_name_suffix_hash || common.disable_name_suffix_hash,
-            immutable: self.immutable || common.immutable,
+/// Reads `sortOptions`.
+pub(crate) fn read_order(reader: &Reader<'_>) -> Result<Option<Order>, Error> {
+    let Some(options) = reader.child("sortOptions")? else { return Ok(None) };
+    let ranks = options.child("legacySortOptions")?;
+    let order = match (options.text("order")?.as_deref(), ranks) {
+        (Some("fifo"), None) => Order::Gathered,
+        (Some("fifo"), Some(_)) => {
+            return Err(options.refuse("legacySortOptions", "has no meaning where \"order\" is \"fifo\""));
+        }
+        (Some("legacy"), None) => Order::Kinds(Ranks::standard()),
+        (Some("legacy"), Some(ranks)) => {
+            let order = Order::Kinds(Ranks::of(&ranks.texts("orderFirst")?, &ranks.texts("orderLast")?));
+            ranks.finish()?;
+            order
+        }
+        (found, _) => {
+            let found = found.unwrap_or_default();
+            return Err(options.refuse("order", format!("expected \"fifo\" or \"legacy\", found {found:?}")));
+        }
+    };
+    options.finish()?;
+    Ok(Some(order))
+}
+
+fn read_metadata(reader: &Reader<'_>) -> Result<Metadata, Error> {
+    let asked = reader.texts("buildMetadata")?;
+    let is_asked = |option: &str| asked.iter().any(|it| it == option);
+    Ok(Metadata {
+        origin: is_asked("originAnnotations"),
+        transformations: is_asked("transformerAnnotations"),
+        managed_by: is_asked("managedByLabel"),
+    })
+}
+
+fn read_openapi(reader: &Reader<'_>) -> Result<Option<Entry>, Error> {
+    /// The version that kustomize carries.
+    const KNOWN: &str = "v1.21.2";
+    let fields = reader.text_map("openapi")?;
+    match (fields.get("version"), fields.get("path")) {
+        (Some(_), Some(_)) => Err(reader.refuse("openapi", "only one of \"version\" and \"path\" may be given")),
+        (Some(version), None) if version != KNOWN => Err(reader
+            .refuse("openapi.version", format!("expected {KNOWN:?}, the one that is built in, found {version:?}"))),
+        (_, path) => {
+            Ok(path.map(|path| Entry { field: reader.path_of("openapi.path"), text: path.clone() }))
         }
     }
 }

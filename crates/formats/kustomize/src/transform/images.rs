@@ -1,65 +1,91 @@
 //! `images`: names, tags and digests of container images.
 
+use regex::{Regex, RegexBuilder};
 use serde_json::Value;
 
-use crate::field::{Missing, visit};
+use crate::config::FieldSpec;
+use crate::field::{self, Missing, scalar_text};
 use crate::kustomization::Image;
+use crate::reader::kind_of;
 use crate::resource::Resource;
 
-/// Replaces an image wherever an object names one: in every list of containers at any depth, as kustomize does, and
-/// in volumes of a pod.
-pub(crate) fn replace(resources: &mut [Resource], image: &Image) {
+/// How much the pattern of a name may take, in bytes.
+const PATTERN_BYTES_MAX: usize = 1 << 20;
+
+/// Replaces an image wherever an object names one: in every list of containers at any depth, and where the
+/// specifications say.
+pub(super) fn replace(resources: &mut [Resource], image: &Image, specs: &[FieldSpec]) -> Result<(), String> {
+    let change = Change { image, pattern: pattern(&image.name)? };
     for resource in resources.iter_mut().filter(|resource| resource.kind() != "CustomResourceDefinition") {
-        in_containers(&mut resource.value, image);
-        for path in [
-            &["spec", "volumes", "image", "reference"][..],
-            &["spec", "template", "spec", "volumes", "image", "reference"],
-        ] {
-            visit(&mut resource.value, path, Missing::Skip, &mut |found| update(found, image));
+        change.in_containers(&mut resource.value)?;
+        for spec in specs {
+            field::visit(resource, spec, Missing::Skip, &mut |found| change.update(found))?;
         }
     }
+    Ok(())
 }
 
-fn in_containers(value: &mut Value, image: &Image) {
-    match value {
-        Value::Array(items) => items.iter_mut().for_each(|item| in_containers(item, image)),
-        Value::Object(map) => {
-            for (key, child) in map {
-                if key == "containers" || key == "initContainers" {
-                    visit(child, &["image"], Missing::Skip, &mut |found| update(found, image));
+/// The name is a pattern: kustomize puts it into one as it is.
+fn pattern(name: &str) -> Result<Regex, String> {
+    let whole = format!("^{name}(:[a-zA-Z0-9_.{{}}-]*)?(@sha256:[a-zA-Z0-9_.{{}}-]*)?$");
+    let built = RegexBuilder::new(&whole).size_limit(PATTERN_BYTES_MAX).build();
+    built.map_err(|error| format!("the name {name:?} is not a regular expression: {error}"))
+}
+
+struct Change<'a> {
+    image: &'a Image,
+    pattern: Regex,
+}
+
+impl Change<'_> {
+    fn in_containers(&self, value: &mut Value) -> Result<(), String> {
+        match value {
+            Value::Array(items) => items.iter_mut().try_for_each(|item| self.in_containers(item)),
+            Value::Object(map) => map.iter_mut().try_for_each(|(key, child)| {
+                self.in_containers(child)?;
+                match child {
+                    Value::Array(items) if key == "containers" || key == "initContainers" => {
+                        items.iter_mut().filter_map(|item| item.get_mut("image")).try_for_each(|it| self.update(it))
+                    }
+                    _ => Ok(()),
                 }
-                in_containers(child, image);
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    fn update(&self, found: &mut Value) -> Result<(), String> {
+        if found.is_array() || found.is_object() {
+            return Err(format!("expected the name of an image, found {}", kind_of(found)));
+        }
+        if let Some(updated) = self.updated(&scalar_text(found)) {
+            *found = Value::String(updated);
+        }
+        Ok(())
+    }
+
+    fn updated(&self, text: &str) -> Option<String> {
+        if !self.pattern.is_match(text) {
+            return None;
+        }
+        let Image { new_name, new_tag, digest: new_digest, tag_suffix, .. } = self.image;
+        let (name, tag, digest) = split(text);
+        let mut tag = tag.map(str::to_owned);
+        let mut digest = digest.map(str::to_owned);
+        if new_tag.is_some() || new_digest.is_some() {
+            (tag, digest) = (new_tag.clone(), new_digest.clone());
+        } else if let Some(suffix) = tag_suffix {
+            (tag, digest) = (Some(tag.unwrap_or_default() + suffix), None);
+        }
+        let mut updated = new_name.as_deref().unwrap_or(name).to_owned();
+        for (separator, part) in [(':', tag), ('@', digest)] {
+            if let Some(part) = part {
+                updated.push(separator);
+                updated.push_str(&part);
             }
         }
-        _ => {}
+        Some(updated)
     }
-}
-
-fn update(found: &mut Value, image: &Image) {
-    if let Value::String(text) = found
-        && let Some(updated) = updated(text, image)
-    {
-        *text = updated;
-    }
-}
-
-fn updated(text: &str, image: &Image) -> Option<String> {
-    let (name, tag, digest) = split(text);
-    if name != image.name {
-        return None;
-    }
-    let (tag, digest) = match (&image.new_tag, &image.digest) {
-        (None, None) => (tag, digest),
-        (new_tag, new_digest) => (new_tag.as_deref(), new_digest.as_deref()),
-    };
-    let mut updated = image.new_name.as_deref().unwrap_or(name).to_owned();
-    for (separator, part) in [(':', tag), ('@', digest)] {
-        if let Some(part) = part {
-            updated.push(separator);
-            updated.push_str(part);
-        }
-    }
-    Some(updated)
 }
 
 /// Name, tag and digest. A colon belongs to a registry's port if a slash follows.
@@ -68,9 +94,11 @@ fn split(text: &str) -> (&str, Option<&str>, Option<&str>) {
         Some((rest, digest)) => (rest, Some(digest)),
         None => (text, None),
     };
-    match rest.rsplit_once(':') {
-        Some((name, tag)) if !tag.contains('/') => (name, Some(tag), digest),
-        _ => (rest, None, digest),
+    let path = rest.find('/').filter(|slash| *slash > 0).unwrap_or(0);
+    let (host, path) = rest.split_at(path);
+    match path.split_once(':') {
+        Some((name, tag)) => (&rest[..host.len() + name.len()], Some(tag), digest),
+        None => (rest, None, digest),
     }
 }
 
@@ -86,8 +114,10 @@ mod tests {
             new_name: owned(change.1),
             new_tag: owned(change.2),
             digest: owned(change.3),
+            tag_suffix: None,
         };
-        assert_eq!(updated(found, &image).as_deref(), expected, "{found}");
+        let change = Change { image: &image, pattern: pattern(&image.name).unwrap() };
+        assert_eq!(change.updated(found).as_deref(), expected, "{found}");
     }
 
     #[test]

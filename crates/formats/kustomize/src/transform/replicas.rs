@@ -1,28 +1,34 @@
-//! `replicas`: how many pods a workload runs.
+//! `replicas`.
 
 use serde_json::Value;
 
-use crate::Error;
-use crate::kustomization::Replicas;
-use crate::resource::{Resource, map_in};
+use crate::config::FieldSpec;
+use crate::field::{self, Missing};
+use crate::resource::Resource;
 
-const SCALABLE: [&str; 4] = ["Deployment", "ReplicaSet", "ReplicationController", "StatefulSet"];
-
-/// Sets the count of every workload of that name.
-pub(crate) fn set(resources: &mut [Resource], replicas: &Replicas, file: &str) -> Result<(), Error> {
-    let mut found = false;
-    for resource in resources.iter_mut().filter(|resource| SCALABLE.contains(&resource.kind())) {
-        if resource.identities().any(|identity| identity.name == replicas.name) {
-            found = true;
-            map_in(&mut resource.value, "spec").insert("replicas".to_owned(), Value::from(replicas.count));
+/// Sets how often the object of a name runs.
+pub(super) fn set(
+    resources: &mut [Resource],
+    name: &str,
+    count: i64,
+    specs: &[FieldSpec],
+) -> Result<(), String> {
+    let mut is_found = false;
+    for spec in specs {
+        for resource in resources.iter_mut() {
+            let is_called = |it: &crate::resource::Identity, group: &str, version: &str| {
+                it.name == name && spec.gvk.selects(group, version, &it.kind)
+            };
+            if !resource.identities().any(|it| is_called(&it, resource.group(), resource.version())) {
+                continue;
+            }
+            is_found = true;
+            field::visit(resource, spec, Missing::MakeText, &mut |found| {
+                *found = Value::from(count);
+                Ok(())
+            })?;
         }
     }
-    if found {
-        return Ok(());
-    }
-    Err(Error::Field {
-        file: file.to_owned(),
-        field: replicas.field.clone(),
-        message: format!("there is no {} named {:?}", SCALABLE.join(", "), replicas.name),
-    })
+    let kinds: Vec<&str> = specs.iter().map(|spec| spec.gvk.kind.as_str()).collect();
+    if is_found { Ok(()) } else { Err(format!("there is no {} called {name:?}", kinds.join(", "))) }
 }

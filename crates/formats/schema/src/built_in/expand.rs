@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::{Definitions, merge_table};
+use super::{Expanded, merge_table};
 use crate::{Schema, Type};
 
 /// Definitions that hold any JSON, or describe themselves (a JSON Schema holds JSON Schemas): they are not expanded.
@@ -21,7 +21,7 @@ pub(super) struct Expansion<'a> {
     /// What schemars collected, by definition name.
     pub(super) generated: &'a Map<String, Value>,
     /// What is expanded already, of this kind and of all before it.
-    pub(super) shared: &'a mut Definitions,
+    pub(super) shared: &'a mut Expanded,
 }
 
 impl Expansion<'_> {

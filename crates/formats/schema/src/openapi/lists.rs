@@ -34,15 +34,46 @@ pub(super) fn read(
         Some("set") => {
             check_set_items(schema, at, errors);
             schema.list_type = ListType::Set;
+            check_nullable(schema, "set", at, errors);
         }
         Some("map") => {
             check_map_keys(schema, &keys, at, errors);
             schema.list_type = ListType::Map(keys);
+            check_nullable(schema, "map", at, errors);
         }
         Some(other) => {
             let here = Trail::Field(at, LIST_TYPE);
             let detail = r#"supported values: "atomic", "map", "set""#;
             errors.push(FieldError::of(here.path(), Refusal::NotSupported, &Value::from(other), detail));
+        }
+    }
+}
+
+/// An item of a set or of a keyed list is always there, and so are its keys.
+fn check_nullable(schema: &Schema, list_type: &str, at: &Trail<'_>, errors: &mut Vec<FieldError>) {
+    let Some(items) = &schema.items else { return };
+    let items_at = Trail::Field(at, "items");
+    if items.nullable {
+        let detail = format!("cannot be nullable when {LIST_TYPE} is {list_type}");
+        errors.push(FieldError::forbidden(Trail::Field(&items_at, "nullable").path(), detail));
+    }
+    let ListType::Map(keys) = &schema.list_type else { return };
+    let properties = Trail::Field(&items_at, "properties");
+    for (index, key) in keys.iter().enumerate() {
+        if items.properties.get(key).is_some_and(|field| field.nullable) {
+            let detail = format!("this property is in {MAP_KEYS}, so it cannot be nullable");
+            let here = Trail::Key(&properties, key);
+            errors.push(FieldError::forbidden(Trail::Field(&here, "nullable").path(), detail));
+        }
+        if keys.iter().take(index).any(|earlier| earlier == key) {
+            let here = Trail::Field(at, MAP_KEYS);
+            let found = Value::from(&**key);
+            errors.push(FieldError::of(
+                here.path(),
+                Refusal::Invalid,
+                &found,
+                "must not contain duplicate entries",
+            ));
         }
     }
 }

@@ -6,10 +6,7 @@ use serde_json::{Map, Value};
 
 use super::is_true;
 use crate::path::Trail;
-use crate::{Bounds, Combinations, FieldError, Refusal, Schema, Type};
-
-/// Patterns come from outside: a compiled one takes no more memory than this, in bytes.
-const PATTERN_SIZE_MAX: usize = 1 << 20;
+use crate::{Bounds, Combinations, FieldError, Pattern, Refusal, Schema, Type};
 
 pub(super) fn read(
     body: &Map<String, Value>,
@@ -45,13 +42,9 @@ fn bounds(body: &Map<String, Value>, at: &Trail<'_>, errors: &mut Vec<FieldError
     }
 }
 
-fn pattern(
-    body: &Map<String, Value>,
-    at: &Trail<'_>,
-    errors: &mut Vec<FieldError>,
-) -> Option<Arc<regex::Regex>> {
+fn pattern(body: &Map<String, Value>, at: &Trail<'_>, errors: &mut Vec<FieldError>) -> Option<Arc<Pattern>> {
     let text = body.get("pattern").and_then(Value::as_str).filter(|text| !text.is_empty())?;
-    match regex::RegexBuilder::new(text).size_limit(PATTERN_SIZE_MAX).build() {
+    match Pattern::new(text) {
         Ok(pattern) => Some(Arc::new(pattern)),
         Err(error) => {
             let detail = format!("must be a valid regular expression, but isn't: {error}");

@@ -192,3 +192,33 @@ fn a_billion_laughs_end_early() {
     let error = parse(&text, Limits::MANIFESTS).expect_err("too many values");
     assert_eq!(error.message, "more than 1000000 values, those that aliases repeat included");
 }
+
+#[track_caller]
+fn check_go3(text: &str, expected: Value) {
+    let read = crate::parse_all_by(text, Limits::MANIFESTS, crate::Rules::Go3);
+    assert_eq!(read, Ok(vec![expected]), "{text:?}");
+}
+
+#[test]
+fn by_the_third_rules_words_are_texts_and_dates_are_points_in_time() {
+    check_go3("a: [yes, no, on, off, y, n]", json!({"a": ["yes", "no", "on", "off", "y", "n"]}));
+    check_go3("yes: [true, False]", json!({"yes": [true, false]}));
+    check_go3("a: 2020-01-02", json!({"a": "2020-01-02T00:00:00Z"}));
+    check_go3("a: 2001-1-4t1:59:43.10-05:00", json!({"a": "2001-01-04T01:59:43.1-05:00"}));
+    check_go3("a: [0644, 0o17, 0x1F, 1_000, 1.0]", json!({"a": [420, 15, 31, 1000, 1]}));
+}
+
+#[test]
+fn by_the_third_rules_a_merge_key_fills_only_what_is_missing() {
+    check_go3("x: &x {a: 1, b: 1}\ny: {a: 2, <<: *x}", json!({"x": {"a": 1, "b": 1}, "y": {"a": 2, "b": 1}}));
+    check_go3("x: &x {a: 1}\ny: {<<: *x, a: 2}", json!({"x": {"a": 1}, "y": {"a": 2}}));
+}
+
+#[test]
+fn by_the_third_rules_keys_are_texts_and_there_once() {
+    let refused = |text: &str| {
+        crate::parse_all_by(text, Limits::MANIFESTS, crate::Rules::Go3).expect_err(text).message
+    };
+    assert_eq!(refused("{a: 1, a: 2}"), "the key \"a\" is there twice");
+    assert_eq!(refused("a: {1: x}"), "expected a text as the key, found 1; put it in quotes");
+}

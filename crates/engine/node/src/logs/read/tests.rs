@@ -56,6 +56,9 @@ async fn options_choose_lines_and_form() {
     assert_eq!(read(tail(100)).await, "one\ntwo\nthree\nfour\n");
     let since = Some("2026-01-01T00:00:03Z".parse().unwrap());
     assert_eq!(read(LogOptions { since, ..LogOptions::default() }).await, "three\nfour\n");
+    let stream = |stream| LogOptions { stream: Some(stream), ..LogOptions::default() };
+    assert_eq!(read(stream(Stream::Output)).await, "one\nthree\nfour\n");
+    assert_eq!(read(stream(Stream::Error)).await, "two\n");
     assert_eq!(read(LogOptions { limit_bytes: Some(5), ..LogOptions::default() }).await, "one\nt");
     let timestamps = LogOptions { timestamps: true, ..tail(1) };
     assert_eq!(read(timestamps).await, "2026-01-01T00:00:04Z four\n");
@@ -76,6 +79,33 @@ async fn a_followed_log_goes_on_until_the_container_ends() {
     file.write_all(b"2026-01-01T00:00:03Z stdout F last\n").unwrap();
     snapshot_sender.send_replace(snapshot(RunState::Ended).borrow().clone());
     assert_eq!(pieces.next().await.unwrap().unwrap(), "last\n");
+    assert!(pieces.next().await.is_none());
+}
+
+#[tokio::test]
+async fn a_followed_log_goes_on_in_the_file_that_takes_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("0.log");
+    let write = |file: &mut File, text: &str| {
+        file.write_all(format!("2026-01-01T00:00:01Z stdout F {text}\n").as_bytes()).unwrap();
+    };
+    let mut first = File::create(&path).unwrap();
+    write(&mut first, "one");
+    let snapshot_sender = snapshot(RunState::Running);
+    let options = LogOptions { follow: true, tail_lines: Some(1), ..LogOptions::default() };
+    let mut pieces = Box::pin(stream(source(&path, &snapshot_sender), options));
+    assert_eq!(pieces.next().await.unwrap().unwrap(), "one\n");
+    std::fs::rename(&path, folder.path().join("0.log.1")).unwrap();
+    write(&mut first, "two");
+    assert_eq!(pieces.next().await.unwrap().unwrap(), "two\n");
+    let mut second = File::create(&path).unwrap();
+    // The new file is there, and the old one is written for another moment.
+    write(&mut first, "three");
+    drop(first);
+    write(&mut second, "four");
+    assert_eq!(pieces.next().await.unwrap().unwrap(), "three\n");
+    assert_eq!(pieces.next().await.unwrap().unwrap(), "four\n");
+    snapshot_sender.send_replace(snapshot(RunState::Ended).borrow().clone());
     assert!(pieces.next().await.is_none());
 }
 
@@ -104,7 +134,7 @@ async fn a_reader_that_goes_away_ends_the_reading() {
 fn the_tail_of_a_long_log_is_found_from_its_end() {
     let line = format!("2026-01-01T00:00:01Z stdout F {}\n", "x".repeat(1000));
     let file = log(&line.repeat(1000));
-    let start = start_of_tail(file.path(), 3, u64::MAX).unwrap();
+    let start = start_of_tail(&mut file.reopen().unwrap(), 3, u64::MAX).unwrap();
     assert_eq!(start, 997 * line.len() as u64);
 }
 

@@ -16,9 +16,11 @@ use tokio_rustls::TlsConnector;
 
 use super::spec::HttpCheck;
 
+pub(super) const USER_AGENT: &str = "kube-probe/1.37";
+
 /// The request got no answer.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum HttpError {
+pub(crate) enum HttpError {
     #[error("failed to connect")]
     Connect(#[source] std::io::Error),
     #[error("failed to begin TLS")]
@@ -32,7 +34,7 @@ pub(super) enum HttpError {
 }
 
 /// Asks `host` and returns the status of its answer; the body is not read.
-pub(super) async fn ask(check: &HttpCheck, host: &str) -> Result<StatusCode, HttpError> {
+pub(crate) async fn ask(check: &HttpCheck, host: &str) -> Result<StatusCode, HttpError> {
     let stream = TcpStream::connect((host, check.port)).await.map_err(HttpError::Connect)?;
     if !check.is_https {
         return exchange(check, host, stream).await;
@@ -71,7 +73,7 @@ fn request(check: &HttpCheck, host: &str) -> Result<Request<Empty<Bytes>>, HttpE
         request = request.header(header::HOST, format!("{host}:{}", check.port));
     }
     if !has("user-agent") {
-        request = request.header(header::USER_AGENT, "kube-probe/1.37");
+        request = request.header(header::USER_AGENT, USER_AGENT);
     }
     if !has("accept") {
         request = request.header(header::ACCEPT, "*/*");
@@ -82,7 +84,7 @@ fn request(check: &HttpCheck, host: &str) -> Result<Request<Empty<Bytes>>, HttpE
     request.body(Empty::new()).map_err(HttpError::Request)
 }
 
-fn unverified() -> Result<ClientConfig, rustls::Error> {
+pub(super) fn unverified() -> Result<ClientConfig, rustls::Error> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let verifier = Arc::new(AnyCertificate { algorithms: provider.signature_verification_algorithms });
     Ok(ClientConfig::builder_with_provider(provider as Arc<CryptoProvider>)

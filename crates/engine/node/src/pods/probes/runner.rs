@@ -21,7 +21,16 @@ pub(crate) struct Verdict {
     pub(crate) started: bool,
     pub(crate) ready: bool,
     /// Why the container must be restarted.
-    pub(crate) unhealthy: Option<String>,
+    pub(crate) unhealthy: Option<Unhealthy>,
+}
+
+/// Why a container must be restarted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Unhealthy {
+    /// In words, for the event.
+    pub(crate) reason: String,
+    /// What it is given to end, if that is not what the pod is given.
+    pub(crate) grace: Option<Duration>,
 }
 
 /// A container that is probed.
@@ -96,7 +105,7 @@ async fn probe(probed: Arc<Probed>, spec: ProbeSpec, verdict: watch::Sender<Verd
             }
         }
         if let Some(success) = found
-            && !conclude(&probed, spec.kind, success, &verdict)
+            && !conclude(&probed, &spec, success, &verdict)
         {
             return;
         }
@@ -149,7 +158,8 @@ async fn report(probed: &Probed, kind: ProbeKind, failure: String, reported: &mu
 }
 
 /// Takes the verdict into account; false if there is nothing more to probe.
-fn conclude(probed: &Probed, kind: ProbeKind, success: bool, verdict: &watch::Sender<Verdict>) -> bool {
+fn conclude(probed: &Probed, spec: &ProbeSpec, success: bool, verdict: &watch::Sender<Verdict>) -> bool {
+    let kind = spec.kind;
     let changed = verdict.send_if_modified(|verdict| {
         let before = verdict.clone();
         match (kind, success) {
@@ -158,7 +168,8 @@ fn conclude(probed: &Probed, kind: ProbeKind, success: bool, verdict: &watch::Se
             (ProbeKind::Liveness, true) => {}
             (ProbeKind::Startup | ProbeKind::Liveness, false) => {
                 let (name, probe) = (&probed.container_name, kind.title().to_lowercase());
-                verdict.unhealthy = Some(format!("Container {name} failed {probe} probe, will be restarted"));
+                let reason = format!("Container {name} failed {probe} probe, will be restarted");
+                verdict.unhealthy = Some(Unhealthy { reason, grace: spec.grace });
             }
         }
         *verdict != before

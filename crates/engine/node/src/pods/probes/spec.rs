@@ -32,18 +32,28 @@ pub(super) enum Check {
         host: Option<String>,
         port: u16,
     },
+    Grpc(GrpcCheck),
     Exec {
         command: Vec<String>,
     },
 }
 
+/// One HTTP request. Its host is the pod's own where it is absent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct HttpCheck {
-    pub(super) host: Option<String>,
+pub(crate) struct HttpCheck {
+    pub(crate) host: Option<String>,
+    pub(crate) port: u16,
+    pub(crate) path: String,
+    pub(crate) is_https: bool,
+    pub(crate) headers: Vec<(String, String)>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct GrpcCheck {
     pub(super) port: u16,
-    pub(super) path: String,
-    pub(super) is_https: bool,
-    pub(super) headers: Vec<(String, String)>,
+    /// May be empty: the server as a whole.
+    pub(super) service: String,
+    pub(super) is_tls: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +65,8 @@ pub(crate) struct ProbeSpec {
     pub(super) timeout: Duration,
     pub(super) successes_needed: u32,
     pub(super) failures_needed: u32,
+    /// What a container is given to end that this probe has found unhealthy, if it is not what the pod is given.
+    pub(super) grace: Option<Duration>,
 }
 
 /// A probe that cannot be made.
@@ -64,7 +76,7 @@ pub(crate) enum ProbeError {
     NoPort { field: String, name: String },
     #[error("{field}: found {port}, expected a port from 1 to 65535")]
     Port { field: String, port: i32 },
-    #[error("{field}: expected one of httpGet, tcpSocket and exec")]
+    #[error("{field}: expected one of httpGet, tcpSocket, grpc and exec")]
     Nothing { field: String },
 }
 
@@ -85,12 +97,18 @@ impl ProbeSpec {
 
 fn read(kind: ProbeKind, field: &str, probe: &Probe, container: &Container) -> Result<ProbeSpec, ProbeError> {
     let check = if let Some(http) = &probe.http_get {
-        Check::Http(read_http(&format!("{field}.httpGet"), http, container)?)
+        Check::Http(HttpCheck::read(&format!("{field}.httpGet"), http, container)?)
     } else if let Some(tcp) = &probe.tcp_socket {
         Check::Tcp {
             host: tcp.host.clone(),
             port: port(&format!("{field}.tcpSocket"), &tcp.port, container)?,
         }
+    } else if let Some(grpc) = &probe.grpc {
+        Check::Grpc(GrpcCheck {
+            port: in_range(format!("{field}.grpc.port"), grpc.port)?,
+            service: grpc.service.clone().unwrap_or_default(),
+            is_tls: grpc.mode.as_deref() == Some("TLS"),
+        })
     } else if let Some(exec) = &probe.exec {
         Check::Exec { command: exec.command.clone().unwrap_or_default() }
     } else {
@@ -110,19 +128,26 @@ fn read(kind: ProbeKind, field: &str, probe: &Probe, container: &Container) -> R
         timeout: seconds(probe.timeout_seconds, 1),
         successes_needed: times(probe.success_threshold, 1),
         failures_needed: times(probe.failure_threshold, 3),
+        grace: probe
+            .termination_grace_period_seconds
+            .and_then(|n| u64::try_from(n).ok())
+            .map(Duration::from_secs),
     })
 }
 
-fn read_http(field: &str, http: &HTTPGetAction, container: &Container) -> Result<HttpCheck, ProbeError> {
-    let path = http.path.as_deref().unwrap_or_default();
-    let headers = http.http_headers.iter().flatten();
-    Ok(HttpCheck {
-        host: http.host.clone().filter(|host| !host.is_empty()),
-        port: port(field, &http.port, container)?,
-        path: if path.starts_with('/') { path.to_owned() } else { format!("/{path}") },
-        is_https: http.scheme.as_deref() == Some("HTTPS"),
-        headers: headers.map(|header| (header.name.clone(), header.value.clone())).collect(),
-    })
+impl HttpCheck {
+    /// Reads what stands at `field`.
+    pub(crate) fn read(field: &str, http: &HTTPGetAction, container: &Container) -> Result<Self, ProbeError> {
+        let path = http.path.as_deref().unwrap_or_default();
+        let headers = http.http_headers.iter().flatten();
+        Ok(HttpCheck {
+            host: http.host.clone().filter(|host| !host.is_empty()),
+            port: port(field, &http.port, container)?,
+            path: if path.starts_with('/') { path.to_owned() } else { format!("/{path}") },
+            is_https: http.scheme.as_deref() == Some("HTTPS"),
+            headers: headers.map(|header| (header.name.clone(), header.value.clone())).collect(),
+        })
+    }
 }
 
 fn port(field: &str, asked: &IntOrString, container: &Container) -> Result<u16, ProbeError> {
@@ -138,6 +163,10 @@ fn port(field: &str, asked: &IntOrString, container: &Container) -> Result<u16, 
             }
         }
     };
+    in_range(field, number)
+}
+
+fn in_range(field: String, number: i32) -> Result<u16, ProbeError> {
     match u16::try_from(number) {
         Ok(port) if port > 0 => Ok(port),
         _ => Err(ProbeError::Port { field, port: number }),
@@ -169,6 +198,16 @@ mod tests {
     }
 
     #[test]
+    fn a_grpc_probe_asks_for_its_service() {
+        let probe = read_one(json!({"grpc": {"port": 9000, "service": "web"}})).unwrap();
+        let expected = GrpcCheck { port: 9000, service: "web".to_owned(), is_tls: false };
+        assert_eq!(probe.check, Check::Grpc(expected));
+        let probe = read_one(json!({"grpc": {"port": 9000, "mode": "TLS"}})).unwrap();
+        let expected = GrpcCheck { port: 9000, service: String::new(), is_tls: true };
+        assert_eq!(probe.check, Check::Grpc(expected));
+    }
+
+    #[test]
     fn what_cannot_be_asked_is_named() {
         let cases = [
             (
@@ -179,7 +218,7 @@ mod tests {
                 json!({"tcpSocket": {"port": 0}}),
                 "readinessProbe.tcpSocket.port: found 0, expected a port from 1 to 65535",
             ),
-            (json!({}), "readinessProbe: expected one of httpGet, tcpSocket and exec"),
+            (json!({}), "readinessProbe: expected one of httpGet, tcpSocket, grpc and exec"),
         ];
         for (probe, expected) in cases {
             assert_eq!(read_one(probe).unwrap_err().to_string(), expected);

@@ -1,9 +1,9 @@
 //! The conditions of a pod.
 
-use k8s_openapi::api::core::v1::{ContainerStatus, PodCondition, PodSpec, PodStatus};
+use k8s_openapi::api::core::v1::{PodCondition, PodSpec, PodStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::{Known, container};
+use super::{Known, Statuses, container};
 
 const OWN: [&str; 4] = ["PodReadyToStartContainers", "Initialized", "ContainersReady", "Ready"];
 
@@ -20,14 +20,13 @@ pub(super) fn compute(
     spec: &PodSpec,
     before: &PodStatus,
     phase: &str,
-    init: &[ContainerStatus],
-    main: &[ContainerStatus],
+    statuses: &Statuses,
 ) -> Vec<PodCondition> {
     let old = before.conditions.as_deref().unwrap_or_default();
     let has_network = known.runtime.ready_sandbox().is_some() && !known.addresses.pod.is_empty();
     let network = if has_network { None } else { Some(Cause::default()) };
-    let initialized = not_initialized(init, main, phase);
-    let containers = not_ready(main, phase);
+    let initialized = not_initialized(statuses, phase);
+    let containers = not_ready(statuses, phase);
     let ready = containers.as_ref().map(Cause::clone_of).or_else(|| closed_gate(spec, old));
     let found = [network, initialized, containers, ready];
     let mut conditions: Vec<_> =
@@ -42,13 +41,11 @@ impl Cause {
     }
 }
 
-fn not_initialized(init: &[ContainerStatus], main: &[ContainerStatus], phase: &str) -> Option<Cause> {
-    let has_started = main.iter().any(|status| status.container_id.is_some());
-    let unfinished: Vec<_> = init
-        .iter()
-        .filter(|status| container::exit_code(status) != Some(0))
-        .map(|status| status.name.as_str())
-        .collect();
+fn not_initialized(statuses: &Statuses, phase: &str) -> Option<Cause> {
+    let has_started = statuses.main.iter().any(|status| status.container_id.is_some());
+    let init = statuses.init.iter().filter(|status| container::exit_code(status) != Some(0));
+    let sidecars = statuses.sidecars.iter().filter(|status| status.started != Some(true));
+    let unfinished: Vec<_> = init.chain(sidecars).map(|status| status.name.as_str()).collect();
     if unfinished.is_empty() || has_started && phase != "Failed" {
         return None;
     }
@@ -56,14 +53,14 @@ fn not_initialized(init: &[ContainerStatus], main: &[ContainerStatus], phase: &s
     Some(Cause { reason: "ContainersNotInitialized", message })
 }
 
-fn not_ready(main: &[ContainerStatus], phase: &str) -> Option<Cause> {
+fn not_ready(statuses: &Statuses, phase: &str) -> Option<Cause> {
     match phase {
         "Succeeded" => return Some(Cause { reason: "PodCompleted", message: String::new() }),
         "Failed" => return Some(Cause { reason: "PodFailed", message: String::new() }),
         _ => {}
     }
     let unready: Vec<_> =
-        main.iter().filter(|status| !status.ready).map(|status| status.name.as_str()).collect();
+        statuses.lasting().filter(|status| !status.ready).map(|status| status.name.as_str()).collect();
     if unready.is_empty() {
         return None;
     }

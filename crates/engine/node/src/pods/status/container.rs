@@ -1,51 +1,54 @@
 //! The status of one container.
 
 use k8s_openapi::api::core::v1::{
-    Container as ContainerSpec, ContainerState, ContainerStateRunning, ContainerStateTerminated,
-    ContainerStateWaiting, ContainerStatus,
+    ContainerState, ContainerStateRunning, ContainerStateTerminated, ContainerStateWaiting, ContainerStatus,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::super::plan::LOST;
 use super::super::runtime::{Container, Details, RunState};
-use super::super::spec::{ContainerKind, RestartPolicy, image, init_containers};
-use super::{Known, Waiting};
+use super::super::spec::{ContainerKind, RestartPolicy, init_containers};
+use super::{Known, Outlook, Waiting};
 
-pub(super) fn status(known: &Known<'_>, kind: ContainerKind, spec: &ContainerSpec) -> ContainerStatus {
-    let reported = reported(known, spec);
-    let Some(latest) = known.runtime.latest(&spec.name) else {
-        return not_in_runtime(known, kind, spec, reported);
+/// The status of the container `name`, which the specification gives `image`.
+pub(super) fn status(known: &Known<'_>, kind: ContainerKind, name: &str, image: &str) -> ContainerStatus {
+    let reported = reported(known, name);
+    let Some(latest) = known.runtime.latest(name) else {
+        return not_in_runtime(known, kind, name, image, reported);
     };
     let details = known.details.get(&latest.id).cloned().unwrap_or_default();
     let earlier = known
         .runtime
-        .instances(&spec.name)
+        .instances(name)
         .nth(1)
         .map(|earlier| terminated(known, earlier))
         .or_else(|| reported.and_then(|status| earlier_of(status, latest)));
-    let (state, last_state) = match (latest.state, known.waiting.get(&spec.name)) {
+    let (state, last_state) = match (latest.state, known.waiting.get(name)) {
         (RunState::Running, _) => {
             let running = ContainerStateRunning { started_at: details.started_at.map(Time) };
             (ContainerState { running: Some(running), ..ContainerState::default() }, earlier)
         }
         (RunState::Ended, Some(reason)) => (waiting(reason), Some(terminated(known, latest))),
         (RunState::Ended, None) => (terminated(known, latest), earlier),
-        (RunState::Created, reason) => (waiting_or_default(known, kind, reason), earlier),
+        (RunState::Created | RunState::BrokenOff, reason) => {
+            (waiting_or_default(known, kind, reason), earlier)
+        }
     };
     let is_running = latest.state == RunState::Running;
     let verdict = known.verdicts.get(&latest.id).cloned().unwrap_or_default();
     let is_ready = match kind {
-        ContainerKind::Main => is_running && verdict.ready && verdict.started,
+        ContainerKind::Main | ContainerKind::Sidecar => is_running && verdict.ready && verdict.started,
         ContainerKind::Init => state.terminated.as_ref().is_some_and(|ended| ended.exit_code == 0),
+        ContainerKind::Ephemeral => false,
     };
     ContainerStatus {
-        name: spec.name.clone(),
-        image: image(spec).to_owned(),
+        name: name.to_owned(),
+        image: image.to_owned(),
         image_id: details.image_id,
         container_id: Some(format!("containerd://{}", latest.id)),
         restart_count: i32::try_from(latest.notes.restart_count).unwrap_or(i32::MAX),
         ready: is_ready,
-        started: Some(is_running && (kind == ContainerKind::Init || verdict.started)),
+        started: Some(is_running && (!kind.is_lasting() || verdict.started)),
         state: Some(state),
         last_state,
         ..ContainerStatus::default()
@@ -62,17 +65,19 @@ pub(super) fn last_exit_code(status: &ContainerStatus) -> Option<i32> {
     exit_code(status).or_else(|| status.last_state.as_ref()?.terminated.as_ref().map(|ended| ended.exit_code))
 }
 
-fn reported<'a>(known: &Known<'a>, spec: &ContainerSpec) -> Option<&'a ContainerStatus> {
+fn reported<'a>(known: &Known<'a>, name: &str) -> Option<&'a ContainerStatus> {
     let status = known.pod.status.as_ref()?;
-    let lists = [&status.init_container_statuses, &status.container_statuses];
-    lists.into_iter().flatten().flatten().find(|status| status.name == spec.name)
+    let lists =
+        [&status.init_container_statuses, &status.container_statuses, &status.ephemeral_container_statuses];
+    lists.into_iter().flatten().flatten().find(|status| status.name == name)
 }
 
 /// CRI has no container of this name: there was none yet, or the engine was shut down since.
 fn not_in_runtime(
     known: &Known<'_>,
     kind: ContainerKind,
-    spec: &ContainerSpec,
+    name: &str,
+    image: &str,
     reported: Option<&ContainerStatus>,
 ) -> ContainerStatus {
     let before = reported.filter(|status| status.container_id.is_some());
@@ -80,14 +85,16 @@ fn not_in_runtime(
         return ended.clone();
     }
     let lost = before.map(|status| lost(known, status));
-    let is_final = known.is_finished || RestartPolicy::of_known(known) == RestartPolicy::Never;
+    let is_final = *known.outlook != Outlook::GoesOn
+        || kind == ContainerKind::Ephemeral
+        || kind != ContainerKind::Sidecar && RestartPolicy::of_known(known) == RestartPolicy::Never;
     let (state, last_state) = match lost {
         Some(lost) if is_final => (lost, None),
-        lost => (waiting_or_default(known, kind, known.waiting.get(&spec.name)), lost),
+        lost => (waiting_or_default(known, kind, known.waiting.get(name)), lost),
     };
     ContainerStatus {
-        name: spec.name.clone(),
-        image: image(spec).to_owned(),
+        name: name.to_owned(),
+        image: image.to_owned(),
         image_id: before.map(|status| status.image_id.clone()).unwrap_or_default(),
         container_id: before.and_then(|status| status.container_id.clone()),
         restart_count: before.map_or(0, |status| status.restart_count),
@@ -153,9 +160,9 @@ fn terminated(known: &Known<'_>, container: &Container) -> ContainerState {
 fn waiting_or_default(known: &Known<'_>, kind: ContainerKind, reason: Option<&Waiting>) -> ContainerState {
     let has_init = known.pod.spec.as_ref().is_some_and(|spec| !init_containers(spec).is_empty());
     let default = match kind {
-        ContainerKind::Init => "PodInitializing",
+        ContainerKind::Init | ContainerKind::Sidecar => "PodInitializing",
         ContainerKind::Main if has_init => "PodInitializing",
-        ContainerKind::Main => "ContainerCreating",
+        ContainerKind::Main | ContainerKind::Ephemeral => "ContainerCreating",
     };
     waiting(reason.unwrap_or(&Waiting { reason: default, message: String::new() }))
 }

@@ -11,7 +11,7 @@ struct Case {
     exit_codes: &'static [(&'static str, i32)],
     waiting: &'static [(&'static str, &'static str)],
     ready: &'static [&'static str],
-    is_finished: bool,
+    outlook: Outlook,
 }
 
 impl Case {
@@ -19,7 +19,7 @@ impl Case {
         let spec =
             json!({"restartPolicy": "Always", "containers": [{"name": "web", "image": "localhost/hello:1"}]});
         let before = json!({});
-        Case { spec, before, runtime, exit_codes: &[], waiting: &[], ready: &[], is_finished: false }
+        Case { spec, before, runtime, exit_codes: &[], waiting: &[], ready: &[], outlook: Outlook::GoesOn }
     }
 
     fn running() -> Self {
@@ -53,7 +53,7 @@ impl Case {
             waiting: &self.waiting.iter().map(waiting).collect(),
             verdicts: &self.ready.iter().map(verdict).collect(),
             addresses: &Addresses { pod: addresses, host: [192, 0, 2, 1].into() },
-            is_finished: self.is_finished,
+            outlook: &self.outlook,
             now,
         })
     }
@@ -151,7 +151,7 @@ fn a_finished_pod_succeeds_or_fails() {
             Case::of(in_runtime(&[sandbox("s", false, 0)], &[container("web", 0, RunState::Ended)]));
         case.spec["restartPolicy"] = json!("Never");
         case.exit_codes = if exit_code == 0 { &[("web-0", 0)] } else { &[("web-0", 1)] };
-        case.is_finished = true;
+        case.outlook = Outlook::Finished;
         check(&case, expected);
     }
 }
@@ -162,7 +162,7 @@ fn a_failed_init_container_fails_the_pod_where_it_is_not_repeated() {
         Case::of(in_runtime(&[sandbox("s", true, 0)], &[container("init", 0, RunState::Ended)])).with_init();
     case.exit_codes = &[("init-0", 1)];
     case.spec["restartPolicy"] = json!("Never");
-    case.is_finished = true;
+    case.outlook = Outlook::Finished;
     check(&case, "Failed [PodReadyToStartContainers] init=Error#0 web=PodInitializing#0");
 }
 

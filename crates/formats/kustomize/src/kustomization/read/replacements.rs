@@ -1,0 +1,89 @@
+//! `replacements`.
+
+use serde_json::Value;
+
+use super::entries;
+use crate::Error;
+use crate::kustomization::{Entry, Part, Replacement, ReplacementField, ReplacementTarget};
+use crate::reader::Reader;
+use crate::selector::Selector;
+
+/// Reads the list: replacements, and files of them.
+pub(crate) fn read_replacements(reader: &Reader<'_>) -> Result<Vec<ReplacementField>, Error> {
+    let one = |one: Reader<'_>| {
+        let field = match one.text("path")? {
+            Some(_) if one.has("source") || one.has("targets") => {
+                return Err(one.refuse("path", "\"source\" and \"targets\" are there too; only one may be given"));
+            }
+            Some(path) => ReplacementField::File(Entry { field: one.path_of("path"), text: path }),
+            None => ReplacementField::Here(Box::new(read_replacement(&one)?)),
+        };
+        one.finish()?;
+        Ok(field)
+    };
+    reader.children("replacements")?.into_iter().map(one).collect()
+}
+
+/// Reads a file of one replacement, or of a list of them.
+pub(crate) fn read_replacement_file(file: &str, document: &Value) -> Result<Vec<Replacement>, Error> {
+    let one = |path: String, value: &Value| {
+        let reader = Reader::new(file, path, value)?;
+        let replacement = read_replacement(&reader)?;
+        reader.finish()?;
+        Ok(replacement)
+    };
+    match document {
+        Value::Array(items) => {
+            items.iter().enumerate().map(|(index, item)| one(format!("[{index}]"), item)).collect()
+        }
+        single => Ok(vec![one(String::new(), single)?]),
+    }
+}
+
+/// Reads one replacement.
+fn read_replacement(reader: &Reader<'_>) -> Result<Replacement, Error> {
+    let missing = |field| reader.refuse(field, "is missing; a replacement has a source and targets");
+    let source = reader.child("source")?.ok_or_else(|| missing("source"))?;
+    if !reader.has("targets") {
+        return Err(missing("targets"));
+    }
+    let source_path = source.text("fieldPath")?.unwrap_or_else(|| "metadata.name".to_owned());
+    let source_options = read_part(&source)?;
+    let selector = Selector::read_from(&source)?;
+    source.finish()?;
+    Ok(Replacement {
+        file: reader.file().to_owned(),
+        field: reader.path_of("source"),
+        source: selector,
+        source_path,
+        source_options,
+        targets: reader.children("targets")?.into_iter().map(read_target).collect::<Result<_, _>>()?,
+    })
+}
+
+fn read_target(reader: Reader<'_>) -> Result<ReplacementTarget, Error> {
+    let select = reader.child("select")?;
+    let select = select.ok_or_else(|| reader.refuse("select", "is missing; it says which objects are changed"))?;
+    let paths: Vec<String> = entries(&reader, "fieldPaths")?.into_iter().map(|entry| entry.text).collect();
+    let target = ReplacementTarget {
+        field: reader.path_of("fieldPaths"),
+        select: Selector::read(select)?,
+        reject: reader.children("reject")?.into_iter().map(Selector::read).collect::<Result<_, _>>()?,
+        paths: if paths.is_empty() { vec!["metadata.name".to_owned()] } else { paths },
+        options: read_part(&reader)?,
+    };
+    reader.finish()?;
+    Ok(target)
+}
+
+fn read_part(reader: &Reader<'_>) -> Result<Part, Error> {
+    let Some(options) = reader.child("options")? else { return Ok(Part::default()) };
+    options.accept("encoding");
+    let part = Part {
+        delimiter: options.text("delimiter")?,
+        index: options.number("index")?,
+        create: options.flag("create")?,
+    };
+    options.finish()?;
+    Ok(part)
+}
