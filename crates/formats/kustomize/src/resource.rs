@@ -32,8 +32,7 @@ pub(crate) struct Resource {
     pub(crate) hashed: bool,
     /// Whether base64 in it is broken into lines, as the hash of its name wants it.
     pub(crate) generated: bool,
-    /// Whether kustomize would have kept notes on it in annotations: then it has annotations while it is built, and
-    /// those that are empty at the end go.
+    /// Whether kustomize would have kept notes on it in annotations: then patches find a map of annotations.
     pub(crate) noted: bool,
     /// Where it comes from, and what changed it, if that is asked for.
     pub(crate) origin: Option<Origin>,
