@@ -44,20 +44,6 @@ pub(crate) fn steps() -> Vec<Step> {
         )
         .since(30),
         fails("kubectl scale cm conf --replicas=1", "…the server could not find the requested resource…"),
-        step(
-            "kubectl autoscale deployment web --min=1 --max=3 --cpu-percent=50",
-            "horizontalpodautoscaler.autoscaling/web autoscaled",
-        ),
-        step(
-            "kubectl get hpa web",
-            "NAME   REFERENCE        TARGETS…MINPODS   MAXPODS   REPLICAS   AGE\nweb    Deployment/web   …<unknown>/50%   1         3         0          …s",
-        ),
-        step("kubectl get hpa.v1.autoscaling web -o jsonpath='{.spec.targetCPUUtilizationPercentage}'", "50"),
-        step(
-            "kubectl get hpa.v2.autoscaling web -o jsonpath='{.spec.metrics[0].resource.target.averageUtilization}'",
-            "50",
-        ),
-        step("kubectl delete hpa web", "horizontalpodautoscaler.autoscaling \"web\" deleted…"),
         step("kubectl create -f -", "node/one created").input(NODE),
         step(
             "kubectl get nodes",

@@ -63,7 +63,7 @@ pub(crate) fn steps() -> Vec<Step> {
         ),
         fails(
             "kubectl create -f -",
-            "The Service \"bad\" is invalid: spec.ports[0].port: Invalid value: 99999: must be between 1 and 65535, inclusive",
+            "The Service \"bad\" is invalid: \n* spec.ports[0].port: Invalid value: 99999: must be between 1 and 65535, inclusive\n* spec.ports[0].targetPort: Invalid value: 99999: must be between 1 and 65535, inclusive",
         )
         .input("{apiVersion: v1, kind: Service, metadata: {name: bad}, spec: {ports: [{port: 99999}]}}"),
         fails(

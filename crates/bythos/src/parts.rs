@@ -20,22 +20,31 @@ pub(crate) enum Ground {
 
 /// The parts of this ground, in the order in which they are shown.
 pub(crate) fn table(settings: &Settings, node: &NodePort, ground: Ground) -> Result<Vec<Part>> {
-    let mut parts = vec![bythos_controllers::part(), bythos_scheduler::part()];
+    let mut parts =
+        vec![bythos_controllers::part(settings.layout.root.join("volumes")), bythos_scheduler::part()];
     if ground == Ground::Machine {
-        parts.extend([
-            bythos_network::part(network(settings)?),
+        let others = [
             bythos_node::part(node_config(settings)?, node.clone()),
             bythos_certificates::part(),
             bythos_ingress::part(),
             bythos_forge::part(),
             bythos_delivery::part(),
-        ]);
+        ];
+        let listeners = others.iter().flat_map(|part| &part.listeners);
+        let own_ports = listeners.map(|spec| settings.port(spec.name, spec.port)).chain([settings.api_port()]);
+        parts.push(bythos_network::part(network_beside(settings, own_ports.collect())?));
+        parts.extend(others);
     }
     Ok(parts)
 }
 
 /// The network's settings, as `up` and `down` both need them.
 pub(crate) fn network(settings: &Settings) -> Result<NetworkConfig> {
+    network_beside(settings, Vec::new())
+}
+
+/// The network's settings, with the ports of the host that are not for services.
+fn network_beside(settings: &Settings, reserved_ports: Vec<u16>) -> Result<NetworkConfig> {
     let network = NetworkConfig::new(NetworkSettings {
         id: settings.layout.id.clone(),
         pod_network: settings.pod_network.clone(),
@@ -46,6 +55,8 @@ pub(crate) fn network(settings: &Settings) -> Result<NetworkConfig> {
         cni_conf_dir: settings.layout.cni_configuration(),
         state_dir: settings.layout.run().join("network"),
         ingress_address: Some(settings.gateway()?),
+        host_addresses: vec![host::outward_address().unwrap_or(settings.gateway()?)],
+        reserved_ports,
     })?;
     Ok(network)
 }

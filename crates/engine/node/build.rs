@@ -11,7 +11,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn compile_definitions() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=proto");
-    let definitions = protox::compile(["cri.proto", "events.proto", "health.proto"], ["proto"])?;
+    let definitions =
+        protox::compile(["cri.proto", "events.proto", "tasks.proto", "health.proto"], ["proto"])?;
     tonic_prost_build::configure().build_server(false).build_client(true).compile_fds(definitions)?;
     Ok(())
 }

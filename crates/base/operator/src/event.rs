@@ -67,7 +67,9 @@ impl Publisher {
         reason: &str,
         message: &str,
     ) {
-        if let Err(error) = self.try_publish(regarding, severity, reason, message).await {
+        if let Err(error) = self.try_publish(regarding, severity, reason, message).await
+            && !is_namespace_going(&error)
+        {
             warn!(reason, message, error = %error_chain(&error), "failed to publish an event");
         }
     }
@@ -108,6 +110,13 @@ impl Publisher {
             other => other.map(drop),
         }
     }
+}
+
+/// In a namespace that is being deleted, or gone, there is nobody to tell.
+fn is_namespace_going(error: &kube::Error) -> bool {
+    let kube::Error::Api(status) = error else { return false };
+    let causes = status.details.iter().flat_map(|details| &details.causes);
+    status.is_not_found() || causes.into_iter().any(|cause| cause.reason == "NamespaceTerminating")
 }
 
 /// `<object>.<hash>`: the same words about the same object find the same event again.

@@ -1,4 +1,4 @@
-//! Who asks: the bearer token of a request, for who showed no client certificate.
+//! Who asks: whom the client certificate names, or the bearer token stands for.
 //!
 //! A token is good as long as the account that it stands for, and the object to which it is bound, are the ones that
 //! it names, by their uid.
@@ -33,10 +33,19 @@ pub(crate) fn own_audiences() -> Vec<String> {
     vec![ISSUER.to_owned()]
 }
 
-/// The user that the request's bearer token stands for; `system:anonymous` if there is none. As upstream, other
-/// schemes of `Authorization` are not looked at. The token does not go further than here.
-pub(crate) fn of_headers(state: &State, headers: &mut HeaderMap) -> Result<User, Failure> {
-    let Some(header) = headers.remove(AUTHORIZATION) else { return Ok(User::anonymous()) };
+/// The user that asks: the one whom its client certificate names, or else whom its bearer token stands for, or
+/// `system:anonymous`. As upstream, other schemes of `Authorization` are not looked at. The header does not go further
+/// than here, so that nobody behind the API sees a token that was meant for it.
+pub(crate) fn user(
+    state: &State,
+    of_certificate: Option<User>,
+    headers: &mut HeaderMap,
+) -> Result<User, Failure> {
+    let header = headers.remove(AUTHORIZATION);
+    if let Some(user) = of_certificate {
+        return Ok(user);
+    }
+    let Some(header) = header else { return Ok(User::anonymous()) };
     let Some(token) = header.to_str().ok().and_then(bearer_token) else { return Ok(User::anonymous()) };
     match verify(state, token, &own_audiences()) {
         Ok(claims) => Ok(claims.user()),

@@ -1,5 +1,7 @@
 //! The first objects: namespaces, roles, priority classes, and the service by which pods find the API.
 
+use std::sync::Arc;
+
 use bythos_access::{Reconciled, User, reconcile};
 use serde_json::{Value, json};
 
@@ -15,7 +17,7 @@ const NAMESPACES: [&str; 4] = ["default", "kube-system", "kube-public", "kube-no
 
 /// Makes what is not there yet. What is there stays as it is, but for roles and their bindings: these are brought up to
 /// what they are to allow at least, as upstream does.
-pub(crate) async fn make_first_objects(state: &State) -> Result<(), StartError> {
+pub(crate) async fn make_first_objects(state: &Arc<State>) -> Result<(), StartError> {
     let user = User::authenticated("system:apiserver", &["system:masters"]);
     let objects = NAMESPACES
         .iter()
@@ -72,7 +74,7 @@ fn system_priority_classes() -> [Value; 2] {
     ]
 }
 
-async fn make(state: &State, user: &User, object: Value) -> Result<(), StartError> {
+async fn make(state: &Arc<State>, user: &User, object: Value) -> Result<(), StartError> {
     let described = || {
         let kind = object.get("kind").and_then(Value::as_str).unwrap_or_default();
         format!("{kind} {}", object::name(&object))

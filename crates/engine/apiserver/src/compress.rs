@@ -38,9 +38,10 @@ pub(crate) fn compressed(headers: &HeaderMap, response: Response<Body>, bytes: u
     let (mut head, body) = response.into_parts();
     head.headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     head.headers.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
-    let pieces = gzip(BodyStream::new(body).filter_map(|frame| async {
-        frame.map(|frame| frame.into_data().ok()).transpose()
-    }));
+    let pieces = gzip(
+        BodyStream::new(body)
+            .filter_map(|frame| async { frame.map(|frame| frame.into_data().ok()).transpose() }),
+    );
     Response::from_parts(head, StreamBody::new(pieces.map(|piece| piece.map(Frame::data))).boxed_unsync())
 }
 

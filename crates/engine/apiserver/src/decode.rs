@@ -41,6 +41,8 @@ pub(crate) fn of_kind(call: &Call, group: &str, versions: &[&str], kind: &str) -
             )));
         }
     }
+    // Clients send the empty form of what they will be answered.
+    object::set_field(&mut object, "status", None);
     let version = versions.first().copied().unwrap_or_default();
     let schema = bythos_schema::built_in(group, version, kind)
         .ok_or_else(|| Failure::Internal(format!("{first} {kind} has no schema")))?;

@@ -15,11 +15,17 @@
 //! parts of Bythos through [`ApiServer::client`]. Both doors lead through the same authorization.
 //!
 //! Nothing here knows what a kind means beyond the few rules in `admission` and `subresource`; nothing here runs
-//! controllers, but for the clean-up behind a CustomResourceDefinition (`custom`). The store's bytes are JSON with
+//! controllers, but for the clean-up behind a CustomResourceDefinition (`custom`) and the count of what is used of
+//! quotas (`admission::quota::recount`), both of which guard the server's own promises. The store's bytes are JSON with
 //! the revision put in at the commit (`encode`), so that reads, lists and watches hand them out unread.
 //!
 //! Not there yet: answers in protobuf (they are JSON, which such clients accept), OIDC tokens, webhooks and CEL policies,
 //! conversion webhooks of custom resources.
+
+#![cfg_attr(
+    test,
+    allow(clippy::needless_pass_by_value, reason = "tests hand over the literals that they write")
+)]
 
 mod admission;
 mod authenticate;
@@ -123,6 +129,7 @@ impl ApiServer {
         let state = Arc::new(State::new(store, node, tokens, services, checks));
         bootstrap::make_first_objects(&state).await?;
         tokio::spawn(custom::clean_up(Arc::downgrade(&state)));
+        tokio::spawn(admission::quota::recount::keep(Arc::downgrade(&state)));
         Ok(ApiServer { state })
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bythos_kinds::{Kind, Subresource};
 use bythos_schema::Schema;
-use bythos_store::{Key, Scope};
+use bythos_store::{Entry, Key, Revision, Scope};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -123,36 +123,56 @@ pub(crate) fn store_resource(group: &str, plural: &str) -> String {
 
 /// All kinds served at a moment.
 pub(crate) struct Registry {
-    /// In the order in which discovery lists them.
+    /// In the order in which discovery lists them: the built-in ones, then those of definitions.
     kinds: Vec<Arc<Served>>,
+    built_in_count: usize,
     /// By group, version and plural.
     by_path: BTreeMap<(String, String, String), Arc<Served>>,
+    /// What each definition brings, so that only a definition that changed is read again.
+    definitions: BTreeMap<Arc<str>, Brought>,
     /// Changes whenever a definition does.
     fingerprint: String,
 }
 
+/// The kinds that a definition brings.
+#[derive(Clone)]
+struct Brought {
+    revision: Revision,
+    kinds: Vec<Arc<Served>>,
+}
+
 impl Registry {
-    /// The built-in kinds and those that `definitions` bring. Kinds that `previous` served already live on in it.
-    pub(crate) fn new(definitions: &[Value], previous: Option<&Registry>) -> Registry {
-        let built_in = bythos_kinds::built_in().into_iter().map(|kind| {
-            let ended = known_token(previous, &kind, &Origin::BuiltIn);
-            let version = kind.version.to_string();
-            Arc::new(Served::new(kind, Origin::BuiltIn, version, ended))
-        });
-        let custom = definitions.iter().flat_map(|definition| custom_kinds(definition, previous));
-        let kinds: Vec<Arc<Served>> = built_in.chain(custom).collect();
+    /// The built-in kinds and those that the stored `definitions` bring. Kinds that `previous` served already live on.
+    pub(crate) fn new(definitions: &[Arc<Entry>], previous: Option<&Registry>) -> Registry {
+        let mut kinds = match previous {
+            Some(previous) => previous.kinds.iter().take(previous.built_in_count).cloned().collect(),
+            None => built_in_kinds(),
+        };
+        let built_in_count = kinds.len();
+        let mut brought = BTreeMap::new();
+        for entry in definitions {
+            let known = previous.and_then(|previous| previous.definitions.get(&entry.key.name));
+            let one = match known.filter(|known| known.revision == entry.revision) {
+                Some(known) => known.clone(),
+                None => Brought { revision: entry.revision, kinds: custom_kinds(entry, previous) },
+            };
+            kinds.extend(one.kinds.iter().cloned());
+            brought.insert(entry.key.name.clone(), one);
+        }
         let by_path = kinds
             .iter()
-            .map(|served| {
+            .map(|served: &Arc<Served>| {
                 let Kind { group, version, plural, .. } = &served.kind;
                 ((group.to_string(), version.to_string(), plural.to_string()), served.clone())
             })
             .collect();
-        let newest = definitions
-            .iter()
-            .filter_map(|definition| object::meta(definition, "resourceVersion")?.parse().ok());
-        let fingerprint = format!("{}-{}", definitions.len(), newest.max().unwrap_or(0_u64));
-        Registry { kinds, by_path, fingerprint }
+        let fingerprint = fingerprint(definitions);
+        Registry { kinds, built_in_count, by_path, definitions: brought, fingerprint }
+    }
+
+    /// Whether it was made of these definitions.
+    pub(crate) fn is_of(&self, definitions: &[Arc<Entry>]) -> bool {
+        self.fingerprint == fingerprint(definitions)
     }
 
     pub(crate) fn kinds(&self) -> &[Arc<Served>] {
@@ -200,7 +220,22 @@ impl Registry {
     }
 }
 
-fn custom_kinds(definition: &Value, previous: Option<&Registry>) -> Vec<Arc<Served>> {
+fn fingerprint(definitions: &[Arc<Entry>]) -> String {
+    let newest = definitions.iter().map(|entry| entry.revision.0).max().unwrap_or_default();
+    format!("{}-{newest}", definitions.len())
+}
+
+fn built_in_kinds() -> Vec<Arc<Served>> {
+    let served = |kind: Kind| {
+        let version = kind.version.to_string();
+        Arc::new(Served::new(kind, Origin::BuiltIn, version, CancellationToken::new()))
+    };
+    bythos_kinds::built_in().into_iter().map(served).collect()
+}
+
+fn custom_kinds(entry: &Entry, previous: Option<&Registry>) -> Vec<Arc<Served>> {
+    let Ok(definition) = serde_json::from_slice::<Value>(&entry.value) else { return Vec::new() };
+    let definition = &definition;
     if !is_established(definition) {
         return Vec::new();
     }

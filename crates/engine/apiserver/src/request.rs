@@ -102,13 +102,19 @@ pub(crate) const CONNECTS: [&str; 3] = ["exec", "attach", "portforward"];
 /// to a container, and what is passed on.
 pub(crate) fn is_long_running(method: &Method, uri: &http::Uri) -> bool {
     let query = Query::parse(uri.query().unwrap_or_default());
-    let subresource = match destination(method, uri.path(), &query) {
-        Ok(Destination::Resource(request)) => request.subresource,
-        _ => String::new(),
-    };
-    query.is_true("watch")
-        || matches!(subresource.as_str(), "log" | PROXY)
-        || CONNECTS.contains(&subresource.as_str())
+    let Ok(Destination::Resource(request)) = destination(method, uri.path(), &query) else { return false };
+    let subresource = request.subresource.as_str();
+    request.verb == Verb::Watch || matches!(subresource, "log" | PROXY) || CONNECTS.contains(&subresource)
+}
+
+/// Whether a path is one of upstream's old ones for watches, `/api/v1/watch/...`, which it still serves.
+fn is_legacy_watch(path: &str) -> bool {
+    let mut segments = path.split('/').filter(|segment| !segment.is_empty());
+    match segments.next() {
+        Some("api") => segments.nth(1) == Some("watch") && segments.next().is_some(),
+        Some("apis") => segments.nth(2) == Some("watch") && segments.next().is_some(),
+        _ => false,
+    }
 }
 
 /// A request on a resource.
@@ -150,6 +156,8 @@ pub(crate) fn destination(method: &Method, path: &str, query: &Query) -> Result<
         ["apis", group, version, rest @ ..] if !rest.is_empty() => (*group, *version, rest),
         _ => return Ok(Destination::Path),
     };
+    let is_watch = is_legacy_watch(path);
+    let rest = if is_watch { rest.get(1..).unwrap_or_default() } else { rest };
     let (namespace, rest) = match rest {
         // A namespace and its own subresources are in the namespace itself, as RBAC sees it.
         ["namespaces", namespace] | ["namespaces", namespace, "status" | "finalize"] => (*namespace, rest),
@@ -164,7 +172,11 @@ pub(crate) fn destination(method: &Method, path: &str, query: &Query) -> Result<
         [resource, name, subresource @ ..] => (*resource, *name, subresource.join("/")),
         [] => return Ok(Destination::Path),
     };
-    let verb = verb(method, name, query)?;
+    let verb = match verb(method, name, query)? {
+        Verb::Get | Verb::List if is_watch => Verb::Watch,
+        _ if is_watch => return Err(Failure::MethodNotAllowed),
+        verb => verb,
+    };
     Ok(Destination::Resource(ResourceRequest {
         verb,
         group: group.to_owned(),
@@ -219,6 +231,9 @@ mod tests {
         check(&Method::GET, "/apis/apps/v1", "path");
         check(&Method::GET, "/api/v1/pods", "list /v1 ns= pods");
         check(&Method::GET, "/api/v1/pods?watch=1", "watch /v1 ns= pods");
+        check(&Method::GET, "/api/v1/watch/pods", "watch /v1 ns= pods");
+        check(&Method::GET, "/apis/apps/v1/watch/namespaces/a/deployments", "watch apps/v1 ns=a deployments");
+        check(&Method::GET, "/api/v1/watch/namespaces/a/pods/b", "watch /v1 ns=a pods b");
         check(&Method::GET, "/api/v1/namespaces/a/pods/b/log", "get /v1 ns=a pods b log");
         check(&Method::GET, "/api/v1/namespaces/a", "get /v1 ns=a namespaces a");
         check(&Method::PUT, "/api/v1/namespaces/a/finalize", "update /v1 ns=a namespaces a finalize");

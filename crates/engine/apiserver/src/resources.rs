@@ -59,10 +59,16 @@ pub(crate) async fn answer(call: &Call, request: &ResourceRequest) -> Result<Res
     if !target.served.kind.stored {
         return reviews::answer(&target, request).await;
     }
-    if request.subresource.is_empty() {
-        return on_object(&target, request.verb).await;
+    let answered = if request.subresource.is_empty() {
+        on_object(&target, request.verb).await
+    } else {
+        on_subresource(&target, request).await
+    };
+    let mut response = answered?;
+    if let Some(deprecation) = &target.served.kind.custom.deprecation {
+        verbs::warn(&mut response, &[deprecation.to_string()]);
     }
-    on_subresource(&target, request).await
+    Ok(response)
 }
 
 /// Passes a request that is allowed on to the object itself, with its body as it comes.

@@ -27,6 +27,8 @@ pub(crate) async fn answer(
     }
     let mut review = decode::value(target.call.content_type(), &target.call.body)?;
     decode::expect_kind(&mut review, &target.served, target.namespace)?;
+    // Clients in Go send `null` for what they leave empty.
+    target.served.schema().prune(&mut review);
     if target.served.kind.kind == "Binding" {
         return subresource::binding::create(target, object::name(&review)).await;
     }

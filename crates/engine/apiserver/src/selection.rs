@@ -17,6 +17,8 @@ pub(crate) struct Selection {
     served: Arc<Served>,
     labels: LabelSelector,
     fields: FieldSelector,
+    /// The one object that the path names; `None` for all.
+    name: Option<String>,
 }
 
 /// As much of an object as a label selector looks at.
@@ -41,16 +43,22 @@ impl Selection {
         if let Some(field) = fields.unsupported_field(&served.kind) {
             return Err(Failure::BadRequest(format!("field label not supported: {field}")));
         }
-        Ok(Selection { served: served.clone(), labels, fields })
+        Ok(Selection { served: served.clone(), labels, fields, name: None })
+    }
+
+    /// Only the object of this name, if it is one.
+    pub(crate) fn of_name(self, name: &str) -> Selection {
+        Selection { name: (!name.is_empty()).then(|| name.to_owned()), ..self }
     }
 
     pub(crate) fn is_everything(&self) -> bool {
-        self.labels.is_everything() && self.fields.is_everything()
+        self.labels.is_everything() && self.fields.is_everything() && self.name.is_none()
     }
 
     /// Whether a stored object is selected.
     pub(crate) fn matches(&self, key: &Key, stored: &Bytes) -> bool {
-        if self.fields.name().is_some_and(|name| name != &*key.name) {
+        let mut names = self.fields.name().into_iter().chain(self.name.as_deref());
+        if names.any(|name| name != &*key.name) {
             return false;
         }
         self.labels_match(stored) && self.fields_match(stored)

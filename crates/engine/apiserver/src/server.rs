@@ -1,5 +1,7 @@
 //! The door for everyone else: TLS, HTTP/1.1 and HTTP/2, client certificates, limits, a graceful end.
 
+mod limits;
+
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,7 +14,6 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
@@ -24,14 +25,12 @@ use crate::request::is_long_running;
 use crate::service::answer;
 use crate::state::State;
 use crate::status::Failure;
+use limits::InFlight;
 
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long requests under way may take to finish when the server ends.
 const GRACE: Duration = Duration::from_secs(5);
-/// Requests under way at once, those aside that may take long.
-const IN_FLIGHT_MAX: usize = 400;
 const STREAMS_PER_CONNECTION_MAX: u32 = 1000;
 
 /// What a connection's client proved about itself.
@@ -49,7 +48,7 @@ enum Identity {
 struct Door {
     state: Arc<State>,
     acceptor: TlsAcceptor,
-    in_flight: Arc<Semaphore>,
+    in_flight: InFlight,
     ending: CancellationToken,
 }
 
@@ -63,7 +62,7 @@ pub(crate) async fn serve(
     let door = Arc::new(Door {
         state,
         acceptor: TlsAcceptor::from(tls),
-        in_flight: Arc::new(Semaphore::new(IN_FLIGHT_MAX)),
+        in_flight: InFlight::new(),
         ending: shutdown.clone(),
     });
     let tasks = tokio_util::task::TaskTracker::new();
@@ -142,22 +141,30 @@ fn identity(tls: &TlsStream<TcpStream>, peer: SocketAddr) -> Identity {
 
 impl Door {
     async fn answer(&self, identity: Identity, mut request: Request<Incoming>) -> Response<Body> {
-        let user = match identity {
-            Identity::User(user) => user,
+        let of_certificate = match identity {
+            Identity::User(user) => Some(user),
+            Identity::Unknown => None,
             Identity::Nobody => return Failure::Unauthorized.response(),
-            Identity::Unknown => match authenticate::of_headers(&self.state, request.headers_mut()) {
-                Ok(user) => user,
-                Err(failure) => return failure.response(),
-            },
+        };
+        let user = match authenticate::user(&self.state, of_certificate, request.headers_mut()) {
+            Ok(user) => user,
+            Err(failure) => return failure.response(),
         };
         let caller = Caller { user, ending: self.ending.clone() };
         if is_long_running(request.method(), request.uri()) {
             return answer(self.state.clone(), caller, request).await;
         }
-        let Ok(_place) = self.in_flight.try_acquire() else { return Failure::TooManyRequests.response() };
-        match tokio::time::timeout(REQUEST_TIMEOUT, answer(self.state.clone(), caller, request)).await {
-            Ok(response) => response,
-            Err(_) => Failure::Timeout.response(),
-        }
+        self.answer_in_time(caller, request).await.unwrap_or_else(|failure| failure.response())
+    }
+
+    async fn answer_in_time(
+        &self,
+        caller: Caller,
+        request: Request<Incoming>,
+    ) -> Result<Response<Body>, Failure> {
+        let _place = self.in_flight.enter(request.method(), &caller.user)?;
+        let time = limits::time(request.uri())?;
+        let answered = tokio::time::timeout(time, answer(self.state.clone(), caller, request)).await;
+        answered.map_err(|_| Failure::Timeout)
     }
 }

@@ -3,6 +3,7 @@
 //! The words are upstream's (`apimachinery/pkg/api/errors`), because people and programs search for them.
 
 use bythos_access::User;
+use bythos_kinds::DenialReason;
 use bythos_operator::error_chain;
 use bythos_patch::Conflict;
 use bythos_schema::FieldError;
@@ -50,6 +51,8 @@ pub(crate) enum Failure {
     Unauthorized,
     /// RBAC does not allow it.
     Forbidden { resource: Option<ResourceName>, name: String, message: String },
+    /// A policy of the cluster's owner does not allow it.
+    DeniedByPolicy { resource: ResourceName, name: String, message: String, reason: DenialReason },
     /// The namespace ends: nothing new may come into it.
     NamespaceEnds { resource: ResourceName, name: String, namespace: String },
     /// There is no such object.
@@ -64,6 +67,8 @@ pub(crate) enum Failure {
     Invalid { kind: ResourceName, name: String, errors: Vec<FieldError> },
     /// The revision is not retained any more.
     Expired(String),
+    /// The revision of a list's next page is not retained any more; `next` goes on with the newest.
+    ExpiredPage { next: String },
     /// The revision is not reached yet.
     FutureRevision { asked: u64, newest: u64 },
     /// No representation that the client accepts.
@@ -89,6 +94,11 @@ pub(crate) enum Failure {
 pub(crate) const CHANGED_MEANWHILE: &str =
     "the object has been modified; please apply your changes to the latest version and try again";
 
+const EXPIRED_PAGE: &str = "The provided continue parameter is too old to display a consistent list result. You can \
+     start a new list without the continue parameter, or use the continue token in this response to retrieve the \
+     remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were \
+     created, modified, or deleted between the time the first chunk was returned and now may show up in the list.";
+
 impl Failure {
     /// The HTTP status code and the `reason` of the Status.
     pub(crate) fn code_and_reason(&self) -> (StatusCode, &'static str) {
@@ -97,11 +107,15 @@ impl Failure {
             Failure::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed"),
             Failure::BadRequest(_) => (StatusCode::BAD_REQUEST, "BadRequest"),
             Failure::Unauthorized => (StatusCode::UNAUTHORIZED, "Unauthorized"),
+            Failure::DeniedByPolicy { reason, .. } => {
+                let (reason, code) = reason.reason_and_code();
+                (StatusCode::from_u16(code).unwrap_or(StatusCode::FORBIDDEN), reason)
+            }
             Failure::Forbidden { .. } | Failure::NamespaceEnds { .. } => (StatusCode::FORBIDDEN, "Forbidden"),
             Failure::AlreadyExists { .. } => (StatusCode::CONFLICT, "AlreadyExists"),
             Failure::Conflict { .. } | Failure::ApplyConflict(_) => (StatusCode::CONFLICT, "Conflict"),
             Failure::Invalid { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "Invalid"),
-            Failure::Expired(_) => (StatusCode::GONE, "Expired"),
+            Failure::Expired(_) | Failure::ExpiredPage { .. } => (StatusCode::GONE, "Expired"),
             Failure::FutureRevision { .. } | Failure::Timeout => (StatusCode::GATEWAY_TIMEOUT, "Timeout"),
             Failure::NotAcceptable(_) => (StatusCode::NOT_ACCEPTABLE, "NotAcceptable"),
             Failure::UnsupportedMediaType(_) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType"),
@@ -127,6 +141,10 @@ impl Failure {
             | Failure::Unavailable(message)
             | Failure::Forbidden { message, .. } => message.clone(),
             Failure::Unauthorized => "Unauthorized".to_owned(),
+            Failure::ExpiredPage { .. } => EXPIRED_PAGE.to_owned(),
+            Failure::DeniedByPolicy { resource, name, message, .. } => {
+                format!("{resource} {name:?} is forbidden: {message}")
+            }
             Failure::NamespaceEnds { resource, name, namespace } => format!(
                 "{resource} {name:?} is forbidden: unable to create new content in namespace {namespace} because it is \
                  being terminated"
@@ -170,6 +188,11 @@ impl Failure {
             | Failure::AlreadyExists { resource, name }
             | Failure::Conflict { resource, name, .. } => Some(details(resource, name)),
             Failure::Forbidden { resource: Some(resource), name, .. } => Some(details(resource, name)),
+            Failure::DeniedByPolicy { resource, name, message, .. } => {
+                let mut details = details(resource, name);
+                details["causes"] = json!([{ "message": message }]);
+                Some(details)
+            }
             Failure::NamespaceEnds { resource, name, namespace } => {
                 let mut details = details(resource, name);
                 details["causes"] = json!([{
@@ -217,6 +240,9 @@ impl Failure {
         });
         if let Some(details) = self.details() {
             status["details"] = details;
+        }
+        if let Failure::ExpiredPage { next } = self {
+            status["metadata"]["continue"] = json!(next);
         }
         status
     }

@@ -5,6 +5,7 @@ pub(crate) mod delete;
 pub(crate) mod deletecollection;
 pub(crate) mod get;
 pub(crate) mod list;
+mod list_options;
 pub(crate) mod patch;
 pub(crate) mod update;
 pub(crate) mod watch;
@@ -28,6 +29,7 @@ pub(crate) fn written(
     let code = if written.created { StatusCode::CREATED } else { StatusCode::OK };
     let mut response = target.call.answer_object(&target.served, code, &written.object)?;
     warn(&mut response, warnings);
+    warn(&mut response, &written.warnings);
     Ok(response)
 }
 

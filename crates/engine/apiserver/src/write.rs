@@ -6,17 +6,19 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use bythos_access::User;
+use bythos_kinds::AdmissionOperation;
 use bythos_patch::{Writer, track_update};
 use bythos_schema::{FieldError, FieldPath, Step};
 use bythos_store::{Change, CommitError, Entry, Expect, Operation};
 use serde_json::{Value, json};
 
+use crate::admission::{self, Admitted, quota};
 use crate::encode::Encoded;
 use crate::object;
 use crate::registry::Served;
+use crate::stamp;
 use crate::state::State;
 use crate::status::{CHANGED_MEANWHILE, Failure};
-use crate::{admission, stamp};
 
 pub(crate) use options::{Door, FieldValidation, WriteOptions};
 
@@ -26,7 +28,7 @@ const ATTEMPTS_MAX: usize = 16;
 /// Who writes to which kind through which door.
 #[derive(Clone, Copy)]
 pub(crate) struct Writing<'a> {
-    pub(crate) state: &'a State,
+    pub(crate) state: &'a Arc<State>,
     pub(crate) user: &'a User,
     pub(crate) served: &'a Arc<Served>,
     /// Empty for cluster scope.
@@ -50,6 +52,8 @@ pub(crate) struct Written {
     /// The object as it is now.
     pub(crate) object: Bytes,
     pub(crate) created: bool,
+    /// What to tell the client besides.
+    pub(crate) warnings: Vec<String>,
 }
 
 /// An object as it is stored.
@@ -85,6 +89,13 @@ impl Writing<'_> {
 
     pub(crate) fn conflict(&self, name: &str, message: impl Into<String>) -> Failure {
         Failure::Conflict { resource: self.served.name(), name: name.to_owned(), message: message.into() }
+    }
+
+    /// Admission's refusal.
+    pub(crate) fn forbidden(&self, object: &Value, reason: &str) -> Failure {
+        let (resource, name) = (self.served.name(), object::name(object).to_owned());
+        let message = format!("{resource} {name:?} is forbidden: {reason}");
+        Failure::Forbidden { resource: Some(resource), name, message }
     }
 
     pub(crate) fn invalid(&self, name: &str, errors: Vec<FieldError>) -> Failure {
@@ -123,41 +134,58 @@ pub(crate) async fn create(
     ownership: Ownership,
 ) -> Result<Written, Failure> {
     let kind = &writing.served.kind;
-    fill_defaults(writing, &mut new)?;
+    fill_defaults(writing, None, &mut new)?;
     // The name comes first: a namespace is labelled with its own, also when it is generated.
     stamp::created(writing, &mut new)?;
     (kind.rules.prepare_create)(&mut new);
-    let held = admission::admit(writing, None, &mut new).await?;
+    let Admitted { held, mut warnings } = admission::admit(writing, None, &mut new).await?;
     let name = object::name(&new).to_owned();
     let mut errors = bythos_kinds::validate_metadata(kind, &new);
     errors.extend((kind.rules.validate)(&new));
+    if errors.is_empty() {
+        errors = kind.custom.rules.validate(None, &new);
+    }
     if !errors.is_empty() {
         return Err(writing.invalid(&name, errors));
     }
+    warnings.extend(admission::policies::admit(writing, AdmissionOperation::Create, None, Some(&new))?);
     if ownership == Ownership::Track {
         track_update(None, &mut new, &writing.served.schema(), &writing.writer());
     }
-    let stored = store_version(writing, &mut new);
-    let encoded = Encoded::of(stored)?;
-    let key = writing.served.key(writing.namespace, &name);
-    if writing.options.dry_run {
-        return dry_creation(writing, &key, &new);
-    }
-    let operation = Operation { key, expect: Expect::Absent, change: Change::Put(encoded.encode()) };
-    let committed = writing.state.commit(vec![operation]).await;
+    store_version(writing, &mut new);
+    let object = commit_creation(writing, &name, &new).await;
     drop(held);
-    match committed {
-        Ok(revision) => Ok(Written { object: encoded.at(revision), created: true }),
-        Err(error) => Err(Failure::of_commit(error, writing.served.name(), &name)),
+    Ok(Written { object: object?, created: true, warnings })
+}
+
+/// Commits a new object with what it has to pay to quotas.
+async fn commit_creation(writing: &Writing<'_>, name: &str, new: &Value) -> Result<Bytes, Failure> {
+    let encoded = Encoded::of(new)?;
+    let key = writing.served.key(writing.namespace, name);
+    for _ in 0..ATTEMPTS_MAX {
+        let charges = quota::charge(writing, None, new).await?;
+        if writing.options.dry_run {
+            return dry_creation(writing, &key, new);
+        }
+        let mut operations = charges.operations();
+        let change = Change::Put(encoded.encode());
+        operations.push(Operation { key: key.clone(), expect: Expect::Absent, change });
+        match writing.state.commit(operations).await {
+            Ok(revision) => return Ok(encoded.at(revision)),
+            // A quota was written by somebody meanwhile.
+            Err(CommitError::Unexpected { key: other, .. }) if other != key => {}
+            Err(error) => return Err(Failure::of_commit(error, writing.served.name(), name)),
+        }
     }
+    Err(writing.conflict(name, CHANGED_MEANWHILE))
 }
 
 /// What a creation would answer.
-fn dry_creation(writing: &Writing<'_>, key: &bythos_store::Key, new: &Value) -> Result<Written, Failure> {
+fn dry_creation(writing: &Writing<'_>, key: &bythos_store::Key, new: &Value) -> Result<Bytes, Failure> {
     if writing.state.store.get(key).is_some() {
         return Err(Failure::AlreadyExists { resource: writing.served.name(), name: key.name.to_string() });
     }
-    Ok(Written { object: serde_json::to_vec(new)?.into(), created: true })
+    Ok(serde_json::to_vec(new)?.into())
 }
 
 /// Computes the new state of an object from the current one.
@@ -188,37 +216,40 @@ async fn replace(
     if writing.door == Door::Main && writing.served.has_status() {
         object::set_field(&mut new, "status", old.get("status").cloned());
     }
-    fill_defaults(writing, &mut new)?;
+    fill_defaults(writing, Some(old), &mut new)?;
     if writing.door == Door::Main {
         (writing.served.kind.rules.prepare_update)(old, &mut new);
     }
-    let held = match writing.door {
+    let Admitted { held, mut warnings } = match writing.door {
         Door::Main => admission::admit(writing, Some(old), &mut new).await?,
-        _ => admission::Held::Nothing,
+        _ => Admitted::default(),
     };
     let errors = validate_update(writing, old, &new);
     if !errors.is_empty() {
         return Err(writing.invalid(name, errors));
     }
+    warnings.extend(admission::policies::admit(writing, AdmissionOperation::Update, Some(old), Some(&new))?);
     if ownership == Ownership::Track {
         track_update(Some(old), &mut new, &writing.served.schema(), &writing.writer());
     }
     stamp::generation(writing.served, old, &mut new);
     let ends = deletion_is_complete(&new);
     if !ends && stamp::is_same(old, &new) {
-        return Ok(Some(Written { object: current.entry.value.clone(), created: false }));
+        return Ok(Some(Written { object: current.entry.value.clone(), created: false, warnings }));
     }
     let encoded = Encoded::of(store_version(writing, &mut new))?;
+    let charges = quota::charge(writing, Some(old), &new).await?;
     if writing.options.dry_run {
-        return Ok(Some(Written { object: encoded.at(current.entry.revision), created: false }));
+        return Ok(Some(Written { object: encoded.at(current.entry.revision), created: false, warnings }));
     }
     let change = if ends { Change::Delete(encoded.encode()) } else { Change::Put(encoded.encode()) };
     let expect = Expect::At(current.entry.revision);
-    let operation = Operation { key: current.entry.key.clone(), expect, change };
-    let committed = writing.state.commit(vec![operation]).await;
-    drop(held);
+    let mut operations = charges.operations();
+    operations.push(Operation { key: current.entry.key.clone(), expect, change });
+    let committed = writing.state.commit(operations).await;
+    drop((held, charges));
     match committed {
-        Ok(revision) => Ok(Some(Written { object: encoded.at(revision), created: false })),
+        Ok(revision) => Ok(Some(Written { object: encoded.at(revision), created: false, warnings })),
         Err(CommitError::Unexpected { .. }) => Ok(None),
         Err(error) => Err(Failure::of_commit(error, writing.served.name(), name)),
     }
@@ -247,10 +278,15 @@ pub(crate) fn is_held_namespace(object: &Value) -> bool {
 }
 
 /// Fills in defaults. In between the schema is held: a kind's own functions may rely on it.
-fn fill_defaults(writing: &Writing<'_>, object: &mut Value) -> Result<(), Failure> {
+///
+/// What was wrong with a custom object before, and is not touched, does not hold it up.
+fn fill_defaults(writing: &Writing<'_>, old: Option<&Value>, object: &mut Value) -> Result<(), Failure> {
     let schema = writing.served.schema();
     schema.fill_defaults(object);
-    let mut errors = schema.validate(object);
+    let mut errors = match old {
+        Some(old) if writing.served.is_custom() => schema.validate_change(old, object),
+        _ => schema.validate(object),
+    };
     // What another door wrote is not this writer's fault.
     match writing.door {
         Door::Main => {}
@@ -277,6 +313,18 @@ fn validate_update(writing: &Writing<'_>, old: &Value, new: &Value) -> Vec<Field
         if errors.is_empty() {
             errors = (kind.rules.validate_update)(old, new);
         }
+    }
+    if errors.is_empty() {
+        errors = rules_broken(writing, old, new);
+    }
+    errors
+}
+
+/// What the rules of a custom kind refuse. Through the door of the status, only what they say of it or of the whole.
+fn rules_broken(writing: &Writing<'_>, old: &Value, new: &Value) -> Vec<FieldError> {
+    let mut errors = writing.served.kind.custom.rules.validate(Some(old), new);
+    if writing.door == Door::Status {
+        errors.retain(|error| error.path.steps().is_empty() || is_below(&error.path, "status"));
     }
     errors
 }

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use bythos_operator::ObjectKey;
-use bythos_operator::apply::Applicable;
+use bythos_operator::apply::{Applicable, ApplyError};
 use kube::api::{DeleteParams, PostParams, Preconditions};
 use kube::core::NamespaceResourceScope;
 use kube::{Api, Client, Resource};
@@ -59,6 +59,18 @@ where
     }
 }
 
+/// Whether the API refused because the namespace is being deleted.
+pub(crate) fn is_namespace_terminating(error: &kube::Error) -> bool {
+    let kube::Error::Api(status) = error else { return false };
+    let causes = status.details.iter().flat_map(|details| &details.causes);
+    causes.into_iter().any(|cause| cause.reason == "NamespaceTerminating")
+}
+
+/// As [`is_namespace_terminating`], of an object that was applied.
+pub(crate) fn is_namespace_terminating_by(error: &ApplyError) -> bool {
+    matches!(error, ApplyError::Patch { source, .. } if is_namespace_terminating(source))
+}
+
 impl CallError {
     /// For `map_err`: `verb` was tried on the `K` with this key.
     pub(crate) fn on<K: Resource<DynamicType = ()>>(
@@ -92,9 +104,7 @@ impl CallError {
 
     /// Nothing can be made in a namespace that is being deleted.
     pub(crate) fn is_namespace_terminating(&self) -> bool {
-        let kube::Error::Api(status) = self.source.as_ref() else { return false };
-        let causes = status.details.iter().flat_map(|details| &details.causes);
-        causes.into_iter().any(|cause| cause.reason == "NamespaceTerminating")
+        is_namespace_terminating(&self.source)
     }
 
     /// What the API said, without the client's wrapping: the text for conditions and events.

@@ -15,14 +15,16 @@ use bythos_operator::apply::{self, ApplyError};
 use bythos_operator::{Cache, Controller, Next, ObjectKey};
 use k8s_openapi::api::core::v1::{Pod, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
-use kube::api::{DeleteParams, Preconditions};
-use kube::core::Selector;
-use kube::{Api, Client};
+use kube::Client;
+use kube::core::{Selector, SelectorExt as _};
 use tokio_util::sync::CancellationToken;
 
-use crate::call::CallError;
+use crate::call::{self, CallError};
 use crate::ownership;
+use crate::reconcile::{self, Reconcile};
 use crate::selectors::Selectors;
+
+pub(crate) use build::{HEADLESS_LABEL, selector};
 
 /// Who keeps the slices, as upstream names it.
 const MANAGER: &str = "endpointslice-controller.k8s.io";
@@ -44,11 +46,58 @@ pub(crate) enum Error {
     },
 }
 
-pub(crate) struct EndpointSlices {
+/// Keeps the slices of one owner as they are wanted.
+pub(crate) struct SliceKeeper {
     pub(crate) client: Client,
+    pub(crate) slices: Cache<EndpointSlice>,
+}
+
+impl SliceKeeper {
+    /// Applies what differs, and removes what `manager` made for the owner with `uid` and wants no more. `service` is
+    /// whose addresses they are.
+    pub(crate) async fn keep(
+        &self,
+        manager: &str,
+        service: &ObjectKey,
+        uid: &str,
+        wanted: &[EndpointSlice],
+    ) -> Result<(), Error> {
+        for slice in wanted {
+            self.apply(manager, service, slice).await?;
+        }
+        for slice in self.slices.list_in(&service.namespace) {
+            let is_ours = service_kept_by(&slice, manager).as_ref() == Some(service)
+                && ownership::is_controlled_by(&slice.metadata, uid);
+            if is_ours && wanted.iter().all(|kept| kept.metadata.name != slice.metadata.name) {
+                match call::delete(&self.client, slice.as_ref()).await {
+                    Err(source) if !source.is_outrun() => {
+                        return Err(Error::Remove { service: service.to_string(), source });
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn apply(&self, manager: &str, service: &ObjectKey, wanted: &EndpointSlice) -> Result<(), Error> {
+        let there = self.slices.get(&ObjectKey::of(wanted));
+        if there.is_some_and(|there| build::is_same(&there, wanted)) {
+            return Ok(());
+        }
+        match apply::namespaced(&self.client, manager, wanted).await {
+            Err(source) if !call::is_namespace_terminating_by(&source) => {
+                Err(Error::Apply { service: service.to_string(), source })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+pub(crate) struct EndpointSlices {
+    pub(crate) keeper: SliceKeeper,
     pub(crate) services: Cache<Service>,
     pub(crate) pods: Cache<Pod>,
-    pub(crate) slices: Cache<EndpointSlice>,
 }
 
 impl EndpointSlices {
@@ -58,15 +107,20 @@ impl EndpointSlices {
         let controller = Controller::new("endpointslice")
             .reconciles(&self.services)
             .watches(&self.pods, move |pod| selectors.matching(&pod.metadata))
-            .watches(&self.slices, |slice| service_of(slice).into_iter().collect());
-        let this = Arc::new(self);
-        controller
-            .run(WORKERS, shutdown, move |key| {
-                let this = this.clone();
-                async move { this.reconcile(key).await }
-            })
-            .await;
+            .watches(&self.keeper.slices, |slice| service_of(slice).into_iter().collect());
+        reconcile::run(controller, WORKERS, shutdown, self).await;
     }
+
+    fn pods_of(&self, key: &ObjectKey, selector: &Selector) -> Vec<Arc<Pod>> {
+        let in_namespace = self.pods.list_in(&key.namespace).into_iter();
+        in_namespace
+            .filter(|pod| pod.metadata.labels.as_ref().is_some_and(|labels| selector.matches(labels)))
+            .collect()
+    }
+}
+
+impl Reconcile for EndpointSlices {
+    type Error = Error;
 
     async fn reconcile(&self, key: ObjectKey) -> Result<Next, Error> {
         // The slices of a Service that is gone follow it by their owner references.
@@ -78,62 +132,21 @@ impl EndpointSlices {
             Some(selector) => build::slices(&service, &self.pods_of(&key, &selector)),
             None => Vec::new(),
         };
-        for slice in &wanted {
-            self.apply(&key, slice).await?;
-        }
-        for slice in self.slices_of(&service) {
-            if wanted.iter().all(|kept| kept.metadata.name != slice.metadata.name) {
-                self.remove(&slice)
-                    .await
-                    .map_err(|source| Error::Remove { service: key.to_string(), source })?;
-            }
-        }
-        Ok(Next::Wait)
-    }
-
-    fn pods_of(&self, key: &ObjectKey, selector: &Selector) -> Vec<Arc<Pod>> {
-        use kube::core::SelectorExt as _;
-        let in_namespace = self.pods.list_in(&key.namespace).into_iter();
-        in_namespace
-            .filter(|pod| pod.metadata.labels.as_ref().is_some_and(|labels| selector.matches(labels)))
-            .collect()
-    }
-
-    /// The slices that this controller made for `service`.
-    fn slices_of(&self, service: &Service) -> Vec<Arc<EndpointSlice>> {
-        let key = ObjectKey::of(service);
         let uid = service.metadata.uid.as_deref().unwrap_or_default();
-        let is_ours = |slice: &Arc<EndpointSlice>| {
-            service_of(slice).as_ref() == Some(&key) && ownership::is_controlled_by(&slice.metadata, uid)
-        };
-        self.slices.list_in(&key.namespace).into_iter().filter(is_ours).collect()
-    }
-
-    async fn apply(&self, service: &ObjectKey, wanted: &EndpointSlice) -> Result<(), Error> {
-        let there = self.slices.get(&ObjectKey::of(wanted));
-        if there.is_some_and(|there| build::is_same(&there, wanted)) {
-            return Ok(());
-        }
-        let applied = apply::namespaced(&self.client, MANAGER, wanted).await;
-        applied.map(drop).map_err(|source| Error::Apply { service: service.to_string(), source })
-    }
-
-    async fn remove(&self, slice: &EndpointSlice) -> Result<(), CallError> {
-        let key = ObjectKey::of(slice);
-        let preconditions = Preconditions { uid: slice.metadata.uid.clone(), resource_version: None };
-        let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
-        let api = Api::<EndpointSlice>::namespaced(self.client.clone(), &key.namespace);
-        match api.delete(&key.name, &params).await.map_err(CallError::on::<EndpointSlice>("delete", &key)) {
-            Err(error) if !error.is_outrun() => Err(error),
-            _ => Ok(()),
-        }
+        self.keeper.keep(MANAGER, &key, uid, &wanted).await?;
+        Ok(Next::Wait)
     }
 }
 
 /// The Service of a slice that this controller keeps.
-fn service_of(slice: &EndpointSlice) -> Option<ObjectKey> {
+pub(crate) fn service_of(slice: &EndpointSlice) -> Option<ObjectKey> {
+    service_kept_by(slice, MANAGER)
+}
+
+/// The Service of a slice that `manager` keeps.
+pub(crate) fn service_kept_by(slice: &EndpointSlice, manager: &str) -> Option<ObjectKey> {
     let labels = slice.metadata.labels.as_ref()?;
-    let is_ours = labels.get(ENDPOINT_SLICE_MANAGED_BY).is_some_and(|manager| manager == MANAGER);
-    let name = labels.get(SERVICE_NAME_LABEL).filter(|_| is_ours)?;
+    let is_kept = labels.get(ENDPOINT_SLICE_MANAGED_BY).is_some_and(|kept_by| kept_by == manager);
+    let name = labels.get(SERVICE_NAME_LABEL).filter(|_| is_kept)?;
     Some(ObjectKey::namespaced(slice.metadata.namespace.clone().unwrap_or_default(), name.clone()))
 }

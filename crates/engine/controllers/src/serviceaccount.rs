@@ -12,7 +12,7 @@ use kube::api::PostParams;
 use kube::{Api, Client};
 use tokio_util::sync::CancellationToken;
 
-use crate::call::CallError;
+use crate::call::{self, CallError};
 use crate::namespace;
 
 const DEFAULT_ACCOUNT: &str = "default";
@@ -94,7 +94,12 @@ impl Furnishing {
         }
         let map = ConfigMap { metadata: named(&key), data: Some(data), ..ConfigMap::default() };
         let applied = apply::namespaced(&self.client, MANAGER, &map).await;
-        applied.map(drop).map_err(|source| Error::RootCertificate { namespace: namespace.to_owned(), source })
+        match applied {
+            Err(source) if !call::is_namespace_terminating_by(&source) => {
+                Err(Error::RootCertificate { namespace: namespace.to_owned(), source })
+            }
+            _ => Ok(()),
+        }
     }
 }
 

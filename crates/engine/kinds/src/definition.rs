@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use bythos_schema::FieldError;
+use bythos_cel::{CostLimits, Rules};
+use bythos_schema::{FieldError, FieldPath, Schema};
 use serde_json::Value;
 
 use crate::columns::age;
 use crate::fields::{at, integer, items, text};
 use crate::table::clear_status;
-use crate::{Cell, Column, Kind, Rules, SchemaSource, Subresource, Text, defaults, validation};
+use crate::{Cell, Column, Custom, CustomRules, Kind, SchemaSource, Subresource, Text, defaults, validation};
 
 /// The kinds that a CustomResourceDefinition brings, one per served version.
 ///
@@ -26,10 +27,31 @@ pub fn from_definition(definition: &Value) -> Result<Vec<Kind>, Vec<FieldError>>
     served.map(|version| kind_of(&definition, version)).collect()
 }
 
+/// What is wrong with the rules (`x-kubernetes-validations`) of a definition, with paths from its root. In versions
+/// whose schema `old` had already, rules may cost what they cost.
+///
+/// A schema that is wrong itself is not looked at: [`from_definition`] tells.
+pub fn rule_errors(old: Option<&Value>, new: &Value) -> Vec<FieldError> {
+    const SCHEMA: &str = "schema.openAPIV3Schema";
+    let mut errors = Vec::new();
+    let old_versions = old.map_or(&[][..], |old| items(old, "spec.versions"));
+    for (index, version) in items(new, "spec.versions").iter().enumerate() {
+        let Ok(schema) = bythos_schema::from_openapi_v3(at(version, SCHEMA)) else { continue };
+        let is_same = |old: &Value| old["name"] == version["name"] && at(old, SCHEMA) == at(version, SCHEMA);
+        let limits =
+            if old_versions.iter().any(is_same) { CostLimits::Accepted } else { CostLimits::Enforced };
+        let (_, found) = Rules::compile(&schema, limits);
+        let path = FieldPath::root().field("spec").field("versions").index(index);
+        let path = path.field("schema").field("openAPIV3Schema");
+        errors.extend(found.into_iter().map(|error| FieldError { path: path.join(&error.path), ..error }));
+    }
+    errors
+}
+
 fn kind_of(definition: &Value, version: &Value) -> Result<Kind, Vec<FieldError>> {
-    let schema = bythos_schema::from_openapi_v3(at(version, "schema.openAPIV3Schema"))?;
+    let schema = Arc::new(bythos_schema::from_openapi_v3(at(version, "schema.openAPIV3Schema"))?);
     let subresources = subresources(at(version, "subresources"));
-    let mut rules = Rules::default();
+    let mut rules = crate::Rules::default();
     if subresources.contains(&Subresource::Status) {
         rules.prepare_create = clear_status;
     }
@@ -46,9 +68,30 @@ fn kind_of(definition: &Value, version: &Value) -> Result<Kind, Vec<FieldError>>
         stored: true,
         subresources,
         columns: columns(items(version, "additionalPrinterColumns")),
-        schema: SchemaSource::Definition(Some(Arc::new(schema))),
+        custom: custom(definition, version, &schema),
+        schema: SchemaSource::Definition(Some(schema)),
         rules,
     })
+}
+
+fn custom(definition: &Value, version: &Value, schema: &Arc<Schema>) -> Custom {
+    let path = |field: &Value| text(field, "jsonPath").trim_start_matches('.').to_owned();
+    let is_deprecated = version["deprecated"].as_bool().unwrap_or_default();
+    let deprecation = is_deprecated.then(|| match text(version, "deprecationWarning") {
+        "" => {
+            let (group, kind) = (text(definition, "spec.group"), text(definition, "spec.names.kind"));
+            format!("{group}/{} {kind} is deprecated", text(version, "name"))
+        }
+        written => written.to_owned(),
+    });
+    Custom {
+        rules: CustomRules::of(schema),
+        selectable_fields: items(version, "selectableFields")
+            .iter()
+            .map(|field| path(field).into())
+            .collect(),
+        deprecation: deprecation.map(Text::from),
+    }
 }
 
 fn subresources(given: &Value) -> Vec<Subresource> {

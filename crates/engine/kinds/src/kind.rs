@@ -1,7 +1,7 @@
 //! What a kind is: one row of the table, or one version of a CustomResourceDefinition.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bythos_schema::{FieldError, Schema};
 use serde_json::Value;
@@ -38,6 +38,43 @@ pub struct Kind {
     pub schema: SchemaSource,
     /// Where it differs from others.
     pub rules: Rules,
+    /// What only a kind of a CustomResourceDefinition has.
+    pub custom: Custom,
+}
+
+/// What only a kind of a CustomResourceDefinition has; nothing for built-in kinds.
+#[derive(Clone, Default)]
+pub struct Custom {
+    /// `x-kubernetes-validations`
+    pub rules: CustomRules,
+    /// Fields by which its objects can be selected, without leading dot: `selectableFields`.
+    pub selectable_fields: Vec<Text>,
+    /// What to tell those who use this version.
+    pub deprecation: Option<Text>,
+}
+
+/// The rules of a custom kind. They are compiled when an object is first held against them: most kinds that a chart
+/// brings are never written.
+#[derive(Clone, Default)]
+pub struct CustomRules {
+    schema: Option<Arc<Schema>>,
+    compiled: Arc<OnceLock<bythos_cel::Rules>>,
+}
+
+impl CustomRules {
+    pub(crate) fn of(schema: &Arc<Schema>) -> Self {
+        CustomRules { schema: Some(schema.clone()), compiled: Arc::default() }
+    }
+
+    /// Everything that the rules refuse in an object; `old` is what it was before an update.
+    pub fn validate(&self, old: Option<&Value>, new: &Value) -> Vec<FieldError> {
+        let Some(schema) = &self.schema else { return Vec::new() };
+        // What is wrong with them was said when the definition was written.
+        let rules = self
+            .compiled
+            .get_or_init(|| bythos_cel::Rules::compile(schema, bythos_cel::CostLimits::Accepted).0);
+        rules.validate(new, old, bythos_cel::OBJECT_BUDGET)
+    }
 }
 
 impl Kind {

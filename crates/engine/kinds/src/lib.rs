@@ -28,6 +28,7 @@
     allow(clippy::needless_pass_by_value, reason = "tests hand over the literals that they write")
 )]
 
+mod admission_policy;
 mod cell;
 mod columns;
 mod defaults;
@@ -37,17 +38,22 @@ mod fields;
 mod json_path;
 mod kind;
 mod names;
-mod quantity;
 mod selector;
 mod spot;
 mod table;
 mod validation;
 
+pub use admission_policy::{
+    AdmissionOperation, AdmissionPolicy, Denial, DenialReason, Findings, MatchResources, Matched, PolicyInput,
+};
+pub use bythos_quantity::Quantity;
 pub use cell::cell;
-pub use definition::from_definition;
+pub use definition::{from_definition, rule_errors};
 pub use duration::human_duration;
-pub use kind::{Cell, Column, Kind, NameRule, Rules, SchemaSource, SelectableField, Subresource, Text};
-pub use quantity::Quantity;
+pub use kind::{
+    Cell, Column, Custom, CustomRules, Kind, NameRule, Rules, SchemaSource, SelectableField, Subresource,
+    Text,
+};
 pub use selector::{FieldSelector, LabelSelector, SelectorError};
 pub use table::built_in;
 pub use validation::metadata::{validate_metadata, validate_metadata_update};

@@ -1,6 +1,7 @@
 //! The rows: one function per API group, one builder chain per kind.
 
 mod access;
+mod admission;
 mod apps;
 mod batch;
 mod core;
@@ -11,7 +12,7 @@ mod policy;
 use serde_json::Value;
 
 use crate::columns::age;
-use crate::{Column, Kind, NameRule, Rules, SchemaSource, SelectableField, Subresource, Text};
+use crate::{Column, Custom, Kind, NameRule, Rules, SchemaSource, SelectableField, Subresource, Text};
 
 /// All built-in kinds, in the order in which discovery lists them.
 pub fn built_in() -> Vec<Kind> {
@@ -22,6 +23,7 @@ pub fn built_in() -> Vec<Kind> {
         network::kinds(),
         policy::kinds(),
         access::kinds(),
+        admission::kinds(),
         extensions::kinds(),
     ];
     groups.into_iter().flatten().collect()
@@ -43,6 +45,7 @@ fn row(group: &'static str, version: &'static str, kind: &'static str, plural: &
         columns: vec![age()],
         schema: SchemaSource::BuiltIn,
         rules: Rules::default(),
+        custom: Custom::default(),
     }
 }
 
@@ -145,7 +148,7 @@ macro_rules! selectable_fields {
 use selectable_fields;
 
 /// A field as field selectors compare it.
-fn selectable(object: &Value, path: &str) -> String {
+pub(crate) fn selectable(object: &Value, path: &str) -> String {
     match crate::fields::at(object, path) {
         Value::String(text) => text.clone(),
         Value::Null => String::new(),

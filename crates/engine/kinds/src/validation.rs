@@ -1,13 +1,18 @@
 //! What the schema cannot say, checked in upstream's words (`pkg/apis/*/validation`).
 
 pub(crate) mod access;
+pub(crate) mod admission_policy;
 pub(crate) mod config;
 pub(crate) mod custom_resource;
 pub(crate) mod ingress;
 pub(crate) mod job;
 pub(crate) mod metadata;
+pub(crate) mod network;
 pub(crate) mod pod;
+pub(crate) mod policy;
+pub(crate) mod quantity;
 pub(crate) mod service;
+pub(crate) mod storage;
 pub(crate) mod workload;
 
 use bythos_schema::FieldError;

@@ -28,6 +28,10 @@ pub struct NetworkSettings {
     /// Address to which every host of the platform's domain resolves inside the cluster. Without it such names are
     /// asked of the host's resolvers, as any other.
     pub ingress_address: Option<IpAddr>,
+    /// The host's own addresses, at which load balancers answer; the first is the usual one.
+    pub host_addresses: Vec<IpAddr>,
+    /// Ports of the host that are not for services: those on which the engine itself listens.
+    pub reserved_ports: Vec<u16>,
 }
 
 impl NetworkSettings {
@@ -44,6 +48,8 @@ impl NetworkSettings {
             cni_conf_dir,
             state_dir,
             ingress_address: Some(gateway),
+            host_addresses: Vec::new(),
+            reserved_ports: Vec::new(),
         }
     }
 }
@@ -132,6 +138,8 @@ pub struct NetworkConfig {
     pub(crate) cni_conf_dir: PathBuf,
     pub(crate) state_dir: PathBuf,
     pub(crate) ingress_address: Option<Ipv4Addr>,
+    pub(crate) host_addresses: Vec<Ipv4Addr>,
+    pub(crate) reserved_ports: Vec<u16>,
 }
 
 impl NetworkConfig {
@@ -157,7 +165,20 @@ impl NetworkConfig {
             pod_network,
             service_network,
             ingress_address,
+            // Until there is IPv6, its addresses are of no use.
+            host_addresses: settings
+                .host_addresses
+                .into_iter()
+                .filter_map(|address| if let IpAddr::V4(v4) = address { Some(v4) } else { None })
+                .collect(),
+            reserved_ports: settings.reserved_ports,
         })
+    }
+
+    /// Whether the engine itself answers there: no service may take it.
+    pub(crate) fn is_reserved(&self, address: Ipv4Addr, port: u16) -> bool {
+        let is_own = self.host_addresses.contains(&address) || address == self.gateway;
+        is_own && self.reserved_ports.contains(&port)
     }
 
     /// Name of the nftables table that holds everything of this engine.

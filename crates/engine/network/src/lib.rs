@@ -11,28 +11,35 @@
 //!   which every pod can answer.
 //! - Forwarding between interfaces, and a CNI configuration for containerd.
 //!
-//! While the part runs, everything follows from two kinds:
+//! While the part runs, everything follows from objects, and a change costs what the changed objects cost:
 //!
 //! ```text
-//! Service, EndpointSlice ──cache──> services (what is balanced to where)
-//!                                      ├──> ruleset (text) ──> nft -f -, one transaction, only if it changed
-//!                                      └──> zone ──> DNS on the gateway address ──else──> the host's resolvers
+//! Service, EndpointSlice ─> services ─┬─> ruleset ─┐
+//!                                     │            ├─> table (what has changed) ─> nft -f -, one transaction
+//! NetworkPolicy, Pod, Namespace ──────│──> policy ─┘
+//!                                     └─> zone ─> DNS on the gateway address ──else──> the host's resolvers
+//! Service of type LoadBalancer ─> balancer: the host's addresses in its status
 //! ```
 //!
 //! The kernel holds the rules: they go on working while Bythos is restarted, and are replaced without a gap.
 //! Nothing here knows pods, containers or how a listener of another part is bound.
 
+mod balancer;
 mod cni;
 mod config;
+mod conntrack;
 mod dns;
+mod follow;
 mod host;
 mod ip;
 mod nft;
 mod part;
+mod policy;
 mod program;
 mod publish;
 mod ruleset;
 mod services;
+mod table;
 #[cfg(test)]
 mod tests;
 

@@ -1,22 +1,23 @@
 //! The part: keeps the rules and the names in step with the services.
 
+use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bythos_operator::apply::ApplyError;
-use bythos_operator::cache::{CacheError, Cacheable};
+use bythos_operator::cache::CacheError;
 use bythos_operator::part::allow;
-use bythos_operator::{BoxError, Cache, Health, Part, PartContext, error_chain};
-use k8s_openapi::api::core::v1::Service;
-use k8s_openapi::api::discovery::v1::EndpointSlice;
-use tokio::sync::Notify;
+use bythos_operator::{BoxError, Health, Part, PartCaches, PartContext, error_chain};
+use kube::Client;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
 use crate::config::NetworkConfig;
 use crate::dns::{DnsError, DnsServer, Forwarder, Responder, Zone, ZoneConfig};
+use crate::follow::{Following, Watched};
 use crate::program::ProgramError;
-use crate::{nft, publish, ruleset, services};
+use crate::{balancer, conntrack, nft, publish};
 
 const HOST_RESOLVERS: &str = "/etc/resolv.conf";
 /// Changes that arrive together are applied together.
@@ -24,7 +25,7 @@ const GATHER: Duration = Duration::from_millis(10);
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 const LONGEST_RETRY: Duration = Duration::from_secs(30);
 /// The kernel tells nobody here when someone else flushes all tables (as a restart of Debian's `nftables.service`
-/// does), so the table is put back this often.
+/// does), so it is looked this often whether the table is still there.
 const PUT_BACK: Duration = Duration::from_secs(60);
 
 /// The network part cannot work.
@@ -75,7 +76,13 @@ pub fn part(config: NetworkConfig) -> Part {
         name: "network",
         title: "Services and cluster DNS",
         resources: Vec::new(),
-        role: vec![allow("", &["services"], &verbs), allow("discovery.k8s.io", &["endpointslices"], &verbs)],
+        role: vec![
+            allow("", &["services"], &verbs),
+            allow("", &["services/status"], &["patch"]),
+            allow("discovery.k8s.io", &["endpointslices"], &verbs),
+            allow("", &["pods", "namespaces"], &["get", "list", "watch"]),
+            allow("networking.k8s.io", &["networkpolicies"], &["get", "list", "watch"]),
+        ],
         listeners: Vec::new(),
         run: Arc::new(move |context| {
             let config = config.clone();
@@ -89,63 +96,73 @@ async fn run(config: Arc<NetworkConfig>, context: PartContext) -> Result<(), Net
     publish::cluster_dns(&context.client, &config)
         .await
         .map_err(|source| NetworkError::Publish { source })?;
-    let services = context.caches.of().await.map_err(|source| NetworkError::Read { source })?;
-    let slices = context.caches.of().await.map_err(|source| NetworkError::Read { source })?;
+    let watched = watched(&context.caches).await.map_err(|source| NetworkError::Read { source })?;
 
     context.health.starting("starting cluster DNS");
     let zone_config = ZoneConfig::new(&config, &context.platform.domain);
     let forwarder = Forwarder::new(HOST_RESOLVERS, [config.gateway, config.dns_address]);
-    let responder = Responder::new(Zone::build(zone_config.clone(), &[]), forwarder);
-    let network =
-        Network { services, slices, zone_config, responder, health: context.health.clone(), config };
+    let responder = Responder::new(Zone::new(zone_config), forwarder);
+    let mut following = Following::new(config.clone(), watched.clone(), responder.clone());
     // The names are there before the first question can be asked.
-    network.take_names();
-    let mut dns = DnsServer::bind(network.config.gateway, network.responder.clone())
-        .await
-        .map_err(|source| NetworkError::Dns { source })?;
+    following.catch_up();
+    let mut dns =
+        DnsServer::bind(config.gateway, responder).await.map_err(|source| NetworkError::Dns { source })?;
 
     context.health.starting("applying the rules of services");
+    let keeper = Keeper { config, watched, client: context.client.clone(), health: context.health.clone() };
     tokio::select! {
         () = context.shutdown.cancelled() => Ok(()),
         source = dns.run() => Err(NetworkError::Dns { source }),
-        () = network.follow() => Ok(()),
+        () = keeper.keep(following) => Ok(()),
     }
 }
 
-struct Network {
+async fn watched(caches: &PartCaches) -> Result<Watched, CacheError> {
+    Ok(Watched {
+        services: caches.of().await?,
+        slices: caches.of().await?,
+        policies: caches.of().await?,
+        pods: caches.of().await?,
+        namespaces: caches.of().await?,
+    })
+}
+
+struct Keeper {
     config: Arc<NetworkConfig>,
-    services: Cache<Service>,
-    slices: Cache<EndpointSlice>,
-    zone_config: ZoneConfig,
-    responder: Responder,
+    watched: Watched,
+    client: Client,
     health: Health,
 }
 
-impl Network {
-    /// Renders and applies everything after each change, for ever.
-    async fn follow(&self) {
-        let changed = Arc::new(Notify::new());
-        notify_of_changes(&self.services, &changed);
-        notify_of_changes(&self.slices, &changed);
-        let mut applied = None;
+impl Keeper {
+    /// Applies each change, for ever.
+    async fn keep(&self, mut following: Following) {
+        let changes = following.changes();
         let mut retry = FIRST_RETRY;
+        // Balancers are given their addresses at the start, too.
+        let mut services_changed = true;
         loop {
-            let script = self.take_names();
-            let result = if applied.as_ref() == Some(&script) { Ok(()) } else { apply(script.clone()).await };
-            match result {
+            services_changed |= following.catch_up();
+            match apply(following.table.script()).await {
                 Ok(()) => {
-                    applied = Some(script);
+                    following.table.is_applied();
+                    forget(std::mem::take(&mut following.gone)).await;
                     retry = FIRST_RETRY;
                     self.health.ready();
-                    if timeout(PUT_BACK, changed.notified()).await.is_err() {
-                        applied = None;
+                    if std::mem::take(&mut services_changed) {
+                        self.balance().await;
+                    }
+                    if timeout(PUT_BACK, changes.told()).await.is_err() && !self.is_there().await {
+                        following.table.is_lost();
                     }
                 }
                 Err(error) => {
+                    // Whatever has happened to the table: written whole it is right.
+                    following.table.is_lost();
                     let cause = error_chain(&error);
                     warn!(%cause, "{} keeps its last rules", self.config.table());
                     self.health.failing(cause);
-                    if timeout(retry, changed.notified()).await.is_err() {
+                    if timeout(retry, changes.told()).await.is_err() {
                         retry = LONGEST_RETRY.min(retry * 2);
                     }
                 }
@@ -154,26 +171,36 @@ impl Network {
         }
     }
 
-    /// Replaces the names and returns the rules, both from the same look at the services.
-    fn take_names(&self) -> String {
-        let services = services::read(&self.services.list(), &self.slices.list());
-        self.responder.replace(Zone::build(self.zone_config.clone(), &services));
-        ruleset::render(&self.config, &services)
+    async fn balance(&self) {
+        for correction in balancer::corrections(&self.config, &self.watched.services.list()) {
+            balancer::correct(&self.client, &correction).await;
+        }
+    }
+
+    /// Whether the kernel still has the table.
+    async fn is_there(&self) -> bool {
+        let name = self.config.table();
+        let tables = tokio::task::spawn_blocking(nft::tables).await;
+        matches!(tables, Ok(Ok(tables)) if tables.lines().any(|line| line.ends_with(&format!(" {name}"))))
     }
 }
 
-fn notify_of_changes<K: Cacheable>(cache: &Cache<K>, changed: &Arc<Notify>) {
-    let changed = Arc::downgrade(changed);
-    cache.subscribe(move |_| {
-        let changed = changed.upgrade();
-        if let Some(changed) = &changed {
-            changed.notify_one();
+/// Once the rules lead elsewhere, so must the conversations that go on. A failure leaves them to their timeout.
+async fn forget(endpoints: BTreeSet<(Ipv4Addr, u16)>) {
+    if endpoints.is_empty() {
+        return;
+    }
+    match tokio::task::spawn_blocking(move || conntrack::forget_udp(&endpoints)).await {
+        Ok(Ok(count)) => debug!(count, "forgot conversations with endpoints that are gone"),
+        Ok(Err(error)) => {
+            warn!(error = error_chain(&error), "conversations by UDP go on with endpoints that are gone");
         }
-        changed.is_some()
-    });
+        Err(error) => warn!(%error, "conversations by UDP go on with endpoints that are gone"),
+    }
 }
 
-async fn apply(script: String) -> Result<(), NetworkError> {
+async fn apply(script: Option<String>) -> Result<(), NetworkError> {
+    let Some(script) = script else { return Ok(()) };
     debug!(bytes = script.len(), "applying the rules of services");
     let applied = tokio::task::spawn_blocking(move || nft::apply(&script)).await;
     applied.map_err(|source| NetworkError::Task { source })?.map_err(|source| NetworkError::Rules { source })

@@ -1,357 +1,133 @@
-//! The whole nftables table as text: a pure function of the configuration and the services.
+//! The rules of services and policies as fragments of one nftables table.
 //!
-//! A packet costs the same however many services there are: one lookup of (address, protocol, port) in a verdict map
-//! leads to the chain of the service's port, which picks an endpoint. The rest of the connection follows conntrack.
+//! A packet to a service is found by its destination in one of two maps, for addresses and for ports of the host, and
+//! sent to a chain that picks an endpoint: by a number between zero and how many there are, which together with the
+//! destination is looked up in a second map. So a service is a few elements of maps, and a change of one costs the same
+//! however many there are. The rest of the connection follows conntrack.
 //!
 //! - A service port without ready endpoints has no entry in the map. Its packet keeps the service network's address,
 //!   and whatever still has one when it is filtered is refused at once, as is every address that no service holds.
-//! - Nothing is masqueraded that the other side can answer: pods see each other's addresses, and the host's. Three
-//!   sources are replaced: a pod's own when a service leads it back to itself, and pods' and the gateway's when they
-//!   leave for the outside world.
+//! - Nothing is masqueraded that the other side can answer: pods see each other's addresses, and the host's, and
+//!   clients from outside are seen as who they are, whatever the traffic policy. Three sources are replaced: a pod's
+//!   own when a service leads it back to itself, and pods' and the gateway's when they leave for the outside world.
 //! - Node ports answer on every address of the host but `127.0.0.0/8`: the kernel does not route a loopback source
 //!   to a pod.
-//! - Conntrack entries of UDP that were made before a change live on until they time out (30 s without traffic).
+//! - Whoever has affinity is remembered per endpoint, for as long as the service says; the first endpoint is chosen by
+//!   the client's address, so that a table that is written anew chooses the same.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
+mod service;
 
 use crate::config::NetworkConfig;
-use crate::services::{Affinity, PortState, Protocol, Reach, ServiceState};
+use crate::table::Fragment;
 
-/// A fixed seed keeps clients with their endpoint when the table is rendered anew.
-const AFFINITY_SEED: &str = "0x62797468";
+pub(crate) use self::service::of_service;
 
-/// The script that replaces the table in one transaction.
-pub(crate) fn render(config: &NetworkConfig, services: &[ServiceState]) -> String {
-    let table = config.table();
-    let content = Content::collect(config, services);
-    let mut lines = vec![
-        // Deleting fails where nothing is: `add` first makes both starts the same.
-        format!("add table inet {table}"),
-        format!("delete table inet {table}"),
-        format!("table inet {table} {{"),
-    ];
-    lines.extend(content.lookups());
-    lines.extend(content.chains);
-    lines.extend(fixed_chains(config));
-    lines.push("}".to_owned());
-    lines.push(String::new());
-    lines.join("\n")
+pub(crate) const SERVICE_PORTS: &str = "service_ports";
+const SERVICE_ENDPOINTS: &str = "service_endpoints";
+const NODE_PORTS: &str = "node_ports";
+const NODE_ENDPOINTS: &str = "node_endpoints";
+const REFUSED_PORTS: &str = "refused_ports";
+const REFUSED_NODE_PORTS: &str = "refused_node_ports";
+const HAIRPINS: &str = "hairpins";
+/// For so many endpoints there is a chain from the beginning; a service with more of them has the table written anew
+/// when it is the first with its number.
+const PREPARED: usize = 32;
+/// Pods that policies speak of, with the chain that says what they may receive or send.
+pub(crate) const INGRESS: &str = "policy_ingress";
+pub(crate) const EGRESS: &str = "policy_egress";
+
+/// What is always there.
+pub(crate) fn fixed(config: &NetworkConfig) -> Fragment {
+    let mut fragment = Fragment::default();
+    lookups(&mut fragment);
+    chains(&mut fragment, config);
+    for count in 1..=PREPARED {
+        picking_chain(&mut fragment, Picking::ForAddress, count);
+        picking_chain(&mut fragment, Picking::ForHost, count);
+    }
+    fragment
 }
 
-/// What depends on the services. Keys are unique here, so that a clash of two objects cannot spoil the transaction:
-/// the first in the order of namespace and name keeps the address.
-#[derive(Default)]
-struct Content {
-    service_ports: BTreeMap<(Ipv4Addr, Protocol, u16), String>,
-    node_ports: BTreeMap<(Protocol, u16), String>,
-    refused_node_ports: BTreeSet<(Protocol, u16)>,
-    hairpins: BTreeSet<Ipv4Addr>,
-    chains: Vec<String>,
+/// For which of the two maps a chain picks an endpoint.
+#[derive(Debug, Clone, Copy)]
+enum Picking {
+    ForAddress,
+    ForHost,
 }
 
-impl Content {
-    fn collect(config: &NetworkConfig, services: &[ServiceState]) -> Self {
-        let mut content = Content::default();
-        for service in services {
-            if let Reach::ClusterAddress(address) = service.reach {
-                for port in &service.ports {
-                    content.add(config, service, address, port);
-                }
-            }
-        }
-        content
-    }
-
-    fn add(&mut self, config: &NetworkConfig, service: &ServiceState, address: Ipv4Addr, port: &PortState) {
-        if port.endpoints.is_empty() {
-            self.refused_node_ports.extend(port.node_port.map(|node_port| (port.protocol, node_port)));
-            return;
-        }
-        let chain =
-            format!("service/{}/{}/{}/{}", service.key.namespace, service.key.name, port.protocol, port.port);
-        self.service_ports.entry((address, port.protocol, port.port)).or_insert_with(|| chain.clone());
-        if let Some(node_port) = port.node_port {
-            self.node_ports.entry((port.protocol, node_port)).or_insert_with(|| chain.clone());
-        }
-        let pods = port.endpoints.iter().map(|(address, _)| *address);
-        self.hairpins.extend(pods.filter(|address| config.pod_network.contains(address)));
-        self.chains.extend([
-            format!("  chain {chain} {{"),
-            format!("    meta l4proto {} dnat ip to {}", port.protocol, destination(service.affinity, port)),
-            "  }".to_owned(),
-        ]);
-    }
-
-    fn lookups(&self) -> Vec<String> {
-        let service_ports = self.service_ports.iter().map(|((address, protocol, port), chain)| {
-            format!("{address} . {protocol} . {port} : goto {chain}")
-        });
-        let node_ports = self
-            .node_ports
-            .iter()
-            .map(|((protocol, port), chain)| format!("{protocol} . {port} : goto {chain}"));
-        let refused = self.refused_node_ports.iter().map(|(protocol, port)| format!("{protocol} . {port}"));
-        let hairpins = self.hairpins.iter().map(|address| format!("{address} . {address}"));
-        [
-            lookup("map service_ports", "ipv4_addr . inet_proto . inet_service : verdict", service_ports),
-            lookup("map node_ports", "inet_proto . inet_service : verdict", node_ports),
-            lookup("set refused_node_ports", "inet_proto . inet_service", refused),
-            lookup("set hairpins", "ipv4_addr . ipv4_addr", hairpins),
-        ]
-        .concat()
-    }
-}
-
-fn lookup(head: &str, key_type: &str, elements: impl Iterator<Item = String>) -> Vec<String> {
-    let mut lines = vec![format!("  {head} {{"), format!("    type {key_type}")];
-    let elements: Vec<_> = elements.map(|element| format!("      {element},")).collect();
-    if !elements.is_empty() {
-        lines.push("    elements = {".to_owned());
-        lines.extend(elements);
-        lines.push("    }".to_owned());
-    }
-    lines.push("  }".to_owned());
-    lines
-}
-
-/// The endpoint, or the choice between several: by chance, or by the client's address.
-fn destination(affinity: Affinity, port: &PortState) -> String {
-    let endpoints: Vec<_> = port.endpoints.iter().collect();
-    if let [(address, target)] = endpoints.as_slice() {
-        return format!("{address}:{target}");
-    }
-    let count = endpoints.len();
-    let choice = match affinity {
-        Affinity::None => format!("numgen random mod {count}"),
-        Affinity::ClientAddress => format!("jhash ip saddr mod {count} seed {AFFINITY_SEED}"),
+/// The chain that picks one of so many endpoints, shared by all that have as many; returns its name.
+fn picking_chain(fragment: &mut Fragment, picking: Picking, count: usize) -> String {
+    let (name, key, map) = match picking {
+        Picking::ForAddress => ("pick", "ip daddr . ", SERVICE_ENDPOINTS),
+        Picking::ForHost => ("pick-node", "", NODE_ENDPOINTS),
     };
-    let numbered = endpoints.iter().enumerate();
-    let elements: Vec<_> =
-        numbered.map(|(number, (address, target))| format!("{number} : {address} . {target}")).collect();
-    format!("{choice} map {{ {} }}", elements.join(", "))
+    let name = format!("{name}-{count}");
+    let number = format!("numgen random mod {count}");
+    let go = format!("dnat ip to {key}meta l4proto . th dport . {number} map @{map}");
+    fragment.whole_chain(&name, vec![format!("meta l4proto {{ tcp, udp, sctp }} {go}")]);
+    name
 }
 
-fn fixed_chains(config: &NetworkConfig) -> Vec<String> {
+fn lookups(fragment: &mut Fragment) {
+    let number = "numgen random mod 65536";
+    let to = "ip daddr . th dport";
+    fragment.map(SERVICE_PORTS, &["type ipv4_addr . inet_proto . inet_service : verdict"]);
+    let key = format!("typeof ip daddr . meta l4proto . th dport . {number} : {to}");
+    fragment.map(SERVICE_ENDPOINTS, &[&key]);
+    fragment.map(NODE_PORTS, &["type inet_proto . inet_service : verdict"]);
+    fragment.map(NODE_ENDPOINTS, &[&format!("typeof meta l4proto . th dport . {number} : {to}")]);
+    fragment.set(REFUSED_PORTS, &["type ipv4_addr . inet_proto . inet_service"]);
+    fragment.set(REFUSED_NODE_PORTS, &["type inet_proto . inet_service"]);
+    fragment.set(HAIRPINS, &["type ipv4_addr . ipv4_addr"]);
+    fragment.map(INGRESS, &["type ipv4_addr : verdict"]);
+    fragment.map(EGRESS, &["type ipv4_addr : verdict"]);
+}
+
+fn chains(fragment: &mut Fragment, config: &NetworkConfig) {
     let (pods, services) = (config.pod_network, config.service_network);
-    let mut chains = chain(
+    let mut chain = |name: &str, hook: Option<&str>, rules: &[&str]| {
+        fragment.chain(name, hook, rules.iter().map(|&rule| rule.to_owned()).collect());
+    };
+    let to_host = "ip daddr != 127.0.0.0/8 fib daddr type local meta l4proto . th dport";
+    chain(
         "balance",
         None,
         &[
-            "ip daddr . meta l4proto . th dport vmap @service_ports",
-            "ip daddr != 127.0.0.0/8 fib daddr type local meta l4proto . th dport vmap @node_ports",
+            &format!("ip daddr . meta l4proto . th dport vmap @{SERVICE_PORTS}"),
+            &format!("{to_host} vmap @{NODE_PORTS}"),
         ],
     );
-    chains.extend(chain("prerouting", Some("nat hook prerouting priority dstnat"), &["jump balance"]));
-    chains.extend(chain("locally-made", Some("nat hook output priority -100"), &["jump balance"]));
-    chains.extend(chain(
+    chain("prerouting", Some("nat hook prerouting priority dstnat"), &["jump balance"]);
+    chain("locally-made", Some("nat hook output priority -100"), &["jump balance"]);
+    chain(
         "postrouting",
         Some("nat hook postrouting priority srcnat"),
         &[
             "oifname \"lo\" return",
-            "ip saddr . ip daddr @hairpins masquerade fully-random",
+            &format!("ip saddr . ip daddr @{HAIRPINS} masquerade fully-random"),
             &format!("ip saddr {pods} ip daddr != {pods} masquerade fully-random"),
         ],
-    ));
+    );
     let to_nowhere = format!("ip daddr {services} goto refuse");
-    chains.extend(chain("forward", Some("filter hook forward priority filter"), &[&to_nowhere]));
-    chains.extend(chain("output", Some("filter hook output priority filter"), &[&to_nowhere]));
-    chains.extend(chain(
-        "input",
-        Some("filter hook input priority filter"),
-        &["ip daddr != 127.0.0.0/8 fib daddr type local meta l4proto . th dport @refused_node_ports goto refuse"],
-    ));
-    chains.extend(chain("refuse", None, &["meta l4proto tcp reject with tcp reset", "reject"]));
-    chains
-}
-
-fn chain(name: &str, hook: Option<&str>, rules: &[&str]) -> Vec<String> {
-    let mut lines = vec![format!("  chain {name} {{")];
-    lines.extend(hook.map(|hook| format!("    type {hook}; policy accept;")));
-    lines.extend(rules.iter().map(|rule| format!("    {rule}")));
-    lines.push("  }".to_owned());
-    lines
+    let to_nobody = format!("ip daddr . meta l4proto . th dport @{REFUSED_PORTS} goto refuse");
+    chain(
+        "forward",
+        Some("filter hook forward priority filter"),
+        &[
+            &to_nowhere,
+            &to_nobody,
+            "ct state established,related accept",
+            // A pod may always reach itself.
+            &format!("ip saddr . ip daddr @{HAIRPINS} accept"),
+            &format!("ip saddr vmap @{EGRESS}"),
+            &format!("ip daddr vmap @{INGRESS}"),
+        ],
+    );
+    chain("output", Some("filter hook output priority filter"), &[&to_nowhere, &to_nobody]);
+    let to_nobody_here = format!("{to_host} @{REFUSED_NODE_PORTS} goto refuse");
+    chain("input", Some("filter hook input priority filter"), &[&to_nobody, &to_nobody_here]);
+    chain("refuse", None, &["meta l4proto tcp reject with tcp reset", "reject"]);
 }
 
 #[cfg(test)]
-mod tests {
-    use expect_test::{Expect, expect};
-
-    use super::*;
-    use crate::config::NetworkSettings;
-    use crate::tests::samples;
-
-    fn config() -> NetworkConfig {
-        NetworkConfig::new(NetworkSettings::usual("1a2b3c4d", "/etc/cni".into(), "/run/network".into()))
-            .unwrap()
-    }
-
-    #[track_caller]
-    fn check(services: &[ServiceState], expected: &Expect) {
-        expected.assert_eq(&render(&config(), services));
-    }
-
-    #[test]
-    fn without_services_every_service_address_is_refused() {
-        check(
-            &[],
-            &expect![[r#"
-            add table inet bythos-1a2b3c4d
-            delete table inet bythos-1a2b3c4d
-            table inet bythos-1a2b3c4d {
-              map service_ports {
-                type ipv4_addr . inet_proto . inet_service : verdict
-              }
-              map node_ports {
-                type inet_proto . inet_service : verdict
-              }
-              set refused_node_ports {
-                type inet_proto . inet_service
-              }
-              set hairpins {
-                type ipv4_addr . ipv4_addr
-              }
-              chain balance {
-                ip daddr . meta l4proto . th dport vmap @service_ports
-                ip daddr != 127.0.0.0/8 fib daddr type local meta l4proto . th dport vmap @node_ports
-              }
-              chain prerouting {
-                type nat hook prerouting priority dstnat; policy accept;
-                jump balance
-              }
-              chain locally-made {
-                type nat hook output priority -100; policy accept;
-                jump balance
-              }
-              chain postrouting {
-                type nat hook postrouting priority srcnat; policy accept;
-                oifname "lo" return
-                ip saddr . ip daddr @hairpins masquerade fully-random
-                ip saddr 10.42.0.0/16 ip daddr != 10.42.0.0/16 masquerade fully-random
-              }
-              chain forward {
-                type filter hook forward priority filter; policy accept;
-                ip daddr 10.43.0.0/16 goto refuse
-              }
-              chain output {
-                type filter hook output priority filter; policy accept;
-                ip daddr 10.43.0.0/16 goto refuse
-              }
-              chain input {
-                type filter hook input priority filter; policy accept;
-                ip daddr != 127.0.0.0/8 fib daddr type local meta l4proto . th dport @refused_node_ports goto refuse
-              }
-              chain refuse {
-                meta l4proto tcp reject with tcp reset
-                reject
-              }
-            }
-        "#]],
-        );
-    }
-
-    #[test]
-    fn each_sort_of_service_has_its_rules() {
-        check(
-            &samples::all(),
-            &expect![[r#"
-            add table inet bythos-1a2b3c4d
-            delete table inet bythos-1a2b3c4d
-            table inet bythos-1a2b3c4d {
-              map service_ports {
-                type ipv4_addr . inet_proto . inet_service : verdict
-                elements = {
-                  10.43.0.10 . tcp . 53 : goto service/kube-system/kube-dns/tcp/53,
-                  10.43.0.10 . udp . 53 : goto service/kube-system/kube-dns/udp/53,
-                  10.43.0.20 . tcp . 80 : goto service/default/web/tcp/80,
-                  10.43.0.20 . tcp . 9090 : goto service/default/web/tcp/9090,
-                  10.43.0.21 . tcp . 80 : goto service/default/sticky/tcp/80,
-                }
-              }
-              map node_ports {
-                type inet_proto . inet_service : verdict
-                elements = {
-                  tcp . 30080 : goto service/default/web/tcp/80,
-                }
-              }
-              set refused_node_ports {
-                type inet_proto . inet_service
-                elements = {
-                  tcp . 30081,
-                }
-              }
-              set hairpins {
-                type ipv4_addr . ipv4_addr
-                elements = {
-                  10.42.0.1 . 10.42.0.1,
-                  10.42.0.2 . 10.42.0.2,
-                  10.42.0.3 . 10.42.0.3,
-                  10.42.0.4 . 10.42.0.4,
-                  10.42.0.5 . 10.42.0.5,
-                }
-              }
-              chain service/default/sticky/tcp/80 {
-                meta l4proto tcp dnat ip to jhash ip saddr mod 2 seed 0x62797468 map { 0 : 10.42.0.4 . 8080, 1 : 10.42.0.5 . 8080 }
-              }
-              chain service/default/web/tcp/80 {
-                meta l4proto tcp dnat ip to numgen random mod 2 map { 0 : 10.42.0.2 . 8080, 1 : 10.42.0.3 . 8080 }
-              }
-              chain service/default/web/tcp/9090 {
-                meta l4proto tcp dnat ip to numgen random mod 2 map { 0 : 10.42.0.2 . 9100, 1 : 10.42.0.3 . 9100 }
-              }
-              chain service/kube-system/kube-dns/udp/53 {
-                meta l4proto udp dnat ip to 10.42.0.1:53
-              }
-              chain service/kube-system/kube-dns/tcp/53 {
-                meta l4proto tcp dnat ip to 10.42.0.1:53
-              }
-              chain balance {
-                ip daddr . meta l4proto . th dport vmap @service_ports
-                ip daddr != 127.0.0.0/8 fib daddr type local meta l4proto . th dport vmap @node_ports
-              }
-              chain prerouting {
-                type nat hook prerouting priority dstnat; policy accept;
-                jump balance
-              }
-              chain locally-made {
-                type nat hook output priority -100; policy accept;
-                jump balance
-              }
-              chain postrouting {
-                type nat hook postrouting priority srcnat; policy accept;
-                oifname "lo" return
-                ip saddr . ip daddr @hairpins masquerade fully-random
-                ip saddr 10.42.0.0/16 ip daddr != 10.42.0.0/16 masquerade fully-random
-              }
-              chain forward {
-                type filter hook forward priority filter; policy accept;
-                ip daddr 10.43.0.0/16 goto refuse
-              }
-              chain output {
-                type filter hook output priority filter; policy accept;
-                ip daddr 10.43.0.0/16 goto refuse
-              }
-              chain input {
-                type filter hook input priority filter; policy accept;
-                ip daddr != 127.0.0.0/8 fib daddr type local meta l4proto . th dport @refused_node_ports goto refuse
-              }
-              chain refuse {
-                meta l4proto tcp reject with tcp reset
-                reject
-              }
-            }
-        "#]],
-        );
-    }
-
-    #[test]
-    fn two_services_that_claim_one_address_do_not_spoil_the_others() {
-        let mut services = samples::all();
-        let mut second = services.last().unwrap().clone();
-        second.key.name = "second".to_owned();
-        services.push(second);
-        let text = render(&config(), &services);
-        assert_eq!(text.matches("10.43.0.10 . udp . 53").count(), 1);
-        assert_eq!(text.matches("goto service/kube-system/second").count(), 0);
-    }
-}
+mod tests;

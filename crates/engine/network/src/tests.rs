@@ -1,8 +1,10 @@
 //! The network as the kernel sees it: a host, pods linked by the real CNI plugin, and the world outside, each in a
 //! network namespace of its own.
 
+mod changes;
 mod names;
 mod namespace;
+mod policies;
 pub(crate) mod samples;
 mod whole;
 
@@ -16,6 +18,7 @@ use serde_json::json;
 use self::namespace::{Namespace, Talker, TestHost, dial, may_make_namespaces};
 use crate::config::NetworkConfig;
 use crate::services::ServiceState;
+use crate::table::{Fragment, Owner, Table};
 use crate::{nft, prepare_host, ruleset, services, teardown_host};
 
 const SERVICE: Ipv4Addr = Ipv4Addr::new(10, 43, 0, 20);
@@ -32,8 +35,19 @@ fn service(endpoints: &[Ipv4Addr], affinity: &str) -> Vec<ServiceState> {
     services::read(&[samples::service("default", "web", &spec)], &[slice])
 }
 
+/// The table with these services, not written yet.
+fn table(config: &NetworkConfig, services: &[ServiceState]) -> Table {
+    let mut table = Table::new(config.table());
+    table.replace(&Owner::Network, &Fragment::default(), ruleset::fixed(config));
+    for service in services {
+        let owner = Owner::Service(service.key.clone());
+        table.replace(&owner, &Fragment::default(), ruleset::of_service(config, service));
+    }
+    table
+}
+
 fn apply(host: &Namespace, config: &NetworkConfig, services: &[ServiceState]) {
-    let script = ruleset::render(config, services);
+    let script = table(config, services).script().unwrap();
     host.enter(|| nft::apply(&script)).unwrap();
 }
 

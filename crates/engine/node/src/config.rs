@@ -49,6 +49,21 @@ impl NodeConfig {
         format!("bythos-{}", self.id)
     }
 
+    /// Folder of seccomp profiles, beside that of the pods: `/var/lib/kubelet/seccomp` at the default root.
+    pub(crate) fn seccomp_dir(&self) -> PathBuf {
+        self.pods_dir.with_file_name("seccomp")
+    }
+
+    /// Folder of manifests of static pods.
+    pub(crate) fn manifests_dir(&self) -> PathBuf {
+        self.root.join("manifests")
+    }
+
+    /// Folders of persistent volumes, by the volume's name.
+    pub(crate) fn claimed_volumes_dir(&self) -> PathBuf {
+        self.root.join("volumes")
+    }
+
     /// See [`crate::containerd::parking`].
     pub(crate) fn parking_socket(&self) -> PathBuf {
         self.run_dir.join("parked.sock")

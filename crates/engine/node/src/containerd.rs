@@ -5,6 +5,8 @@
 
 pub(crate) mod cgroup;
 pub(crate) mod config;
+pub(crate) mod mounts;
+pub(crate) mod orphans;
 pub(crate) mod parking;
 pub(crate) mod process;
 pub(crate) mod start;

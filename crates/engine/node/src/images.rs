@@ -2,6 +2,8 @@
 
 pub(crate) mod archive;
 pub(crate) mod build;
+pub(crate) mod clean_up;
+pub(crate) mod credentials;
 pub(crate) mod import;
 pub(crate) mod pause;
 pub(crate) mod recipe;

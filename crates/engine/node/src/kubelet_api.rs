@@ -1,4 +1,4 @@
-//! The kubelet's HTTP API, as far as it is spoken: logs and streams.
+//! The kubelet's HTTP API, as far as it is spoken: health, pods, logs and streams.
 //!
 //! The API server calls it in process; it has authenticated and authorized the request before.
 
@@ -14,6 +14,7 @@ use http::request::Parts;
 use http::{Method, Request, Response, StatusCode, header};
 use http_body::Frame;
 use http_body_util::{BodyExt as _, Full, StreamBody};
+use k8s_openapi::List;
 use k8s_openapi::api::core::v1::{ContainerStateWaiting, ContainerStatus, Pod, PodSpec};
 use k8s_openapi::jiff::Timestamp;
 use tower::util::BoxCloneSyncService;
@@ -80,6 +81,7 @@ async fn route(node: &Node, request: &Parts) -> Result<Response<NodeBody>, Refus
     let parts: Vec<_> = path.trim_matches('/').split('/').collect();
     match (&request.method, parts.as_slice()) {
         (&Method::GET, ["healthz"]) => Ok(plain(StatusCode::OK, full("ok".to_owned()))),
+        (&Method::GET, ["pods"]) => Ok(json(&all_pods(node))),
         (&Method::GET, ["containerLogs", namespace, pod, container]) => {
             let options = LogOptions::parse(request.uri.query().unwrap_or_default(), Timestamp::now())?;
             let source = find(node, &ObjectKey::namespaced(*namespace, *pod), container, &options).await?;
@@ -106,8 +108,7 @@ async fn find(
     container: &str,
     options: &LogOptions,
 ) -> Result<LogSource, Refusal> {
-    let pod =
-        node.pods.get(key).filter(|pod| node.owns(pod)).ok_or_else(|| Refusal::NoPod { pod: key.clone() })?;
+    let pod = node.named_pod(key).ok_or_else(|| Refusal::NoPod { pod: key.clone() })?;
     if !pod.spec.as_ref().is_some_and(|spec| is_of_pod(spec, container)) {
         return Err(Refusal::NoContainer { container: container.to_owned(), pod: key.clone() });
     }
@@ -173,6 +174,24 @@ fn reason_to_wait(status: Option<&ContainerStatus>) -> String {
         (Some(reason), Some(message)) => format!("{reason}: {message}"),
         (Some(reason), None) => reason,
         _ => "ContainerCreating".to_owned(),
+    }
+}
+
+/// All pods that are to run here, as the API server would list them.
+fn all_pods(node: &Node) -> List<Pod> {
+    let items = node.wanted_pods().iter().map(|pod| Pod::clone(pod)).collect();
+    List { items, ..List::default() }
+}
+
+fn json(value: &List<Pod>) -> Response<NodeBody> {
+    match serde_json::to_string(value) {
+        Ok(text) => {
+            let mut response = plain(StatusCode::OK, full(text));
+            let json = header::HeaderValue::from_static("application/json");
+            response.headers_mut().insert(header::CONTENT_TYPE, json);
+            response
+        }
+        Err(error) => plain(StatusCode::INTERNAL_SERVER_ERROR, full(error.to_string())),
     }
 }
 

@@ -9,18 +9,26 @@
 //!  │                   └── wake: what runs has changed <─────┼── events ─────────┘
 //!  ├── pod status, events, deletion <────────────────────────┘
 //!  ├── Node, Lease <── node_status
+//!  ├── mirror pods <── pods/static_pods <── manifests in a folder
+//!  ├── end of volumes <── claimed_volumes
 //!  └── logs, streams <── kubelet_api (through the port that the API server calls)
 //! ```
 //!
 //! CRI is the truth about what runs: what the node must remember is written on the containers themselves
 //! (`cri/labels.rs`), so that a Bythos that starts again adopts all of it without restarting anything.
-//! Containerd is this engine's own (`containerd/`): private mount namespace, session and cgroup.
+//! Containerd is this engine's own (`containerd/`): private mount namespace, session and cgroup. What it was asked for
+//! goes on when Bythos is killed (`containerd/parking.rs`), so no container is started twice.
 //!
 //! Nothing here knows the API server, the store or the network's rules: it reaches the API through a
-//! [`kube::Client`], and the CNI configuration is a file that somebody else writes. Image
-//! clean-up is not here yet; what a pod may not ask for yet is listed in
+//! [`kube::Client`], and the CNI configuration is a file that somebody else writes.
+//!
+//! Left out: eviction under pressure, and with it limits of storage (`emptyDir.sizeLimit` on disk,
+//! `ephemeral-storage`); resizing pods that run; checking that a pod may use a private image which another one has
+//! pulled; hooks before the end of everything (`bythos down`); a port of the kubelet's API for others than the API
+//! server, and its figures (`/metrics/resource`, `/stats/summary`). What a pod may not ask for is listed in
 //! `pods/supported.rs`, and such a pod says so instead of running as something else.
 
+mod claimed_volumes;
 mod config;
 mod containerd;
 mod cri;

@@ -19,6 +19,7 @@ use tracing::warn;
 use self::objects::{Facts, lease, node, status, without_heartbeats};
 use crate::config::NodeConfig;
 use crate::host::Host;
+use crate::pods::resource_field::Capacity;
 
 const MANAGER: &str = "bythos-node";
 const HEARTBEAT: Duration = Duration::from_secs(10);
@@ -108,7 +109,13 @@ impl Heart {
     }
 }
 
-/// Memory of the host.
-pub(crate) fn memory_bytes(data: &Path) -> i64 {
-    i64::try_from(Host::now(data).memory_bytes).unwrap_or(i64::MAX)
+/// What the host has to give.
+pub(crate) fn capacity(data: &Path) -> Capacity {
+    let host = Host::now(data);
+    let whole = |figure: u64| i64::try_from(figure).unwrap_or(i64::MAX);
+    Capacity {
+        processors: i64::try_from(host.processors).unwrap_or(1),
+        memory_bytes: whole(host.memory_bytes),
+        storage_bytes: whole(host.storage_bytes),
+    }
 }

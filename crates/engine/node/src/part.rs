@@ -10,25 +10,29 @@ use bythos_operator::cache::CacheError;
 use bythos_operator::event::Publisher;
 use bythos_operator::kubelet::NodePort;
 use bythos_operator::part::allow;
-use bythos_operator::{BoxError, Health, Part, PartContext};
+use bythos_operator::{BoxError, Controller, Health, Part, PartContext};
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::api::rbac::v1::PolicyRule;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tracing::info;
 
+use crate::claimed_volumes::ClaimedVolumes;
 use crate::config::NodeConfig;
+use crate::containerd::cgroup::{CgroupError, Hierarchies};
 use crate::containerd::parking::Parking;
 use crate::containerd::start::{ContainerdError, start_or_adopt};
 use crate::containerd::supervise::supervise;
 use crate::cri::{Cri, CriError, Happened, follow};
 use crate::images::archive::ArchiveError;
+use crate::images::clean_up::keep_clean;
 use crate::images::import::{ImportError, import};
 use crate::images::pause;
 use crate::node::Node;
 use crate::pods::dispatch;
 use crate::pods::objects::ObjectCaches;
 use crate::pods::runtime::{Snapshot, keep_fresh, look_at_all};
+use crate::pods::static_pods::{self, StaticPods, keep_mirror, mirror_keys};
 use crate::{kubelet_api, logs, node_status};
 
 /// While pods cannot run, containerd is asked this often: it tells nobody when it has found a network.
@@ -46,6 +50,8 @@ enum RunError {
     ImportPause(#[from] ImportError),
     #[error("failed to ask containerd what runs")]
     Look(#[from] CriError),
+    #[error("failed to find the cgroups of the host")]
+    Cgroups(#[from] CgroupError),
     #[error("failed to read what the API says")]
     Cache(#[from] CacheError),
     #[error("failed to make the node known")]
@@ -82,9 +88,12 @@ pub fn part(config: NodeConfig, port: NodePort) -> Part {
 
 fn role() -> Vec<PolicyRule> {
     vec![
-        allow("", &["pods"], &["get", "list", "watch", "delete"]),
+        allow("", &["pods"], &["get", "list", "watch", "create", "delete"]),
         allow("", &["pods/status"], &["get", "patch"]),
         allow("", &["configmaps", "secrets", "services"], &["get", "list", "watch"]),
+        allow("", &["persistentvolumeclaims"], &["get", "list", "watch"]),
+        allow("", &["persistentvolumes"], &["get", "list", "watch", "patch"]),
+        allow("", &["serviceaccounts/token"], &["create"]),
         allow("", &["nodes"], &["get", "create", "patch"]),
         allow("", &["nodes/status"], &["get", "patch"]),
         allow("", &["events"], &["get", "create", "patch"]),
@@ -149,15 +158,19 @@ async fn drive(
         client: client.clone(),
         publisher: Publisher::new(client.clone(), "kubelet"),
         pods: context.caches.of::<Pod>().await?,
+        static_pods: StaticPods::default(),
         objects: ObjectCaches {
             config_maps: context.caches.of().await?,
             secrets: context.caches.of().await?,
             services: context.caches.of().await?,
+            claims: context.caches.of().await?,
+            volumes: context.caches.of().await?,
         },
         snapshot,
         look: Arc::new(Notify::new()),
         no_network: not_ready.clone(),
-        memory_bytes: node_status::memory_bytes(&config.root),
+        capacity: node_status::capacity(&config.root),
+        cgroup_version: Hierarchies::of_host()?.version(),
     });
     health.starting("registering the node");
     let beat = node_status::Heart::register(client, config, cri.version().await?.runtime_version).await?;
@@ -170,6 +183,21 @@ async fn drive(
     spawn(&mut tasks, "events", follow_events(cri.clone(), look.clone(), images.clone()));
     spawn(&mut tasks, "snapshot", keep_snapshot(cri.clone(), look, snapshot_sender));
     spawn(&mut tasks, "readiness", watch_readiness(cri.clone(), ask_now, not_ready_sender, health.clone()));
+    node.static_pods.read(config);
+    let mirrors = Controller::new("mirrors").watches(&node.pods, mirror_keys);
+    spawn(&mut tasks, "static pods", static_pods::follow(node.clone(), mirrors.trigger()));
+    let mirrored = node.clone();
+    let reconcile = move |key| keep_mirror(mirrored.clone(), key);
+    spawn(&mut tasks, "mirrors", until_dropped(mirrors.run(1, context.shutdown.clone(), reconcile)));
+    let ends = Arc::new(ClaimedVolumes {
+        config: config.clone(),
+        client: client.clone(),
+        volumes: node.objects.volumes.clone(),
+    });
+    let controller = Controller::new("claimed-volumes").reconciles(&node.objects.volumes);
+    let reconcile = move |key| ends.clone().reconcile(key);
+    spawn(&mut tasks, "volumes", until_dropped(controller.run(1, context.shutdown.clone(), reconcile)));
+    spawn(&mut tasks, "image clean-up", keep_clean(config.clone(), cri.clone()));
     spawn(&mut tasks, "logs", keep_logs_small(node.clone()));
     spawn(&mut tasks, "pods", dispatch::run(node, images));
     match tasks.join_next().await {
@@ -197,6 +225,12 @@ fn spawn(
         work.await;
         name
     });
+}
+
+/// A controller ends with the shutdown; that is no failure of the node.
+async fn until_dropped(controller: impl Future<Output = ()>) {
+    controller.await;
+    std::future::pending::<()>().await;
 }
 
 async fn import_pause_image(config: &NodeConfig, cri: &Cri, name: &str) -> Result<(), RunError> {

@@ -10,6 +10,7 @@
 //! CRI for what runs. It keeps nothing that it could not find again, except how long to hold back from repeating
 //! what failed.
 
+pub(crate) mod admission;
 pub(crate) mod container;
 pub(crate) mod dispatch;
 pub(crate) mod environment;
@@ -21,9 +22,11 @@ pub(crate) mod objects;
 pub(crate) mod observe;
 pub(crate) mod paths;
 pub(crate) mod plan;
+pub(crate) mod pod_cgroup;
 pub(crate) mod probes;
 pub(crate) mod quantity;
 pub(crate) mod report;
+pub(crate) mod resource_field;
 pub(crate) mod resources;
 pub(crate) mod restart;
 pub(crate) mod run;
@@ -32,9 +35,12 @@ pub(crate) mod sandbox;
 pub(crate) mod security;
 pub(crate) mod spec;
 pub(crate) mod start;
+pub(crate) mod static_pods;
 pub(crate) mod status;
 pub(crate) mod stop;
+pub(crate) mod sub_path;
 pub(crate) mod supported;
 pub(crate) mod terminate;
+pub(crate) mod tokens;
 pub(crate) mod volumes;
 pub(crate) mod worker;

@@ -119,7 +119,7 @@ pub(crate) async fn port_forward(
 }
 
 async fn in_runtime(node: &Node, key: &ObjectKey) -> Result<PodInRuntime, StreamError> {
-    let pod = node.pods.get(key).filter(|pod| node.owns(pod)).ok_or(StreamError::NoPod)?;
+    let pod = node.named_pod(key).ok_or(StreamError::NoPod)?;
     Ok(look(&node.cri, &spec::identity(&pod)).await?)
 }
 
@@ -131,7 +131,7 @@ async fn running_container(node: &Node, pod: &ObjectKey, name: &str) -> Result<S
 }
 
 fn has_terminal(node: &Node, pod: &ObjectKey, name: &str) -> bool {
-    let pod = node.pods.get(pod);
+    let pod = node.named_pod(pod);
     let Some(spec) = pod.as_ref().and_then(|pod| pod.spec.as_ref()) else { return false };
     let main = spec::all_containers(spec).map(|(_, container)| (&container.name, container.tty));
     let ephemeral = spec.ephemeral_containers.iter().flatten();

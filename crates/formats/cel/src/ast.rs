@@ -27,11 +27,23 @@ pub(crate) enum Kind {
     Literal(Literal),
     Name(String),
     /// `operand.field`, `operand.?field`, and inside `has()`.
-    Select { operand: Box<Expr>, field: String, access: Access },
+    Select {
+        operand: Box<Expr>,
+        field: String,
+        access: Access,
+    },
     /// `operand[index]`, `operand[?index]`
-    Index { operand: Box<Expr>, index: Box<Expr>, access: Access },
+    Index {
+        operand: Box<Expr>,
+        index: Box<Expr>,
+        access: Access,
+    },
     /// A function or an operator, whose name then is like `_+_`.
-    Call { function: String, target: Option<Box<Expr>>, arguments: Vec<Expr> },
+    Call {
+        function: String,
+        target: Option<Box<Expr>>,
+        arguments: Vec<Expr>,
+    },
     List(Vec<Item>),
     Map(Vec<Entry>),
     /// `Type{field: value}`; only its name is kept, since nothing can be made that way here.
@@ -40,10 +52,19 @@ pub(crate) enum Kind {
     And(Vec<Expr>),
     /// `a || b || c`
     Or(Vec<Expr>),
-    Conditional { condition: Box<Expr>, then: Box<Expr>, otherwise: Box<Expr> },
+    Conditional {
+        condition: Box<Expr>,
+        then: Box<Expr>,
+        otherwise: Box<Expr>,
+    },
     Fold(Box<Fold>),
     /// `operand.optMap(name, body)` and `operand.optFlatMap(name, body)`
-    OptionalMap { operand: Box<Expr>, name: String, body: Box<Expr>, is_flat: bool },
+    OptionalMap {
+        operand: Box<Expr>,
+        name: String,
+        body: Box<Expr>,
+        is_flat: bool,
+    },
 }
 
 /// How a field or an item is asked for.

@@ -4,10 +4,9 @@
 //! read out of an object; what has no known size costs as much as there is.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use bythos_schema::Schema;
-use regex::Regex;
+use bythos_schema::{Pattern, Schema};
 
 use crate::ast::{Access, Expr, Kind, Literal};
 use crate::cost::{LIST, MAP, Range};
@@ -25,7 +24,7 @@ pub(crate) struct Whole {
     pub(crate) node: Node,
     pub(crate) type_: Type,
     pub(crate) cost: Range,
-    pub(crate) patterns: BTreeMap<Box<str>, OnceLock<Option<Regex>>>,
+    pub(crate) patterns: BTreeMap<Box<str>, Pattern>,
     pub(crate) used: Vec<bool>,
 }
 
@@ -46,7 +45,7 @@ struct Checker<'c> {
     environment: &'c Environment,
     /// Variables of macros, innermost last.
     locals: Vec<Local>,
-    patterns: BTreeMap<Box<str>, OnceLock<Option<Regex>>>,
+    patterns: BTreeMap<Box<str>, Pattern>,
     used: Vec<bool>,
 }
 
@@ -81,7 +80,7 @@ impl Size {
     fn range(&self, type_: &Type) -> Range {
         let by_schema = || self.schema.as_ref().map(|schema| Range::up_to(elements_max(schema)));
         let by_type = || type_.is_scalar().then_some(Range::exactly(1));
-        self.own.or_else(|| if type_.is_scalar() { None } else { by_schema() }).or_else(by_type).unwrap_or(Range::UNKNOWN)
+        self.own.or_else(by_schema).or_else(by_type).unwrap_or(Range::UNKNOWN)
     }
 
     /// The size of the items of a list or the values of a map.
@@ -90,9 +89,15 @@ impl Size {
         Size { own: self.items, schema: schema.cloned(), ..Size::default() }
     }
 
-    /// The size of the keys of a map.
+    /// The size of the keys of a map. A schema does not bound them; upstream reckons that they are nothing.
     fn of_keys(&self) -> Size {
-        Size { own: self.keys, ..Size::default() }
+        let declared = self.schema.as_ref().map(|_| Range::default());
+        Size { own: self.keys.or(declared), ..Size::default() }
+    }
+
+    /// This size, or if nothing is known of it, another.
+    fn or(self, other: Option<Range>) -> Size {
+        if self.own.is_some() || self.schema.is_some() { self } else { Size { own: other, ..self } }
     }
 }
 
@@ -132,6 +137,12 @@ impl Checker<'_> {
         ExpressionError::at(self.source, at, message)
     }
 
+    /// What upstream takes for the size of an item of a list that was computed: that of `self`.
+    fn computed_item(&self) -> Option<Range> {
+        let first = self.environment.variables.first()?;
+        first.schema.as_ref().map(|schema| Range::up_to(elements_max(schema)))
+    }
+
     fn part(&mut self, expression: &Expr) -> Result<Part, ExpressionError> {
         match &expression.kind {
             Kind::Literal(literal) => Ok(literal_part(literal)),
@@ -155,21 +166,24 @@ impl Checker<'_> {
                 self.conditional(expression.at, condition, then, otherwise)
             }
             Kind::Fold(fold) => self.fold(expression.at, fold),
-            Kind::OptionalMap { operand, name, body, is_flat } => self.optional_map(operand, name, body, *is_flat),
+            Kind::OptionalMap { operand, name, body, is_flat } => {
+                self.optional_map(operand, name, body, *is_flat)
+            }
         }
     }
 
     fn name(&mut self, name: &str, at: usize) -> Result<Part, ExpressionError> {
-        self.variable(name).ok_or_else(|| {
-            self.error(at, format!("undeclared reference to '{name}' (in container '')"))
-        })
+        self.variable(name)
+            .ok_or_else(|| self.error(at, format!("undeclared reference to '{name}' (in container '')")))
     }
 
     /// A variable of a macro, of the environment, or a type.
     fn variable(&mut self, name: &str) -> Option<Part> {
         let cost = Range::exactly(1);
         let declared = self.environment.variables.len();
-        if let Some((index, local)) = self.locals.iter().enumerate().rev().find(|(_, local)| local.name == name) {
+        if let Some((index, local)) =
+            self.locals.iter().enumerate().rev().find(|(_, local)| local.name == name)
+        {
             let node = Node::Variable(declared + index);
             return Some(Part { node, type_: local.type_.clone(), cost, size: local.size.clone() });
         }
@@ -181,7 +195,8 @@ impl Checker<'_> {
             return Some(Part { node: Node::Variable(index), type_: variable.type_.clone(), cost, size });
         }
         let (_, type_name) = TYPE_NAMES.into_iter().find(|(known, _)| *known == name)?;
-        Some(Part { node: Node::TypeName(type_name), type_: Type::Type, cost, size: Size::default() })
+        let size = Size::of(Range::exactly(1));
+        Some(Part { node: Node::TypeName(type_name), type_: Type::Type, cost, size })
     }
 
     fn select(
@@ -191,7 +206,9 @@ impl Checker<'_> {
         name: &str,
         access: Access,
     ) -> Result<Part, ExpressionError> {
-        if access == Access::Plain && let Some(part) = self.qualified(expression) {
+        if access == Access::Plain
+            && let Some(part) = self.qualified(expression)
+        {
             return Ok(part);
         }
         if let Some(scope) = qualified_name(operand).filter(|scope| self.is_scope(scope)) {
@@ -210,7 +227,9 @@ impl Checker<'_> {
         let meant = crate::unescape(name).into_owned().into();
         let select = Box::new(Select { operand: operand.node, written: name.into(), meant, is_optional });
         Ok(match access {
-            Access::Presence => Part { node: Node::Has(select), type_: Type::Bool, cost, size: Size::default() },
+            Access::Presence => {
+                Part { node: Node::Has(select), type_: Type::Bool, cost, size: Size::default() }
+            }
             _ if is_optional => {
                 let type_ = if matches!(type_, Type::Optional(_)) { type_ } else { Type::optional(type_) };
                 Part { node: Node::Select(select), type_, cost, size }
@@ -241,7 +260,8 @@ impl Checker<'_> {
             Type::Dyn => Ok((Type::Dyn, Size::default())),
             Type::Map(_, value) => Ok(((**value).clone(), operand.size.of_items())),
             Type::Object(schema) => {
-                let found = field(schema, name).and_then(|(_, field)| Some((declared(field)?, Size::from_schema(field))));
+                let found = field(schema, name)
+                    .and_then(|(_, field)| Some((declared(field)?, Size::from_schema(field))));
                 found.ok_or_else(|| self.error(at, undefined(schema, name)))
             }
             other => Err(self.error(at, format!("type '{other}' does not support field selection"))),
@@ -282,7 +302,8 @@ impl Checker<'_> {
         }
         let length = u64::try_from(entries.len()).unwrap_or(u64::MAX);
         let known = |range| (!entries.is_empty()).then_some(range);
-        let size = Size { own: Some(Range::exactly(length)), items: known(values), keys: known(keys), schema: None };
+        let size =
+            Size { own: Some(Range::exactly(length)), items: known(values), keys: known(keys), schema: None };
         let type_ = Type::map(key_type.unwrap_or(Type::Dyn), value_type.unwrap_or(Type::Dyn));
         Ok(Part { node: Node::Map(nodes.into()), type_, cost, size })
     }
@@ -290,9 +311,9 @@ impl Checker<'_> {
     /// Items of a literal have one type, as Kubernetes demands.
     fn same_type(&self, known: Option<Type>, found: Type, at: usize) -> Result<Type, ExpressionError> {
         let Some(known) = known else { return Ok(found) };
-        known.joined(&found).ok_or_else(|| {
-            self.error(at, format!("expected type '{known}' but found '{found}'"))
-        })
+        known
+            .joined(&found)
+            .ok_or_else(|| self.error(at, format!("expected type '{known}' but found '{found}'")))
     }
 
     fn logical(&mut self, terms: &[Expr], make: fn(Box<[Node]>) -> Node) -> Result<Part, ExpressionError> {
@@ -316,7 +337,10 @@ impl Checker<'_> {
         let part = self.part(expression)?;
         match part.type_ {
             Type::Bool | Type::Dyn => Ok(part),
-            other => Err(self.error(expression.at, format!("expected type 'bool' for {what}, but found '{other}'"))),
+            other => {
+                Err(self
+                    .error(expression.at, format!("expected type 'bool' for {what}, but found '{other}'")))
+            }
         }
     }
 
@@ -331,7 +355,10 @@ impl Checker<'_> {
         let (then, otherwise) = (self.part(then)?, self.part(otherwise)?);
         let type_ = then.type_.joined(&otherwise.type_).ok_or_else(|| {
             let (then, otherwise) = (&then.type_, &otherwise.type_);
-            self.error(at, format!("found no matching overload for '_?_:_' applied to '(bool, {then}, {otherwise})'"))
+            self.error(
+                at,
+                format!("found no matching overload for '_?_:_' applied to '(bool, {then}, {otherwise})'"),
+            )
         })?;
         let cost = condition.cost.plus(then.cost.union(otherwise.cost));
         let items = |part: &Part| part.size.of_items().own;
@@ -373,7 +400,9 @@ fn undefined(schema: &Schema, name: &str) -> String {
     match known.len() {
         0 => format!("undefined field '{name}': the schema declares no fields here"),
         1..=NAMED_MAX => format!("undefined field '{name}': the schema declares {}", known.join(", ")),
-        count => format!("undefined field '{name}': it is none of the {count} fields that the schema declares"),
+        count => {
+            format!("undefined field '{name}': it is none of the {count} fields that the schema declares")
+        }
     }
 }
 

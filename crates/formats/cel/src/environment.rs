@@ -48,8 +48,8 @@ impl Environment {
 
     /// Whether a variable has a name that begins so, qualified further.
     pub(crate) fn has_below(&self, name: &str) -> bool {
-        self.variables.iter().any(|variable| {
-            variable.name.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'))
-        })
+        self.variables
+            .iter()
+            .any(|variable| variable.name.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')))
     }
 }

@@ -4,13 +4,13 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use crate::Fault;
 use crate::ast::Literal;
 use crate::cost::{LIST, MAP};
 use crate::functions::{Function, fits};
 use crate::meter::Meter;
 use crate::program::{Node, Program, Select};
 use crate::value::{Key, List, Map, Text, Value};
-use crate::Fault;
 
 mod fold;
 

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use bythos_schema::Pattern;
 use regex::Regex;
 
 use crate::Fault;
-use crate::functions::regex::compiled;
+use crate::functions::regex::made;
 
 /// Regular expressions that an expression makes while it runs are kept up to this many.
 const KEPT_PATTERNS_MAX: usize = 16;
 /// What making a regular expression while an expression runs costs.
-const PATTERN_COST: u64 = 200;
+const PATTERN_COST: u64 = 2000;
 /// How much of the real work behind a function one unit of cost pays: items compared, bytes copied.
 const WORK_PER_COST: u64 = 10;
 
@@ -20,12 +21,12 @@ pub(crate) struct Meter<'p> {
     left: u64,
     /// Work that is not paid yet.
     work: u64,
-    known: &'p BTreeMap<Box<str>, std::sync::OnceLock<Option<Regex>>>,
+    known: &'p BTreeMap<Box<str>, Pattern>,
     made: BTreeMap<String, Regex>,
 }
 
 impl<'p> Meter<'p> {
-    pub(crate) fn new(budget: u64, known: &'p BTreeMap<Box<str>, std::sync::OnceLock<Option<Regex>>>) -> Self {
+    pub(crate) fn new(budget: u64, known: &'p BTreeMap<Box<str>, Pattern>) -> Self {
         Meter { left: budget, work: 0, known, made: BTreeMap::new() }
     }
 
@@ -60,16 +61,14 @@ impl<'p> Meter<'p> {
 
     /// The regular expression of this pattern.
     pub(crate) fn pattern(&mut self, pattern: &str) -> Result<Regex, Fault> {
-        if let Some(slot) = self.known.get(pattern)
-            && let Some(regex) = slot.get_or_init(|| compiled(pattern).ok())
-        {
+        if let Some(regex) = self.known.get(pattern).and_then(Pattern::regex) {
             return Ok(regex.clone());
         }
         if let Some(regex) = self.made.get(pattern) {
             return Ok(regex.clone());
         }
         self.pay(PATTERN_COST)?;
-        let regex = compiled(pattern).map_err(Fault::Failed)?;
+        let regex = made(pattern).map_err(Fault::Failed)?;
         if self.made.len() < KEPT_PATTERNS_MAX {
             self.made.insert(pattern.to_owned(), regex.clone());
         }

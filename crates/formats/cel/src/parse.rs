@@ -152,7 +152,13 @@ impl Parser<'_> {
     }
 
     /// Chains of `&&` and of `||` become one piece, however long they are.
-    fn joined(&self, operator: &Operator, left: Expr, right: Expr, at: usize) -> Result<Expr, ExpressionError> {
+    fn joined(
+        &self,
+        operator: &Operator,
+        left: Expr,
+        right: Expr,
+        at: usize,
+    ) -> Result<Expr, ExpressionError> {
         let kind = match (operator.strength, left.kind) {
             (AND, Kind::And(mut terms)) => {
                 terms.push(right);

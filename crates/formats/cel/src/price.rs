@@ -22,6 +22,8 @@ pub(crate) enum Price {
     Member,
     /// A text (first) is held against a regular expression (second).
     Matches,
+    /// As `Matches` in the event; beforehand upstream reckons one for this way to call it.
+    CalledMatches,
     /// As `Matches`; the result is as large as the text.
     Find,
     /// A text is looked for in another.
@@ -38,7 +40,10 @@ pub(crate) enum Price {
     /// A text (second) is held against the pattern of a format of this length.
     Validate(u64),
     /// An address (first) is held against another, which is a text or not.
-    Within { is_network: bool, is_text: bool },
+    Within {
+        is_network: bool,
+        is_text: bool,
+    },
 }
 
 /// An argument, as far as its size is known beforehand.
@@ -58,7 +63,9 @@ impl Price {
         let size = |index: usize| operand(index).size;
         match self {
             Price::Fixed(cost) => (Range::exactly(cost), None),
-            Price::Text(index, times) => (size(index).scaled(CHARACTER * f64::from(times)), Some(size(index))),
+            Price::Text(index, times) => {
+                (size(index).scaled(CHARACTER * f64::from(times)), Some(size(index)))
+            }
             Price::Smaller => (smaller(size(0), size(1)), None),
             Price::Texts => {
                 let sum = size(0).plus(size(1));
@@ -67,13 +74,15 @@ impl Price {
             Price::Lists => (Range::exactly(1), Some(size(0).plus(size(1)))),
             Price::Member => (size(1), None),
             Price::Matches => (matching(size(0), size(1)), None),
+            Price::CalledMatches => (Range::exactly(1), None),
             Price::Find => (matching(size(0), size(1)), Some(Range::up_to(size(0).max))),
             Price::Contains => (size(0).scaled(CHARACTER).times(size(1).scaled(CHARACTER)), None),
             Price::Items => (of_items(operand(0)), None),
             Price::Rearranged => (of_items(operand(0)), Some(Range::up_to(size(0).max))),
             Price::Product => (size(0).times(size(1)), None),
             Price::Join => {
-                let separators = Range { min: size(0).min.saturating_sub(1), max: size(0).max.saturating_sub(1) };
+                let separators =
+                    Range { min: size(0).min.saturating_sub(1), max: size(0).max.saturating_sub(1) };
                 let separator = operands.get(1).map_or(Range::default(), |operand| operand.size);
                 let items = operand(0).text_items.unwrap_or(Range::UNKNOWN);
                 let result = size(0).times(items).plus(separator.times(separators));
@@ -102,9 +111,13 @@ impl Price {
             Price::Texts => scaled(size(0).saturating_add(size(1)), CHARACTER),
             Price::Lists => 1,
             Price::Member => size(1),
-            Price::Matches | Price::Find => matching(Range::exactly(size(0)), Range::exactly(size(1))).max,
+            Price::Matches | Price::CalledMatches | Price::Find => {
+                matching(Range::exactly(size(0)), Range::exactly(size(1))).max
+            }
             Price::Contains => scaled(size(0), CHARACTER).saturating_mul(scaled(size(1), CHARACTER)),
-            Price::Items | Price::Rearranged | Price::Join => size(0).saturating_add(text_size(arguments.first())),
+            Price::Items | Price::Rearranged | Price::Join => {
+                size(0).saturating_add(text_size(arguments.first()))
+            }
             Price::Product => size(0).saturating_mul(size(1)),
             Price::Split | Price::Replace => scaled(size(0), 2.0 * CHARACTER),
             Price::Validate(pattern) => matching(Range::exactly(size(1)), Range::exactly(pattern)).max,
@@ -147,7 +160,11 @@ fn replaced(text: Range, piece: Range, by: Range) -> Range {
 fn text_size(list: Option<&Value<'_>>) -> u64 {
     match list {
         Some(Value::List(List::Made { items, .. })) => {
-            items.iter().map(|item| if let Value::String(text) = item { text.len() } else { 0 }).sum::<usize>() as u64 / 10
+            items
+                .iter()
+                .map(|item| if let Value::String(text) = item { text.len() } else { 0 })
+                .sum::<usize>() as u64
+                / 10
         }
         Some(Value::List(List::Json { items, .. })) => {
             items.iter().filter_map(|item| item.as_str()).map(str::len).sum::<usize>() as u64 / 10

@@ -1,9 +1,8 @@
 //! An expression that was checked: names are places, functions are rows of the table.
 
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
 
-use regex::Regex;
+use bythos_schema::Pattern;
 
 use crate::ast::{FoldKind, Literal};
 use crate::cost::Range;
@@ -15,7 +14,7 @@ use crate::{ExpressionError, Type};
 #[derive(Debug)]
 pub struct Program {
     pub(crate) root: Node,
-    pub(crate) patterns: BTreeMap<Box<str>, OnceLock<Option<Regex>>>,
+    pub(crate) patterns: BTreeMap<Box<str>, Pattern>,
     pub(crate) used: Vec<bool>,
     type_: Type,
     cost: Range,
@@ -63,14 +62,21 @@ pub(crate) enum Node {
     Select(Box<Select>),
     /// Whether a field is there.
     Has(Box<Select>),
-    Call { functions: Box<[&'static Function]>, arguments: Box<[Node]> },
+    Call {
+        functions: Box<[&'static Function]>,
+        arguments: Box<[Node]>,
+    },
     List(Box<[(Node, bool)]>),
     Map(Box<[(Node, Node, bool)]>),
     And(Box<[Node]>),
     Or(Box<[Node]>),
     Conditional(Box<[Node; 3]>),
     Fold(Box<Fold>),
-    OptionalMap { operand: Box<Node>, body: Box<Node>, is_flat: bool },
+    OptionalMap {
+        operand: Box<Node>,
+        body: Box<Node>,
+        is_flat: bool,
+    },
 }
 
 pub(crate) struct Select {

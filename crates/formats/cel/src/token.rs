@@ -9,8 +9,23 @@ const SOURCE_LENGTH_MAX: usize = 100_000;
 
 /// Words that the language keeps for later; upstream refuses them as identifiers.
 pub(crate) const RESERVED: [&str; 17] = [
-    "as", "break", "const", "continue", "else", "for", "function", "if", "import", "let", "loop", "namespace",
-    "package", "return", "var", "void", "while",
+    "as",
+    "break",
+    "const",
+    "continue",
+    "else",
+    "for",
+    "function",
+    "if",
+    "import",
+    "let",
+    "loop",
+    "namespace",
+    "package",
+    "return",
+    "var",
+    "void",
+    "while",
 ];
 
 /// What kind of token.
@@ -54,8 +69,8 @@ pub(crate) struct Token {
 
 /// Longer marks come first.
 const MARKS: [&str; 25] = [
-    "==", "!=", "<=", ">=", "&&", "||", "?", ":", ".", ",", "(", ")", "[", "]", "{", "}", "<", ">", "!", "+", "-",
-    "*", "/", "%", "=",
+    "==", "!=", "<=", ">=", "&&", "||", "?", ":", ".", ",", "(", ")", "[", "]", "{", "}", "<", ">", "!", "+",
+    "-", "*", "/", "%", "=",
 ];
 
 /// The tokens of an expression; the last one is [`Kind::End`].
@@ -203,12 +218,10 @@ mod tests {
         check("0x1F 7u 18446744073709551615", &[Kind::Int(31), Kind::Uint(7), Kind::Int(u64::MAX)]);
         check("1.5 .5 1e3 2.5E-2", &[1.5, 0.5, 1000.0, 0.025].map(Kind::Double));
         check("1.size", &[Kind::Int(1), Kind::Mark("."), Kind::Name("size".into())]);
-        check("a<=b // not read\n_c", &[
-            Kind::Name("a".into()),
-            Kind::Mark("<="),
-            Kind::Name("b".into()),
-            Kind::Name("_c".into()),
-        ]);
+        check(
+            "a<=b // not read\n_c",
+            &[Kind::Name("a".into()), Kind::Mark("<="), Kind::Name("b".into()), Kind::Name("_c".into())],
+        );
     }
 
     #[test]
@@ -231,7 +244,9 @@ mod tests {
 
     #[test]
     fn what_is_no_token_is_refused_with_its_place() {
-        for (source, column) in [("a # b", 3), ("'open", 1), (r"'\q'", 1), ("99999999999999999999", 1), ("'a\nb'", 1)] {
+        for (source, column) in
+            [("a # b", 3), ("'open", 1), (r"'\q'", 1), ("99999999999999999999", 1), ("'a\nb'", 1)]
+        {
             let error = tokens(source).unwrap_err();
             assert_eq!(error.column, column, "{source}: {error}");
         }

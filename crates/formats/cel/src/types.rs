@@ -124,7 +124,9 @@ impl Type {
             }
             (Type::Object(one), Type::Object(two)) if is_same_object(one, two) => self.clone(),
             (Type::Library(one), Type::Library(two)) if one == two => self.clone(),
-            (one, two) if one.is_simple() && std::mem::discriminant(one) == std::mem::discriminant(two) => one.clone(),
+            (one, two) if one.is_simple() && std::mem::discriminant(one) == std::mem::discriminant(two) => {
+                one.clone()
+            }
             _ => return None,
         })
     }
@@ -140,7 +142,12 @@ impl Type {
     fn is_simple(&self) -> bool {
         !matches!(
             self,
-            Type::List(_) | Type::Map(..) | Type::Optional(_) | Type::Object(_) | Type::Library(_) | Type::Dyn
+            Type::List(_)
+                | Type::Map(..)
+                | Type::Optional(_)
+                | Type::Object(_)
+                | Type::Library(_)
+                | Type::Dyn
         )
     }
 
@@ -201,7 +208,9 @@ impl Pattern {
                 key.accepts(found_key, bindings) && value.accepts(found_value, bindings)
             }
             (Pattern::Library(wanted), Type::Library(found)) => wanted == found,
-            _ => self.plain().is_some_and(|plain| std::mem::discriminant(&plain) == std::mem::discriminant(type_)),
+            _ => self
+                .plain()
+                .is_some_and(|plain| std::mem::discriminant(&plain) == std::mem::discriminant(type_)),
         }
     }
 

@@ -47,6 +47,11 @@ impl<'s> Scope<'s> {
         Scope { missing_key, ..self }
     }
 
+    /// See [`Scope::with_missing_key`].
+    pub fn missing_key(&self) -> MissingKey {
+        self.missing_key
+    }
+
     /// The same with other templates.
     #[must_use]
     pub fn with_templates(&self, templates: Rc<Templates>) -> Scope<'s> {

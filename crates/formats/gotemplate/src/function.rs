@@ -238,7 +238,8 @@ parameter!(u32, Type::Uint32, Value::Int(number) => u32::try_from(number).ok()?)
 parameter!(f64, Type::Float, Value::Float(number) => number);
 parameter!(Text, Type::String, Value::String(text) => text);
 parameter!(List, Type::List, Value::List(list) => list);
-parameter!(Map, Type::Map, Value::Map(map) => map);
+// The function sees a plain map, whatever the type was called before.
+parameter!(Map, Type::Map, Value::Map(map) => map.as_shape(crate::value::Shape::ANY));
 
 /// What a function can return.
 pub trait Outcome {

@@ -1,1 +1,2 @@
-
+mod garbage;
+mod language;

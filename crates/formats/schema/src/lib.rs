@@ -36,7 +36,7 @@ mod validate;
 pub use built_in::{Definitions, built_in, definition_name};
 pub use openapi::from_openapi_v3;
 pub use path::{FieldPath, Step};
-pub use pattern::Pattern;
+pub use pattern::{Pattern, PatternError};
 pub use publish::{Dialect, custom_definition};
 pub use refusal::{FieldError, Refusal};
 pub use tree::{Bounds, Combinations, ListType, PatchStrategy, Schema, Type};

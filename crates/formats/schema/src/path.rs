@@ -46,12 +46,15 @@ impl FieldPath {
     pub fn item(&self, item: &str) -> Self {
         self.with(Step::Item(item.into()))
     }
-    /// This path and one step more.
-    #[must_use]
-    pub fn with(&self, step: Step) -> Self {
+    fn with(&self, step: Step) -> Self {
         let mut steps = self.0.clone();
         steps.push(step);
         FieldPath(steps)
+    }
+    /// This path and all steps of another.
+    #[must_use]
+    pub fn join(&self, below: &FieldPath) -> Self {
+        FieldPath(self.0.iter().chain(&below.0).cloned().collect())
     }
     /// The steps, from the root.
     pub fn steps(&self) -> &[Step] {

@@ -2,33 +2,50 @@
 //! things otherwise: Go's classes `\d`, `\w` and `\s` are ASCII, a `[` inside a class stands for itself, and `\Q...\E`
 //! quotes.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use regex::{Regex, RegexBuilder};
 
 /// Patterns come from outside: a compiled one takes no more memory than this, in bytes.
-const SIZE_MAX: usize = 1 << 20;
+const SIZE_MAX: usize = 10 << 20;
 
-/// A regular expression that was written for Go.
+/// A regular expression that was written for Go. It is compiled when it is first used: most patterns of most
+/// definitions never are, and a compiled one weighs up to some megabytes.
 #[derive(Debug, Clone)]
 pub struct Pattern {
     written: Arc<str>,
-    regex: Regex,
+    compiled: OnceLock<Option<Regex>>,
 }
 
+/// A text that is no regular expression.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct PatternError(String);
+
 impl Pattern {
-    /// Compiles a regular expression.
+    /// Reads a regular expression.
     ///
     /// # Errors
-    /// It is none, or would take too much memory.
-    pub fn new(written: &str) -> Result<Pattern, regex::Error> {
-        let regex = RegexBuilder::new(&translated(written)).size_limit(SIZE_MAX).build()?;
-        Ok(Pattern { written: written.into(), regex })
+    /// It is none.
+    pub fn new(written: &str) -> Result<Pattern, PatternError> {
+        regex_syntax::Parser::new()
+            .parse(&translated(written))
+            .map_err(|error| PatternError(error.to_string()))?;
+        Ok(Pattern { written: written.into(), compiled: OnceLock::new() })
     }
 
-    /// Whether it is found in a text.
+    /// Compiles a regular expression at once, if it takes no more than some memory, in bytes.
+    ///
+    /// # Errors
+    /// It is none, or takes more.
+    pub fn compile(written: &str, size_max: usize) -> Result<Regex, PatternError> {
+        let built = RegexBuilder::new(&translated(written)).size_limit(size_max).build();
+        built.map_err(|error| PatternError(error.to_string()))
+    }
+
+    /// Whether it is found in a text; never if it takes too much memory.
     pub fn is_match(&self, text: &str) -> bool {
-        self.regex.is_match(text)
+        self.regex().is_some_and(|regex| regex.is_match(text))
     }
 
     /// As it was written.
@@ -36,9 +53,9 @@ impl Pattern {
         &self.written
     }
 
-    /// What carries it out.
-    pub fn regex(&self) -> &Regex {
-        &self.regex
+    /// What carries it out; `None` if it takes too much memory.
+    pub fn regex(&self) -> Option<&Regex> {
+        self.compiled.get_or_init(|| Pattern::compile(&self.written, SIZE_MAX).ok()).as_ref()
     }
 }
 
@@ -172,8 +189,11 @@ mod tests {
 
     #[test]
     fn what_is_none_or_too_large_is_refused() {
-        for pattern in ["(", "[a", r"\", "a{1000}{1000}{1000}", "(?<a", "(?=a)"] {
+        for pattern in ["(", "[a", r"\", "(?<a", "(?=a)"] {
             assert!(Pattern::new(pattern).is_err(), "{pattern}");
         }
+        let large = "a{1000}{1000}{1000}";
+        assert!(Pattern::compile(large, 1 << 18).is_err());
+        assert!(!Pattern::new(large).unwrap().is_match("a"));
     }
 }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::{key_order, number};
 use analysis::{Style, style};
-use page::Page;
+use page::{Layout, Page};
 
 /// Keys that are longer, in bytes, are written as `? key`.
 const SIMPLE_KEY_BYTES_MAX: usize = 128;
@@ -17,9 +17,26 @@ const SIMPLE_KEY_BYTES_MAX: usize = 128;
 ///
 /// The text ends with a line break. Whole numbers are written without a fraction.
 pub fn to_string(value: &Value) -> String {
-    let mut page = Page::default();
+    let mut page = Page::new(Layout::Plain);
     node(&mut page, value, Place::Root);
     page.end()
+}
+
+/// The value as `go.yaml.in/yaml/v3` prints it with two spaces: as [`to_string`], but the items of a list stand further
+/// in than its name, lines are as long as they are, and a number that is a float is written as one: `1e+06`.
+pub fn to_string_pretty(value: &Value) -> String {
+    let mut page = Page::new(Layout::Pretty);
+    node(&mut page, value, Place::Root);
+    page.end()
+}
+
+impl Layout {
+    fn number(self, value: &serde_json::Number) -> String {
+        match self {
+            Layout::Plain => number::print(value),
+            Layout::Pretty => number::print_as_it_is(value),
+        }
+    }
 }
 
 /// What a value stands in.
@@ -35,7 +52,7 @@ fn node(page: &mut Page, value: &Value, place: Place) {
     match value {
         Value::Null => page.plain("null", false),
         Value::Bool(value) => page.plain(&value.to_string(), false),
-        Value::Number(value) => page.plain(&number::print(value), false),
+        Value::Number(value) => page.plain(&page.layout().number(value), false),
         Value::String(text) => scalar(page, text, place),
         Value::Array(items) if items.is_empty() => page.indicator("[]"),
         Value::Array(items) => list(page, items, place),
@@ -45,7 +62,7 @@ fn node(page: &mut Page, value: &Value, place: Place) {
 }
 
 fn list(page: &mut Page, items: &[Value], place: Place) {
-    page.open(place == Place::Field && !page.is_at_indent());
+    page.open(page.layout() == Layout::Plain && place == Place::Field && !page.is_at_indent());
     for item in items {
         page.indent();
         page.marker("-");

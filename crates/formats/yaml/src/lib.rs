@@ -22,7 +22,7 @@ mod parse;
 mod scalar;
 mod timestamp;
 
-pub use emit::to_string;
+pub use emit::{to_string, to_string_pretty};
 pub use error::Error;
 pub use limits::Limits;
 pub use parse::{parse, parse_all, parse_all_by};

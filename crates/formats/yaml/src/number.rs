@@ -67,6 +67,14 @@ pub(crate) fn print(number: &serde_json::Number) -> String {
     }
 }
 
+/// As a value in YAML, a float as a float.
+pub(crate) fn print_as_it_is(number: &serde_json::Number) -> String {
+    match number.as_f64() {
+        Some(value) if number.is_f64() => shortest(&format!("{value:e}")),
+        _ => number.to_string(),
+    }
+}
+
 fn special(text: &str) -> Option<f64> {
     match text {
         ".nan" | ".NaN" | ".NAN" => Some(f64::NAN),

@@ -25,7 +25,11 @@ pub(crate) async fn admit<'a>(
     if object::is_ending(new) {
         return Ok(Held::One { _guard: guard });
     }
-    if let Err(errors) = bythos_kinds::from_definition(new) {
+    let errors = match bythos_kinds::from_definition(new) {
+        Ok(_) => bythos_kinds::rule_errors(old, new),
+        Err(errors) => errors,
+    };
+    if !errors.is_empty() {
         return Err(writing.invalid(object::name(new), errors));
     }
     hold_until_clean(new);

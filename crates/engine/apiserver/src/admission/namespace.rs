@@ -7,6 +7,19 @@ use crate::registry::Origin;
 use crate::status::{Failure, ResourceName};
 use crate::write::Writing;
 
+/// These come back with every start: their deletion would only empty them.
+const IMMORTAL: [&str; 3] = ["default", "kube-public", "kube-system"];
+
+/// Refuses to delete a namespace of the system.
+pub(crate) fn admit_deletion(writing: &Writing<'_>, name: &str) -> Result<(), Failure> {
+    if !IMMORTAL.contains(&name) {
+        return Ok(());
+    }
+    let resource = writing.served.name();
+    let message = format!("{resource} {name:?} is forbidden: this namespace may not be deleted");
+    Err(Failure::Forbidden { resource: Some(resource), name: name.to_owned(), message })
+}
+
 pub(crate) fn admit(writing: &Writing<'_>, new: &Value) -> Result<(), Failure> {
     if matches!(writing.served.origin, Origin::Custom { ending: true, .. }) {
         return Err(Failure::MethodNotAllowed);

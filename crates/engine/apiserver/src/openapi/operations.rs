@@ -75,8 +75,7 @@ impl KindPaths<'_> {
     fn of_stored(&self) -> Vec<(String, Value)> {
         let Served { kind, .. } = self.served;
         let collection = vec![self.list(""), self.create(), self.delete_collection()];
-        let object =
-            vec![self.get("", None), self.replace("", None), self.patch("", None), self.delete()];
+        let object = vec![self.get("", None), self.replace("", None), self.patch("", None), self.delete()];
         let mut paths = vec![
             (self.collection(), self.item(&[], collection)),
             (format!("{}/{{name}}", self.collection()), self.item(&["name"], object)),
@@ -201,8 +200,7 @@ impl KindPaths<'_> {
     fn patch<'a>(&'a self, suffix: &str, kind: Option<GroupVersionKind<'a>>) -> Operation<'a> {
         let operation = Self::of(self.operation("patch", "patch", self.id("patch", "", suffix)), kind);
         let description = self.described("Change parts of", suffix);
-        let body =
-            Some(Body { definition: PATCH_BODY.to_owned(), is_required: true, types: PATCH_TYPES });
+        let body = Some(Body { definition: PATCH_BODY.to_owned(), is_required: true, types: PATCH_TYPES });
         Operation { description, parameters: PATCH, body, success: &[200, 201], ..operation }
     }
 

@@ -29,8 +29,16 @@ const fn path(name: &'static str, description: &'static str) -> Parameter {
 pub(super) const ALL: &[Parameter] = &[
     path("name", "Name of the object."),
     path("namespace", "Namespace of the object, such as for teams and projects."),
-    query("allowWatchBookmarks", "boolean", "Whether a watch tells now and then how far it has come (BOOKMARK)."),
-    query("continue", "string", "Where the next page of a list begins: metadata.continue of the page before."),
+    query(
+        "allowWatchBookmarks",
+        "boolean",
+        "Whether a watch tells now and then how far it has come (BOOKMARK).",
+    ),
+    query(
+        "continue",
+        "string",
+        "Where the next page of a list begins: metadata.continue of the page before.",
+    ),
     query("dryRun", "string", "\"All\" to do everything but keep the outcome."),
     query("fieldManager", "string", "Under which name the fields that this request sets are owned."),
     query("fieldSelector", "string", "Only objects with these fields, for example status.phase=Running."),

@@ -23,11 +23,12 @@ const PROTOBUF_ANSWER: &str = "application/com.github.proto-openapi.spec.v2.v1.0
 
 pub(crate) async fn answer(call: &Call) -> Result<Response<Body>, Failure> {
     let registry = call.state.registry();
-    let wants_protobuf = accepted(&call.headers).into_iter().find_map(|media_type| match media_type.essence {
-        PROTOBUF | PROTOBUF_ANSWER => Some(true),
-        "application/json" | "application/*" | "*/*" => Some(false),
-        _ => None,
-    });
+    let wants_protobuf =
+        accepted(&call.headers).into_iter().find_map(|media_type| match media_type.essence {
+            PROTOBUF | PROTOBUF_ANSWER => Some(true),
+            "application/json" | "application/*" | "*/*" => Some(false),
+            _ => None,
+        });
     match wants_protobuf {
         Some(true) => {
             document::answer(call, Name::V2Protobuf, &registry, PROTOBUF_ANSWER, gnostic::write).await

@@ -1,5 +1,6 @@
 //! `delete`: at once, or as the beginning of an end that finalizers or a pod's grace draw out.
 
+use bythos_kinds::AdmissionOperation;
 use bythos_store::{Change, CommitError, Expect, Operation};
 use http::{Response, StatusCode};
 use serde_json::{Value, json};
@@ -114,7 +115,9 @@ pub(crate) async fn delete(
 ) -> Result<Deleted, Failure> {
     for _ in 0..ATTEMPTS_MAX {
         let current = writing.current(name)?.ok_or_else(|| writing.not_found(name))?;
+        admission::admit_deletion(writing, name)?;
         hold_preconditions(writing, name, &current, options)?;
+        admission::policies::admit(writing, AdmissionOperation::Delete, Some(&current.object), None)?;
         let ending = ending(writing, &current.object, options);
         let is_gone = deletion_is_complete(&ending);
         if !is_gone && stamp::is_same(&current.object, &ending) {

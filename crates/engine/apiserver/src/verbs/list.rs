@@ -20,6 +20,7 @@ use crate::resources::Target;
 use crate::selection::Selection;
 use crate::status::Failure;
 use crate::table::{Table, metadata_only};
+use crate::verbs::list_options::check_list;
 
 /// Stored bytes are handed on in pieces of about this size.
 const PIECE_BYTES: usize = 64 * 1024;
@@ -27,6 +28,7 @@ const PIECE_BYTES: usize = 64 * 1024;
 /// Where the next page begins. Clients hand it back without reading it.
 #[derive(Debug, Serialize, Deserialize)]
 struct Continue {
+    /// 0 for the newest, where the one before is not retained: the pages then do not show one state.
     revision: u64,
     namespace: String,
     name: String,
@@ -78,6 +80,7 @@ pub(crate) fn answer(target: &Target<'_>) -> Result<Response<Body>, Failure> {
 /// The objects that the request selects.
 pub(crate) fn find(target: &Target<'_>) -> Result<Found, Failure> {
     let query = &target.call.query;
+    check_list(query)?;
     let selection = Selection::of(query, &target.served)?;
     let limit = query.number::<usize>("limit")?.filter(|limit| *limit > 0);
     let mut page = page(query, target.call.state.store.revision())?;
@@ -85,7 +88,7 @@ pub(crate) fn find(target: &Target<'_>) -> Result<Found, Failure> {
     page.limit = limit.filter(|_| selection.is_everything());
     let scope = target.served.scope(target.namespace);
     let Listing { revision, mut entries, mut remaining } =
-        target.call.state.store.list(&scope, &page).map_err(|expired| expired_list(query, &expired))?;
+        target.call.state.store.list(&scope, &page).map_err(|expired| expired_list(&page, &expired))?;
     if !selection.is_everything() {
         entries.retain(|entry| selection.matches(&entry.key, &entry.value));
         let limit = limit.unwrap_or(usize::MAX);
@@ -112,7 +115,7 @@ fn page(query: &Query, newest: Revision) -> Result<Page, Failure> {
     if let Some(token) = query.get("continue") {
         let Continue { revision, namespace, name } = Continue::decode(token)?;
         let after = Some((namespace.into(), name.into()));
-        return Ok(Page { limit: None, at: Some(Revision(revision)), after });
+        return Ok(Page { limit: None, at: (revision > 0).then_some(Revision(revision)), after });
     }
     let Some(asked) = query.number::<u64>("resourceVersion")?.filter(|asked| *asked > 0) else {
         return Ok(Page::default());
@@ -124,15 +127,16 @@ fn page(query: &Query, newest: Revision) -> Result<Page, Failure> {
     Ok(Page { at: exact.then_some(Revision(asked)), ..Page::default() })
 }
 
-fn expired_list(query: &Query, expired: &Expired) -> Failure {
-    if query.get("continue").is_some() {
-        return Failure::Expired(
-            "The provided continue parameter is too old to display a consistent list result. \
-             You must start a new list without the continue parameter."
-                .to_owned(),
-        );
+fn expired_list(page: &Page, expired: &Expired) -> Failure {
+    let next = page.after.as_ref().map(|(namespace, name)| {
+        Continue { revision: 0, namespace: namespace.to_string(), name: name.to_string() }.encode()
+    });
+    match next {
+        Some(Ok(next)) => Failure::ExpiredPage { next },
+        _ => {
+            Failure::Expired(format!("too old resource version: {} ({})", expired.asked.0, expired.oldest.0))
+        }
     }
-    Failure::Expired(format!("too old resource version: {} ({})", expired.asked.0, expired.oldest.0))
 }
 
 fn list_metadata(found: &Found) -> Value {

@@ -27,6 +27,7 @@ use crate::selection::Selection;
 use crate::state::RunningWatch;
 use crate::status::Failure;
 use crate::table::{Table, metadata_only};
+use crate::verbs::list_options::check_watch;
 
 const BOOKMARK_INTERVAL: Duration = Duration::from_secs(60);
 /// Without `timeoutSeconds` a watch ends after this and up to twice this time, as upstream's do.
@@ -46,22 +47,17 @@ enum Start {
 }
 
 impl Start {
-    fn of(query: &Query) -> Result<Start, Failure> {
+    fn of(query: &Query, newest: Revision) -> Result<Start, Failure> {
+        check_watch(query)?;
         let asked = query.number::<u64>("resourceVersion")?.filter(|asked| *asked > 0);
-        match (query.get("sendInitialEvents"), asked) {
-            (Some("true"), _) => {
-                if query.get("resourceVersionMatch") != Some("NotOlderThan") {
-                    return Err(Failure::BadRequest(
-                        "resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch \
-                         to NotOlderThan"
-                            .to_owned(),
-                    ));
-                }
-                Ok(Start::Present { bookmark: query.is_true("allowWatchBookmarks") })
+        Ok(match (query.get("sendInitialEvents"), asked) {
+            (Some(_), _) if query.is_true("sendInitialEvents") => {
+                Start::Present { bookmark: query.is_true("allowWatchBookmarks") }
             }
-            (_, Some(asked)) => Ok(Start::After(Revision(asked))),
-            (_, None) => Ok(Start::Present { bookmark: false }),
-        }
+            (_, Some(asked)) => Start::After(Revision(asked)),
+            (Some(_), None) => Start::After(newest),
+            (None, None) => Start::Present { bookmark: false },
+        })
     }
 }
 
@@ -69,8 +65,8 @@ pub(crate) fn answer(target: &Target<'_>) -> Result<Response<Body>, Failure> {
     let query = &target.call.query;
     let store = &target.call.state.store;
     let form = target.call.form()?;
-    let start = Start::of(query)?;
-    let selection = Selection::of(query, &target.served)?;
+    let start = Start::of(query, store.revision())?;
+    let selection = Selection::of(query, &target.served)?.of_name(target.name);
     let scope = target.served.scope(target.namespace);
     let (watch, present, bookmark) = match start {
         Start::After(after) => (store.watch(scope, after), Vec::new(), false),

@@ -52,7 +52,7 @@ pub(crate) enum Door {
 
 impl Door {
     /// As in `managedFields`.
-    pub(super) fn subresource(self) -> &'static str {
+    pub(crate) fn subresource(self) -> &'static str {
         match self {
             Door::Main => "",
             Door::Status => "status",

@@ -170,3 +170,17 @@ async fn the_generation_counts_changes_of_what_is_wanted() {
     let scaled = patch(&admin, "merge", &path, json!({"spec": {"replicas": 2}})).await.ok();
     assert_eq!(scaled["metadata"]["generation"], 2);
 }
+
+#[tokio::test]
+async fn an_emptied_list_or_map_of_metadata_is_gone() {
+    let Server { admin, .. } = server().await;
+    let mut object = config_map("a", json!({}));
+    object["metadata"]["labels"] = json!({});
+    object["metadata"]["finalizers"] = json!(["example.org/hold"]);
+    let made = post(&admin, CONFIG_MAPS, object).await.ok();
+    assert!(made["metadata"].get("labels").is_none());
+    let emptied = json!({"metadata": {"finalizers": [], "ownerReferences": []}});
+    let changed = patch(&admin, "merge", &format!("{CONFIG_MAPS}/a"), emptied).await.ok();
+    assert!(changed["metadata"].get("finalizers").is_none(), "{changed}");
+    assert!(changed["metadata"].get("ownerReferences").is_none(), "{changed}");
+}

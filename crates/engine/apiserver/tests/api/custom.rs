@@ -101,6 +101,127 @@ async fn an_object_is_seen_in_the_version_that_is_asked_for() {
     assert_eq!(list["items"][0]["apiVersion"], "example.org/v1beta1");
 }
 
+/// The definition with rules at `spec`.
+fn with_rules(rules: Value) -> Value {
+    let mut definition = definition();
+    let spec = "/spec/versions/0/schema/openAPIV3Schema/properties/spec";
+    definition.pointer_mut(spec).unwrap()["x-kubernetes-validations"] = rules;
+    definition
+}
+
+#[tokio::test]
+async fn rules_hold_on_creation_and_update_with_field_and_reason() {
+    let Server { admin, .. } = server().await;
+    let rules = json!([
+        {"rule": "!has(self.replicas) || self.replicas <= self.size", "message": "no more replicas than size",
+            "fieldPath": ".replicas", "reason": "FieldValueForbidden"},
+        {"rule": "self.size >= oldSelf.size", "messageExpression": "'size must not shrink from %d'.format([oldSelf.size])"}]);
+    post(&admin, DEFINITIONS, with_rules(rules)).await.ok();
+    let refused = post(&admin, WIDGETS, widget("a", json!({"size": 1, "replicas": 2}))).await;
+    let status = refused.fails(422, "Invalid", "spec.replicas: Forbidden: no more replicas than size");
+    assert_eq!(status["details"]["causes"][0]["reason"], "FieldValueForbidden");
+    assert_eq!(status["details"]["causes"][0]["field"], "spec.replicas");
+    post(&admin, WIDGETS, widget("a", json!({"size": 3, "replicas": 2}))).await.ok();
+    let path = format!("{WIDGETS}/a");
+    patch(&admin, "merge", &path, json!({"spec": {"size": 4}})).await.ok();
+    let refused = patch(&admin, "merge", &path, json!({"spec": {"size": 2}})).await;
+    refused.fails(422, "Invalid", "spec: Invalid value: size must not shrink from 4");
+    let applied =
+        patch(&admin, "apply", &format!("{path}?fieldManager=x&force=true"), widget("a", json!({"size": 1})))
+            .await;
+    applied.fails(422, "Invalid", "must not shrink");
+    // The replicas are a door of their own, but the rules are those of the whole.
+    let scaled = patch(&admin, "merge", &format!("{path}/scale"), json!({"spec": {"replicas": 9}})).await;
+    scaled.fails(422, "Invalid", "no more replicas than size");
+    patch(&admin, "merge", &format!("{path}/status"), json!({"status": {"ready": true}})).await.ok();
+}
+
+#[tokio::test]
+async fn a_rule_that_makes_no_sense_or_costs_too_much_is_refused() {
+    let Server { admin, .. } = server().await;
+    let wrong = with_rules(json!([{"rule": "self.sise > 1"}]));
+    let start = "spec.versions[0].schema.openAPIV3Schema.properties[spec].x-kubernetes-validations[0].rule: Invalid value";
+    let status = post(&admin, DEFINITIONS, wrong).await.fails(422, "Invalid", start);
+    assert!(status["message"].as_str().unwrap().contains("undefined field 'sise'"), "{status}");
+    let mut dear = with_rules(json!([{"rule": "self.names.all(x, self.names.exists_one(y, x == y))"}]));
+    let properties = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties";
+    dear.pointer_mut(properties).unwrap()["names"] = json!({"type": "array", "items": {"type": "string"}});
+    post(&admin, DEFINITIONS, dear).await.fails(422, "Invalid", "estimated rule cost exceeds budget");
+}
+
+#[tokio::test]
+async fn what_a_stricter_definition_finds_wrong_does_not_hold_up_other_changes() {
+    let Server { admin, .. } = server().await;
+    post(&admin, DEFINITIONS, definition()).await.ok();
+    post(&admin, WIDGETS, widget("a", json!({"size": 1, "color": "blue"}))).await.ok();
+    let mut stricter = with_rules(json!([]));
+    let spec =
+        stricter.pointer_mut("/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties").unwrap();
+    spec["size"]["minimum"] = json!(5);
+    spec["color"]["x-kubernetes-validations"] = json!([{"rule": "self != 'blue'"}]);
+    spec["color"]["maxLength"] = json!(10);
+    let path = format!("{DEFINITIONS}/widgets.example.org");
+    patch(&admin, "merge", &path, json!({"spec": stricter["spec"]})).await.ok();
+    let path = format!("{WIDGETS}/a");
+    patch(&admin, "merge", &path, json!({"spec": {"replicas": 2}})).await.ok();
+    patch(&admin, "merge", &path, json!({"metadata": {"labels": {"a": "b"}}})).await.ok();
+    let refused = patch(&admin, "merge", &path, json!({"spec": {"size": 2}})).await;
+    refused.fails(422, "Invalid", "spec.size: Invalid value: 2");
+    post(&admin, WIDGETS, widget("b", json!({"size": 5, "color": "blue"}))).await.fails(
+        422,
+        "Invalid",
+        "spec.color",
+    );
+}
+
+#[tokio::test]
+async fn objects_are_selected_by_the_fields_of_their_definition() {
+    let Server { admin, .. } = server().await;
+    let mut selectable = definition();
+    selectable["spec"]["versions"][0]["selectableFields"] = json!([{"jsonPath": ".spec.color"}]);
+    post(&admin, DEFINITIONS, selectable).await.ok();
+    for (name, color) in [("a", "red"), ("b", "blue")] {
+        post(&admin, WIDGETS, widget(name, json!({"size": 1, "color": color}))).await.ok();
+    }
+    let found = get(&admin, &format!("{WIDGETS}?fieldSelector=spec.color%3Dblue")).await.ok();
+    assert_eq!(found["items"].as_array().unwrap().len(), 1);
+    assert_eq!(found["items"][0]["metadata"]["name"], "b");
+    let unknown = get(&admin, &format!("{WIDGETS}?fieldSelector=spec.size%3D1")).await;
+    unknown.fails(400, "BadRequest", "field label not supported: spec.size");
+}
+
+#[tokio::test]
+async fn whoever_uses_a_deprecated_version_is_told() {
+    let Server { admin, .. } = server().await;
+    let mut old = definition();
+    old["spec"]["versions"][1]["deprecated"] = json!(true);
+    post(&admin, DEFINITIONS, old).await.ok();
+    assert_eq!(get(&admin, WIDGETS).await.warnings(), [""; 0]);
+    let answer = get(&admin, "/apis/example.org/v1beta1/namespaces/default/widgets").await;
+    assert_eq!(answer.warnings(), [r#"299 - "example.org/v1beta1 Widget is deprecated""#]);
+}
+
+#[tokio::test]
+async fn whoever_sees_a_definition_established_finds_its_kind() {
+    let Server { admin, .. } = server().await;
+    let request = http::Request::get(format!("{DEFINITIONS}?watch=1")).body(vec![]).unwrap();
+    let mut watch = Box::pin(admin.request_stream(request).await.unwrap());
+    for round in 0..20 {
+        let mut one = definition();
+        let plural = format!("widgets{round}");
+        one["metadata"]["name"] = json!(format!("{plural}.example.org"));
+        let kind = format!("Widget{round}");
+        one["spec"]["names"] = json!({"plural": plural, "singular": kind.to_lowercase(), "kind": kind});
+        let poster = admin.clone();
+        let posted = tokio::spawn(async move { post(&poster, DEFINITIONS, one).await.ok() });
+        let mut line = String::new();
+        watch.read_line(&mut line).await.unwrap();
+        let path = format!("/apis/example.org/v1/namespaces/default/{plural}");
+        assert_eq!(get(&admin, &path).await.ok()["items"], json!([]), "{line}");
+        posted.await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn a_definition_that_makes_no_sense_is_refused_with_paths() {
     let Server { admin, .. } = server().await;

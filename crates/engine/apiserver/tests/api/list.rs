@@ -1,6 +1,7 @@
 //! Lists: selectors, and pages of one revision while others write.
 
 use std::collections::BTreeSet;
+use std::io::Read as _;
 
 use serde_json::json;
 
@@ -87,7 +88,51 @@ async fn a_page_of_a_forgotten_revision_is_expired() {
     }
     let token = first["metadata"]["continue"].as_str().unwrap();
     let expired = get(&admin, &format!("{CONFIG_MAPS}?limit=2&continue={token}")).await;
-    expired.fails(410, "Expired", "The provided continue parameter is too old");
+    let status = expired.fails(410, "Expired", "The provided continue parameter is too old");
+    let next = status["metadata"]["continue"].as_str().unwrap();
+    let rest = get(&admin, &format!("{CONFIG_MAPS}?limit=2&continue={next}")).await.ok();
+    assert_eq!(names(&rest), ["c2", "c3"], "the pages go on with the newest");
+}
+
+#[tokio::test]
+async fn parameters_that_contradict_each_other_are_refused() {
+    let Server { admin, .. } = server().await;
+    let refused = get(&admin, &format!("{CONFIG_MAPS}?resourceVersionMatch=Exact")).await;
+    refused.fails(422, "Invalid", "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Forbidden");
+    let refused = get(&admin, &format!("{CONFIG_MAPS}?watch=1&sendInitialEvents=true")).await;
+    refused.fails(422, "Invalid", "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan");
+}
+
+#[tokio::test]
+async fn a_long_list_comes_compressed_to_who_asks_for_it() {
+    let Server { admin, .. } = server().await;
+    for index in 0..3 {
+        let object = config_map(&format!("c{index}"), json!({ "k": "x".repeat(100_000) }));
+        post(&admin, CONFIG_MAPS, object).await.ok();
+    }
+    let asked = [("accept-encoding", "gzip")];
+    let bytes = |path: String, headers: &'static [(&str, &str)]| {
+        let admin = admin.clone();
+        async move {
+            let mut request = Request::get(path);
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
+            let response = admin.send(request.body(Body::from(Vec::new())).unwrap()).await.unwrap();
+            let coding = response.headers().get("content-encoding").cloned();
+            (coding, response.into_body().collect().await.unwrap().to_bytes())
+        }
+    };
+    let (coding, compressed) = bytes(CONFIG_MAPS.to_owned(), &[("accept-encoding", "gzip")]).await;
+    assert_eq!(coding.unwrap(), "gzip");
+    assert!(compressed.len() < 30_000, "{} bytes", compressed.len());
+    let mut text = String::new();
+    flate2::read::GzDecoder::new(&*compressed).read_to_string(&mut text).unwrap();
+    let (coding, plain) = bytes(CONFIG_MAPS.to_owned(), &[]).await;
+    assert!(coding.is_none());
+    assert_eq!(text.as_bytes(), &*plain);
+    let short = send(&admin, "GET", "/api/v1/namespaces/default/secrets", &asked, "").await;
+    assert!(!short.headers.contains_key("content-encoding"));
 }
 
 #[tokio::test]

@@ -10,14 +10,18 @@
 )]
 
 mod admission;
+mod clients;
 mod crud;
 mod custom;
 mod delete;
 mod discovery;
 mod eviction;
 mod impersonation;
+mod limits;
 mod list;
+mod openapi;
 mod patch;
+mod policies;
 mod rbac;
 mod restart;
 mod socket;

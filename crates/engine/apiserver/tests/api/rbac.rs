@@ -44,6 +44,35 @@ async fn a_user_may_what_a_role_grants_from_the_next_request_on() {
 }
 
 #[tokio::test]
+async fn a_grant_counts_though_its_client_has_gone_away() {
+    let Server { admin, api } = server().await;
+    let mut stored = 0;
+    for polls in 0..40 {
+        let name = format!("user-{polls}");
+        let user = api.client(User::authenticated(&name, &[]));
+        post(&admin, &format!("{RBAC}/namespaces/default/roles"), role(&name, &["list"], &["configmaps"]))
+            .await
+            .ok();
+        get(&user, CONFIG_MAPS).await.fails(403, "Forbidden", "cannot list");
+        let bindings = format!("{RBAC}/namespaces/default/rolebindings");
+        {
+            let mut grant = Box::pin(post(&admin, &bindings, binding(&name, "Role", &name, &name)));
+            for _ in 0..polls {
+                drop(futures::poll!(&mut grant));
+                tokio::task::yield_now().await;
+            }
+        }
+        // What was queued before is carried out before.
+        post(&admin, CONFIG_MAPS, config_map(&name, json!({}))).await.ok();
+        if get(&admin, &format!("{bindings}/{name}")).await.code.is_success() {
+            stored += 1;
+            get(&user, CONFIG_MAPS).await.ok();
+        }
+    }
+    assert!(stored > 0, "some grants were under way when their clients left");
+}
+
+#[tokio::test]
 async fn who_may_only_get_exec_may_not_come_into_a_container() {
     let Server { admin, api } = server().await;
     let mut bound = pod("a");

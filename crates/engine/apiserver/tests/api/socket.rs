@@ -77,6 +77,16 @@ async fn a_bearer_token_names_a_service_account() {
 }
 
 #[tokio::test]
+async fn a_request_that_asks_for_a_time_that_makes_no_sense_is_refused() {
+    let Server { api, .. } = server().await;
+    let socket = listen(&api).await;
+    let root = socket.client(Some(("root", &["system:masters"]))).await;
+    get(&root, &format!("{CONFIG_MAPS}?timeout=5s")).await.ok();
+    let refused = get(&root, &format!("{CONFIG_MAPS}?timeout=soon")).await;
+    refused.fails(400, "BadRequest", "invalid timeout specified in the request URL");
+}
+
+#[tokio::test]
 async fn the_end_of_the_server_ends_watches_and_lets_it_return() {
     let Server { api, .. } = server().await;
     let socket = listen(&api).await;
@@ -216,4 +226,38 @@ async fn kubectl_does_its_daily_work() {
     kubectl.says("create job once --image=example.org/app:1", "job.batch/once created").await;
     kubectl.says("delete deploy web", "deployment.apps \"web\" deleted").await;
     kubectl.says("delete configmap --all -n team", "configmap \"c\" deleted").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kubectl_asks_who_it_is_and_acts_for_others() {
+    let Server { api, admin } = server().await;
+    let socket = listen(&api).await;
+    let Some(kubectl) = Kubectl::of(&socket) else { return };
+    kubectl.says("auth whoami", "system:masters").await;
+    kubectl.says("auth whoami --as=eve --as-group=staff", "staff").await;
+    kubectl.refuses("get pods --as=eve", "User \"eve\" cannot list resource \"pods\"").await;
+    kubectl.says("auth can-i get pods", "yes").await;
+    kubectl.refuses("auth can-i get pods --as=eve", "no").await;
+    kubectl.says("create serviceaccount robot", "created").await;
+    let (succeeded, token) = kubectl.output("create token robot --duration=20m --audience=vault").await;
+    assert!(succeeded && token.trim().split('.').count() == 3, "{token}");
+    let review = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview",
+        "spec": {"token": token.trim(), "audiences": ["vault"]}});
+    let reviews = "/apis/authentication.k8s.io/v1/tokenreviews";
+    assert_eq!(post(&admin, reviews, review).await.ok()["status"]["authenticated"], true);
+    kubectl
+        .refuses("create token robot --duration=1m", "may not specify a duration less than 10 minutes")
+        .await;
+    kubectl.says("create quota q --hard=pods=1", "created").await;
+    kubectl.says("describe quota q", "pods        0     1").await;
+    kubectl.says("create priorityclass high --value=7", "created").await;
+    kubectl.says("create poddisruptionbudget web --selector=app=web --min-available=1", "created").await;
+    let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "one"}});
+    post(&admin, "/api/v1/nodes", node).await.ok();
+    let mut running = pod("runs");
+    running["spec"]["nodeName"] = json!("one");
+    running["spec"]["terminationGracePeriodSeconds"] = json!(0);
+    post(&admin, PODS, running).await.ok();
+    kubectl.says("drain one --force --timeout=10s", "node/one drained").await;
+    assert_eq!(get(&admin, &format!("{PODS}/runs")).await.code, 404);
 }

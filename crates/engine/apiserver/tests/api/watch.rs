@@ -197,3 +197,39 @@ async fn kube_watches_in_process_in_both_of_its_ways() {
         assert_eq!(seen, ["a", "b"]);
     }
 }
+
+#[tokio::test]
+async fn the_old_paths_of_watches_are_served() {
+    let Server { admin, .. } = server().await;
+    for name in ["a", "b"] {
+        post(&admin, CONFIG_MAPS, config_map(name, json!({}))).await.ok();
+    }
+    for (path, expect) in [
+        ("/api/v1/watch/configmaps", vec!["a", "b"]),
+        ("/api/v1/watch/namespaces/default/configmaps", vec!["a", "b"]),
+        ("/api/v1/watch/namespaces/default/configmaps/b", vec!["b"]),
+        ("/api/v1/watch/namespaces/other/configmaps", vec![]),
+    ] {
+        let events = get(&admin, &format!("{path}?timeoutSeconds=1")).await;
+        let names: Vec<String> = events
+            .text
+            .lines()
+            .map(|line| {
+                serde_json::from_str::<Value>(line).unwrap()["object"]["metadata"]["name"].to_string()
+            })
+            .collect();
+        assert_eq!(names, expect.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>(), "{path}");
+    }
+    let refused = send(&admin, "DELETE", "/api/v1/watch/configmaps", &[], "").await;
+    refused.fails(405, "MethodNotAllowed", "");
+}
+
+#[tokio::test]
+async fn a_watch_without_initial_events_begins_now() {
+    let Server { admin, .. } = server().await;
+    post(&admin, CONFIG_MAPS, config_map("a", json!({}))).await.ok();
+    let path = format!(
+        "{CONFIG_MAPS}?watch=1&sendInitialEvents=false&resourceVersionMatch=NotOlderThan&timeoutSeconds=1"
+    );
+    assert_eq!(get(&admin, &path).await.text, "");
+}

@@ -12,9 +12,10 @@ use kube::core::Selector;
 use super::{MANAGER, endpoint, ports};
 use crate::{ownership, suffix};
 
-/// Most endpoints that the API takes in one slice.
-const ENDPOINTS_MAX: usize = 1000;
-const HEADLESS_LABEL: &str = "service.kubernetes.io/headless";
+/// Most endpoints in one slice, so that a change of one pod sends little.
+const ENDPOINTS_MAX: usize = 100;
+/// On the addresses of a Service without an address of its own.
+pub(crate) const HEADLESS_LABEL: &str = "service.kubernetes.io/headless";
 
 struct Group {
     ports: Vec<EndpointPort>,
@@ -22,7 +23,7 @@ struct Group {
 }
 
 /// What `service` selects its pods by; none where somebody else publishes its addresses, or a name stands for them.
-pub(super) fn selector(service: &Service) -> Option<Selector> {
+pub(crate) fn selector(service: &Service) -> Option<Selector> {
     let spec = service.spec.as_ref()?;
     let labels = spec.selector.as_ref().filter(|labels| !labels.is_empty())?;
     let is_alias = spec.type_.as_deref() == Some("ExternalName");

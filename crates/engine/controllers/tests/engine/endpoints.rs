@@ -1,7 +1,7 @@
 //! EndpointSlices: addresses follow the pods.
 
 use anyhow::Result;
-use k8s_openapi::api::core::v1::{Pod, Service};
+use k8s_openapi::api::core::v1::{EndpointAddress, Endpoints, Pod, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::{Api, ResourceExt as _};
 use serde_json::json;
@@ -89,5 +89,60 @@ async fn what_others_publish_is_left_alone_and_what_is_ours_is_mended() -> Resul
         assert_eq!(foreign.endpoints.unwrap()[0].addresses, ["192.0.2.1"]);
     })
     .await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn endpoints_objects_say_what_the_slices_say_and_go_with_the_service() -> Result<()> {
+    let stage = Stage::start().await?;
+    let (services, pods, all) = (stage.api::<Service>(), stage.api::<Pod>(), stage.api::<Endpoints>());
+    let spec = json!({ "selector": { "app": "web" }, "ports": [{ "port": 80, "targetPort": 8080 }] });
+    create(&services, json!({ "metadata": { "name": "web", "labels": { "tier": "front" } }, "spec": spec }))
+        .await?;
+    stage
+        .until("empty Endpoints", &all, "web", |endpoints| endpoints.subsets.is_none().then_some(()))
+        .await?;
+    for (number, (name, is_ready)) in [("a", true), ("b", false)].into_iter().enumerate() {
+        let pod = json!({
+            "metadata": { "name": name, "labels": { "app": "web" } },
+            "spec": { "containers": [{ "name": "c", "image": "one" }] },
+        });
+        create(&pods, pod).await?;
+        set_ready(&pods, name, number, is_ready).await?;
+    }
+    let filled = |endpoints: &Endpoints| {
+        let subset = endpoints.subsets.as_ref()?.first()?.clone();
+        let (ready, unready) = (subset.addresses?, subset.not_ready_addresses?);
+        let ip =
+            |addresses: &[EndpointAddress]| addresses.iter().map(|one| one.ip.clone()).collect::<Vec<_>>();
+        let port = subset.ports?.first()?.port;
+        (ip(&ready) == ["10.42.0.2"] && ip(&unready) == ["10.42.0.3"] && port == 8080).then_some(())
+    };
+    stage.until("both addresses", &all, "web", filled).await?;
+    assert_eq!(all.get("web").await?.labels()["tier"], "front");
+    services.delete("web", &Default::default()).await?;
+    stage.until_count("no Endpoints", &all, 0).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn endpoints_written_by_hand_become_slices() -> Result<()> {
+    let stage = Stage::start().await?;
+    let (services, slices, all) =
+        (stage.api::<Service>(), stage.api::<EndpointSlice>(), stage.api::<Endpoints>());
+    let subsets = json!([{ "addresses": [{ "ip": "192.0.2.1" }], "ports": [{ "port": 5432 }] }]);
+    create(&all, json!({ "metadata": { "name": "db" }, "subsets": subsets })).await?;
+    create(&services, json!({ "metadata": { "name": "db" }, "spec": { "ports": [{ "port": 5432 }] } }))
+        .await?;
+    let slice = stage.until_count("a slice", &slices, 1).await?.remove(0);
+    assert_eq!(slice.labels()["kubernetes.io/service-name"], "db");
+    assert_eq!(slice.endpoints.as_ref().unwrap()[0].addresses, ["192.0.2.1"]);
+    let subsets = json!([{ "addresses": [{ "ip": "192.0.2.2" }], "ports": [{ "port": 5432 }] }]);
+    merge(&all, "db", json!({ "subsets": subsets })).await?;
+    let moved =
+        |slice: &EndpointSlice| (slice.endpoints.as_ref()?.first()?.addresses == ["192.0.2.2"]).then_some(());
+    stage.until("the new address", &slices, &slice.name_any(), moved).await?;
+    all.delete("db", &Default::default()).await?;
+    stage.until_count("no slice", &slices, 0).await?;
     Ok(())
 }

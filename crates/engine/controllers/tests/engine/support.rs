@@ -69,7 +69,7 @@ impl Stage {
 
     /// Runs the controllers as the binary would, until they are killed.
     pub(crate) async fn start_controllers(&mut self) -> Result<()> {
-        let part = bythos_controllers::part();
+        let part = bythos_controllers::part("/data/volumes".into());
         let client = self.client();
         let (health, report) = Health::new();
         let shutdown = CancellationToken::new();

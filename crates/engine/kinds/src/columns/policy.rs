@@ -31,3 +31,7 @@ pub(crate) fn priority_class() -> Vec<Column> {
         column("PreemptionPolicy", |class| text_at(class, "preemptionPolicy")),
     ]
 }
+
+pub(crate) fn runtime_class() -> Vec<Column> {
+    vec![column("Handler", |class| text_at(class, "handler")), age()]
+}

@@ -79,3 +79,49 @@ fn access_modes(object: &Value, path: &str) -> Value {
         .collect();
     modes.join(",").into()
 }
+
+pub(crate) fn attachment() -> Vec<Column> {
+    vec![
+        column("Attacher", |attachment| text_at(attachment, "spec.attacher")),
+        column("PV", |attachment| text_at(attachment, "spec.source.persistentVolumeName")),
+        column("Node", |attachment| text_at(attachment, "spec.nodeName")),
+        column("Attached", |attachment| is_true(attachment, "status.attached")),
+        age(),
+    ]
+}
+
+pub(crate) fn driver() -> Vec<Column> {
+    let modes = |driver: &Value| {
+        let modes: Vec<&str> =
+            items(driver, "spec.volumeLifecycleModes").iter().filter_map(Value::as_str).collect();
+        super::all_joined(modes.into_iter())
+    };
+    vec![
+        column("AttachRequired", |driver| is_true(driver, "spec.attachRequired")),
+        column("PodInfoOnMount", |driver| is_true(driver, "spec.podInfoOnMount")),
+        column("StorageCapacity", |driver| is_true(driver, "spec.storageCapacity")),
+        column("TokenRequests", |driver| match items(driver, "spec.tokenRequests").len() {
+            0 => "<unset>".into(),
+            count => count.to_string().into(),
+        }),
+        column("RequiresRepublish", |driver| is_true(driver, "spec.requiresRepublish")),
+        column("Modes", modes),
+        age(),
+    ]
+}
+
+pub(crate) fn drivers_of_node() -> Vec<Column> {
+    vec![super::count("Drivers", |node| items(node, "spec.drivers").len().into()), age()]
+}
+
+pub(crate) fn capacity() -> Vec<Column> {
+    vec![
+        column("StorageClassName", |capacity| text_at(capacity, "storageClassName")),
+        column("Capacity", |capacity| text_at(capacity, "capacity")),
+        age(),
+    ]
+}
+
+fn is_true(object: &Value, path: &str) -> Value {
+    crate::fields::at(object, path).as_bool().unwrap_or_default().to_string().into()
+}

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::quantity;
 use crate::fields::{entries, fill, fill_zero, items_in, make_object, text};
 
 pub(crate) fn default(container: &mut Value) {
@@ -10,6 +11,7 @@ pub(crate) fn default(container: &mut Value) {
     fill(container, "terminationMessagePath", "/dev/termination-log");
     fill(container, "terminationMessagePolicy", "File");
     fill(container, "resources", json!({}));
+    quantity::canonicalise_resources(container.get_mut("resources"));
     for port in items_in(container, "ports") {
         fill(port, "protocol", "TCP");
     }

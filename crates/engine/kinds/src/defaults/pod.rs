@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{container, quality_of_service, volume};
+use super::{container, quality_of_service, quantity, volume};
 use crate::fields::{at, fill, is_unset, items_in, make_object};
 
 const CONTAINER_LISTS: [&str; 3] = ["initContainers", "containers", "ephemeralContainers"];
@@ -43,6 +43,8 @@ fn default_spec(spec: &mut Value) {
         items_in(spec, list).for_each(container::default);
     }
     items_in(spec, "volumes").for_each(volume::default);
+    quantity::canonicalise(spec.get_mut("overhead"));
+    quantity::canonicalise_resources(spec.get_mut("resources"));
 }
 
 /// `serviceAccount` is the old name of `serviceAccountName`; clients read either.

@@ -120,6 +120,12 @@ fn drop_fields(object: &mut Value, names: &[&str]) {
     }
 }
 
+pub(crate) fn endpoints(endpoints: &mut Value) {
+    for port in items_in(endpoints, "subsets").flat_map(|subset| items_in(subset, "ports")) {
+        fill(port, "protocol", "TCP");
+    }
+}
+
 pub(crate) fn endpoint_slice(slice: &mut Value) {
     for port in items_in(slice, "ports") {
         if let Value::Object(fields) = port {

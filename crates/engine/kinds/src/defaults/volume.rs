@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::quantity;
 use crate::fields::{fill, items_in, make_object};
 
 /// Files are readable for everybody and written by their owner: 0644.
@@ -23,6 +24,9 @@ pub(crate) fn default(volume: &mut Value) {
     if let Some(Value::Object(path)) = volume.get_mut("hostPath") {
         // Upstream keeps an empty type here: no check is made.
         path.entry("type").or_insert_with(|| "".into());
+    }
+    if let Some(limit) = volume.get_mut("emptyDir").and_then(|empty| empty.get_mut("sizeLimit")) {
+        quantity::rewrite(limit);
     }
     volume.get_mut("downwardAPI").into_iter().for_each(default_downward);
     for source in volume.get_mut("projected").into_iter().flat_map(|projected| items_in(projected, "sources"))
@@ -47,12 +51,14 @@ fn default_downward(source: &mut Value) {
 fn claim_template(template: &mut Value) {
     if let Some(spec) = make_object(template, "spec") {
         fill(spec, "volumeMode", "Filesystem");
+        quantity::canonicalise_resources(spec.get_mut("resources"));
     }
 }
 
 /// A PersistentVolumeClaim.
 pub(crate) fn claim(claim: &mut Value) {
     claim_template(claim);
+    quantity::canonicalise(claim.get_mut("status").and_then(|status| status.get_mut("capacity")));
 }
 
 /// A new claim is bound to nothing.
@@ -67,6 +73,11 @@ pub(crate) fn persistent_volume(volume: &mut Value) {
     if let Some(spec) = make_object(volume, "spec") {
         fill(spec, "persistentVolumeReclaimPolicy", "Retain");
         fill(spec, "volumeMode", "Filesystem");
+        quantity::canonicalise(spec.get_mut("capacity"));
+        if let Some(Value::Object(path)) = spec.get_mut("hostPath") {
+            // Upstream keeps an empty type here: no check is made.
+            path.entry("type").or_insert_with(|| "".into());
+        }
     }
 }
 
@@ -74,4 +85,18 @@ pub(crate) fn persistent_volume(volume: &mut Value) {
 pub(crate) fn storage_class(class: &mut Value) {
     fill(class, "reclaimPolicy", "Delete");
     fill(class, "volumeBindingMode", "Immediate");
+}
+
+/// A CSIDriver, which is stored and not acted on.
+pub(crate) fn driver(driver: &mut Value) {
+    let Some(spec) = make_object(driver, "spec") else { return };
+    fill(spec, "attachRequired", true);
+    fill(spec, "podInfoOnMount", false);
+    fill(spec, "storageCapacity", false);
+    fill(spec, "requiresRepublish", false);
+    fill(spec, "seLinuxMount", false);
+    fill(spec, "fsGroupPolicy", "ReadWriteOnceWithFSType");
+    if spec["volumeLifecycleModes"].as_array().is_none_or(Vec::is_empty) {
+        spec["volumeLifecycleModes"] = json!(["Persistent"]);
+    }
 }

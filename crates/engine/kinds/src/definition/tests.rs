@@ -140,8 +140,122 @@ fn a_definition_that_makes_no_sense_is_refused() {
     );
     check_refused(
         |definition| definition["status"] = json!({"storedVersions": ["v9"]}),
-        &[r#"status.storedVersions[0]: Invalid value: "v9": must appear in spec.versions"#],
+        &[
+            r#"status.storedVersions[0]: Invalid value: "v9": missing from spec.versions; v9 was previously a storage version"#,
+        ],
     );
+}
+
+#[test]
+fn what_would_change_or_convert_objects_is_refused() {
+    check_refused(
+        |definition| definition["spec"]["conversion"] = json!({"strategy": "Webhook", "webhook": {}}),
+        &["spec.conversion.strategy: Unsupported value: \"Webhook\": "],
+    );
+    check_refused(
+        |definition| definition["spec"]["conversion"] = json!({"strategy": "None", "webhook": {}}),
+        &["spec.conversion.webhook: Forbidden: should not be set when strategy is not set to Webhook"],
+    );
+    check_refused(
+        |definition| definition["spec"]["preserveUnknownFields"] = json!(true),
+        &["spec.preserveUnknownFields: Invalid value: true: cannot set to true"],
+    );
+    check_refused(
+        |definition| {
+            definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["anyOf"] =
+                json!([{"required": ["spec"]}]);
+        },
+        &["spec.versions[0].schema.openAPIV3Schema.anyOf: Forbidden: must not be used at the root"],
+    );
+    check_refused(
+        |definition| definition["spec"]["versions"][0]["deprecationWarning"] = json!("use v2"),
+        &[
+            "spec.versions[0].deprecationWarning: Invalid value: \"use v2\": can only be set for deprecated versions",
+        ],
+    );
+    check_refused(
+        |definition| {
+            definition["spec"]["group"] = json!("gateway.k8s.io");
+            definition["metadata"]["name"] = json!("widgets.gateway.k8s.io");
+        },
+        &[
+            "metadata.annotations[api-approved.kubernetes.io]: Required value: protected groups must have approval",
+        ],
+    );
+}
+
+#[test]
+fn objects_can_be_selected_by_fields_that_the_definition_names() {
+    let mut definition = definition();
+    definition["spec"]["versions"][0]["selectableFields"] = json!([{"jsonPath": ".spec.size"}]);
+    let kinds = from_definition(&definition).unwrap();
+    let selector = crate::FieldSelector::parse("spec.size=3").unwrap();
+    assert_eq!(selector.unsupported_field(&kinds[0]), None);
+    assert_eq!(selector.unsupported_field(&kinds[1]), Some("spec.size"));
+    assert!(selector.matches(&kinds[0], &json!({"spec": {"size": 3}})));
+    assert!(!selector.matches(&kinds[0], &json!({"spec": {}})));
+    let paths = |paths: Value| {
+        let mut definition = self::definition();
+        definition["spec"]["versions"][0]["selectableFields"] = paths;
+        let errors = from_definition(&definition).err().unwrap_or_default();
+        errors.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let at = "spec.versions[0].selectableFields";
+    assert_eq!(
+        paths(json!([{"jsonPath": ".spec"}])),
+        [format!(
+            "{at}[0].jsonPath: Invalid value: \".spec\": must point to a field of type string, boolean or integer. Enum string fields and strings with formats are allowed."
+        ),]
+    );
+    assert_eq!(
+        paths(json!([{"jsonPath": ".spec.size"}, {"jsonPath": ".spec.size"}])),
+        [format!("{at}[1].jsonPath: Duplicate value: \".spec.size\""),]
+    );
+    assert_eq!(
+        paths(json!([{"jsonPath": ".metadata.name"}])),
+        [format!(
+            "{at}[0].jsonPath: Invalid value: \".metadata.name\": must not point to fields in metadata"
+        ),]
+    );
+    assert_eq!(
+        paths(json!([{"jsonPath": ".spec.nothing"}])),
+        [format!(
+            "{at}[0].jsonPath: Invalid value: \".spec.nothing\": is an invalid path: \"nothing\" does not refer to a valid field"
+        ),]
+    );
+}
+
+#[test]
+fn rules_are_held_against_objects_and_cost_what_they_may() {
+    let mut definition = definition();
+    let spec = &mut definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"];
+    spec["x-kubernetes-validations"] = json!([{"rule": "self.size > 2", "message": "too small"}]);
+    spec["properties"]["names"] = json!({"type": "array", "items": {"type": "string"}});
+    assert_eq!(super::rule_errors(None, &definition), []);
+    let kinds = from_definition(&definition).unwrap();
+    let errors = kinds[0].custom.rules.validate(None, &json!({"spec": {"size": 1}}));
+    assert_eq!(
+        errors.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["spec: Invalid value: too small"]
+    );
+    assert_eq!(kinds[1].custom.rules.validate(None, &json!({"spec": {"size": 1}})), []);
+
+    let mut dear = definition.clone();
+    dear["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["x-kubernetes-validations"] =
+        json!([{"rule": "self.names.all(x, self.names.all(y, x == y))"}]);
+    let errors = super::rule_errors(Some(&definition), &dear);
+    let start = "spec.versions[0].schema.openAPIV3Schema.properties[spec].x-kubernetes-validations[0].rule: Forbidden: ";
+    assert!(errors[0].to_string().starts_with(start), "{errors:?}");
+    assert_eq!(super::rule_errors(Some(&dear), &dear), []);
+}
+
+#[test]
+fn those_who_use_a_deprecated_version_are_told() {
+    let mut definition = definition();
+    definition["spec"]["versions"][1]["deprecated"] = json!(true);
+    let kinds = from_definition(&definition).unwrap();
+    assert_eq!(kinds[0].custom.deprecation, None);
+    assert_eq!(kinds[1].custom.deprecation.as_deref(), Some("example.com/v1alpha1 Widget is deprecated"));
 }
 
 #[test]

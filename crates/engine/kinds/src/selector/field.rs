@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::SelectorError;
 use crate::Kind;
 use crate::fields::text;
+use crate::table::selectable;
 
 /// What fields an object must have. Which fields can be asked for depends on the kind.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -38,6 +39,7 @@ impl FieldSelector {
         let is_supported = |field: &str| {
             matches!(field, "metadata.name" | "metadata.namespace")
                 || kind.rules.selectable_fields.iter().any(|(known, _)| *known == field)
+                || kind.custom.selectable_fields.iter().any(|known| known == field)
         };
         self.requirements
             .iter()
@@ -74,6 +76,9 @@ impl FieldSelector {
 fn value_of(kind: &Kind, object: &Value, field: &str) -> Option<String> {
     if matches!(field, "metadata.name" | "metadata.namespace") {
         return Some(text(object, field).to_owned());
+    }
+    if kind.custom.selectable_fields.iter().any(|known| known == field) {
+        return Some(selectable(object, field));
     }
     let (_, read) = kind.rules.selectable_fields.iter().find(|(known, _)| *known == field)?;
     Some(read(object))

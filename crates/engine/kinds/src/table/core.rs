@@ -16,7 +16,12 @@ pub(super) fn kinds() -> Vec<Kind> {
             .columns(config::config_map())
             .validate(validation::config::config_map)
             .validate_update(validation::config::config_map_update),
-        core("Endpoints", "endpoints").namespaced().short(&["ep"]).columns(service::endpoints()),
+        core("Endpoints", "endpoints")
+            .namespaced()
+            .short(&["ep"])
+            .columns(service::endpoints())
+            .defaults(defaults::service::endpoints)
+            .validate(validation::network::endpoints),
         core("Event", "events").namespaced().short(&["ev"]).columns(event::columns()).selectable(
             selectable_fields![
                 "involvedObject.kind",
@@ -32,7 +37,11 @@ pub(super) fn kinds() -> Vec<Kind> {
                 "type",
             ],
         ),
-        core("LimitRange", "limitranges").namespaced().short(&["limits"]),
+        core("LimitRange", "limitranges")
+            .namespaced()
+            .short(&["limits"])
+            .defaults(defaults::policy::limit_range)
+            .validate(validation::policy::limit_range),
         core("Namespace", "namespaces")
             .short(&["ns"])
             .names(NameRule::Label)
@@ -59,14 +68,18 @@ pub(super) fn kinds() -> Vec<Kind> {
             .status()
             .columns(storage::volume())
             .defaults(defaults::volume::persistent_volume)
-            .on_create(defaults::volume::prepare_claim),
+            .on_create(defaults::volume::prepare_claim)
+            .validate(validation::storage::volume)
+            .validate_update(validation::storage::volume_update),
         core("PersistentVolumeClaim", "persistentvolumeclaims")
             .namespaced()
             .short(&["pvc"])
             .status()
             .columns(storage::claim())
             .defaults(defaults::volume::claim)
-            .on_create(defaults::volume::prepare_claim),
+            .on_create(defaults::volume::prepare_claim)
+            .validate(validation::storage::claim)
+            .validate_update(validation::storage::claim_update),
         core("Pod", "pods")
             .namespaced()
             .short(&["po"])
@@ -94,7 +107,13 @@ pub(super) fn kinds() -> Vec<Kind> {
                 "status.nominatedNodeName",
             ]),
         core("ReplicationController", "replicationcontrollers").namespaced().short(&["rc"]).in_all().status(),
-        core("ResourceQuota", "resourcequotas").namespaced().short(&["quota"]).status(),
+        core("ResourceQuota", "resourcequotas")
+            .namespaced()
+            .short(&["quota"])
+            .status()
+            .defaults(defaults::policy::resource_quota)
+            .validate(validation::policy::resource_quota)
+            .validate_update(validation::policy::resource_quota_update),
         core("Secret", "secrets")
             .namespaced()
             .columns(config::secret())

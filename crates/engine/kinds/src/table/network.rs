@@ -26,6 +26,7 @@ pub(super) fn kinds() -> Vec<Kind> {
             .namespaced()
             .short(&["netpol"])
             .columns(ingress::network_policy())
-            .defaults(defaults::service::network_policy),
+            .defaults(defaults::service::network_policy)
+            .validate(validation::network::network_policy),
     ]
 }

@@ -1,24 +1,43 @@
-//! Kinds of `coordination.k8s.io`, `policy`, `scheduling.k8s.io` and `storage.k8s.io`.
+//! Kinds of `coordination.k8s.io`, `node.k8s.io`, `policy`, `scheduling.k8s.io` and `storage.k8s.io`.
 
 use super::row;
 use crate::Kind;
 use crate::columns::{lease, policy, storage};
 use crate::defaults;
+use crate::validation;
 
 pub(super) fn kinds() -> Vec<Kind> {
+    let storage_kind = |kind, plural| row("storage.k8s.io", "v1", kind, plural);
     vec![
-        row("coordination.k8s.io", "v1", "Lease", "leases").namespaced().columns(lease::columns()),
+        row("coordination.k8s.io", "v1", "Lease", "leases")
+            .namespaced()
+            .columns(lease::columns())
+            .validate(validation::policy::lease),
+        row("node.k8s.io", "v1", "RuntimeClass", "runtimeclasses")
+            .columns(policy::runtime_class())
+            .validate(validation::policy::runtime_class)
+            .validate_update(validation::policy::runtime_class_update),
         row("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets")
             .namespaced()
             .short(&["pdb"])
             .status()
-            .columns(policy::disruption_budget()),
+            .columns(policy::disruption_budget())
+            .validate(validation::policy::disruption_budget),
         row("scheduling.k8s.io", "v1", "PriorityClass", "priorityclasses")
             .short(&["pc"])
-            .columns(policy::priority_class()),
-        row("storage.k8s.io", "v1", "StorageClass", "storageclasses")
+            .columns(policy::priority_class())
+            .defaults(defaults::policy::priority_class)
+            .validate(validation::policy::priority_class)
+            .validate_update(validation::policy::priority_class_update),
+        storage_kind("CSIDriver", "csidrivers").columns(storage::driver()).defaults(defaults::volume::driver),
+        storage_kind("CSINode", "csinodes").columns(storage::drivers_of_node()),
+        storage_kind("CSIStorageCapacity", "csistoragecapacities").namespaced().columns(storage::capacity()),
+        storage_kind("StorageClass", "storageclasses")
             .short(&["sc"])
             .columns(storage::class())
-            .defaults(defaults::volume::storage_class),
+            .defaults(defaults::volume::storage_class)
+            .validate(validation::storage::class)
+            .validate_update(validation::storage::class_update),
+        storage_kind("VolumeAttachment", "volumeattachments").status().columns(storage::attachment()),
     ]
 }

@@ -1,8 +1,12 @@
 //! CustomResourceDefinitions: `apiextensions-apiserver/pkg/apis/apiextensions/validation`.
 
+mod approval;
+mod conversion;
+mod selectable;
+
 use std::collections::BTreeSet;
 
-use bythos_schema::{FieldError, FieldPath, Step};
+use bythos_schema::{FieldError, Schema};
 use serde_json::Value;
 
 use super::check_immutable;
@@ -22,6 +26,14 @@ pub(crate) fn validate(definition: &Value) -> Vec<FieldError> {
         errors.push(metadata.field("name").invalid("must be spec.names.plural+\".\"+spec.group"));
     }
     check_versions(&spec.field("versions"), &mut errors);
+    conversion::check(&spec.field("conversion"), &mut errors);
+    let preserve = spec.field("preserveUnknownFields");
+    if preserve.is_true() {
+        errors.push(preserve.invalid(
+            "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead",
+        ));
+    }
+    approval::check(&root, &mut errors);
     check_stored_versions(
         &root.field("status").field("storedVersions"),
         items(definition, "spec.versions"),
@@ -87,7 +99,10 @@ fn check_versions(versions: &Spot<'_, '_>, errors: &mut Vec<FieldError>) {
         if !known.insert(name.text()) {
             errors.push(versions.invalid("must contain unique version names"));
         }
-        check_schema(&version.field("schema"), errors);
+        check_deprecation(&version, errors);
+        if let Some(schema) = check_schema(&version, errors) {
+            selectable::check(&version.field("selectableFields"), &schema, errors);
+        }
         for column in version.field("additionalPrinterColumns").items() {
             check_column(&column, errors);
         }
@@ -99,26 +114,50 @@ fn check_versions(versions: &Spot<'_, '_>, errors: &mut Vec<FieldError>) {
     }
 }
 
-fn check_schema(schema: &Spot<'_, '_>, errors: &mut Vec<FieldError>) {
+/// The schema of a version, if it is one.
+fn check_schema(version: &Spot<'_, '_>, errors: &mut Vec<FieldError>) -> Option<Schema> {
+    let schema = version.field("schema");
     let open_api = schema.field("openAPIV3Schema");
     if !open_api.is_set() {
         errors.push(open_api.required("schemas are required"));
-        return;
+        return None;
     }
-    if let Err(found) = bythos_schema::from_openapi_v3(open_api.value()) {
-        let below = open_api.path();
-        errors
-            .extend(found.into_iter().map(|error| FieldError { path: append(&below, &error.path), ..error }));
+    let has_status = version.value()["subresources"]["status"].is_object();
+    let root = open_api.value().as_object().into_iter().flatten();
+    let not_allowed = root.map(|(name, _)| name.as_str()).find(|name| NOT_AT_ROOT_WITH_STATUS.contains(name));
+    if let Some(name) = not_allowed.filter(|_| has_status) {
+        let words = "must not be used at the root of the schema if the status subresource is enabled";
+        errors.push(open_api.field(name).forbidden(words));
+    }
+    match bythos_schema::from_openapi_v3(open_api.value()) {
+        Ok(schema) => Some(schema),
+        Err(found) => {
+            let below = open_api.path();
+            errors
+                .extend(found.into_iter().map(|error| FieldError { path: below.join(&error.path), ..error }));
+            None
+        }
     }
 }
 
-fn append(path: &FieldPath, below: &FieldPath) -> FieldPath {
-    below.steps().iter().fold(path.clone(), |path, step| match step {
-        Step::Field(name) => path.field(name),
-        Step::Key(key) => path.key(key),
-        Step::Index(index) => path.index(*index),
-        Step::Item(item) => path.item(item),
-    })
+/// These would no longer hold for a status that is written alone.
+const NOT_AT_ROOT_WITH_STATUS: [&str; 4] = ["allOf", "anyOf", "oneOf", "not"];
+
+fn check_deprecation(version: &Spot<'_, '_>, errors: &mut Vec<FieldError>) {
+    const LENGTH_MAX: usize = 256;
+    let warning = version.field("deprecationWarning");
+    if !warning.is_set() {
+        return;
+    }
+    if !version.field("deprecated").is_true() {
+        errors.push(warning.invalid("can only be set for deprecated versions"));
+    } else if warning.text().is_empty() {
+        errors.push(warning.invalid("must not be an empty string"));
+    } else if warning.text().len() > LENGTH_MAX {
+        errors.push(warning.invalid("must be <= 256 characters long"));
+    } else if warning.text().chars().any(char::is_control) {
+        errors.push(warning.invalid("must only contain printable UTF-8 characters; control character found"));
+    }
 }
 
 fn check_column(column: &Spot<'_, '_>, errors: &mut Vec<FieldError>) {
@@ -127,6 +166,11 @@ fn check_column(column: &Spot<'_, '_>, errors: &mut Vec<FieldError>) {
     }
     let types = ["boolean", "date", "integer", "number", "string"];
     column.field("type").check_supported(&types, errors);
+    let formats = ["byte", "date", "date-time", "double", "float", "int32", "int64", "password"];
+    let format = column.field("format");
+    if !format.is_empty() {
+        format.check_supported(&formats, errors);
+    }
     check_json_path(&column.field("jsonPath"), errors);
 }
 
@@ -144,6 +188,13 @@ fn check_scale(version: &Spot<'_, '_>, scale: &Value, errors: &mut Vec<FieldErro
             errors.push(path.invalid(format!("should be a json path under {}", start.trim_end_matches('.'))));
         }
     }
+    let selector = scale.field("labelSelectorPath");
+    if !selector.is_empty()
+        && !selector.text().starts_with(".spec.")
+        && !selector.text().starts_with(".status.")
+    {
+        errors.push(selector.invalid("should be a json path under either .spec or .status"));
+    }
 }
 
 fn check_json_path(path: &Spot<'_, '_>, errors: &mut Vec<FieldError>) {
@@ -158,7 +209,12 @@ fn check_json_path(path: &Spot<'_, '_>, errors: &mut Vec<FieldError>) {
 fn check_stored_versions(stored: &Spot<'_, '_>, versions: &[Value], errors: &mut Vec<FieldError>) {
     for name in stored.items() {
         if !versions.iter().any(|version| version["name"] == *name.value()) {
-            errors.push(name.invalid("must appear in spec.versions"));
+            errors.push(name.invalid(format!(
+                "missing from spec.versions; {0} was previously a storage version, and must remain in spec.versions \
+                 until a storage migration ensures no data remains persisted in {0} and removes {0} from \
+                 status.storedVersions",
+                name.text()
+            )));
         }
     }
 }

@@ -4,7 +4,7 @@ use bythos_schema::FieldError;
 use serde_json::Value;
 
 use super::metadata::check_template_metadata;
-use super::{check_immutable, check_share, pod};
+use super::{check_immutable, check_share, pod, storage};
 use crate::LabelSelector;
 use crate::names;
 use crate::selector::validate_label_selector;
@@ -74,6 +74,9 @@ pub(crate) fn validate_stateful_set(set: &Value) -> Vec<FieldError> {
         retention.field(when).check_supported(&["Retain", "Delete"], &mut errors);
     }
     spec.field("ordinals").field("start").check_not_negative(&mut errors);
+    for template in spec.field("volumeClaimTemplates").items() {
+        storage::check_claim_spec(&template.field("spec"), &mut errors);
+    }
     errors
 }
 

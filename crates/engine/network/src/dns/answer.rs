@@ -1,8 +1,7 @@
 //! From a question to a whole answer: the cluster's own table first, then the host's resolvers, aliases followed.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
-use arc_swap::ArcSwap;
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::{DNSClass, LowerName, Record, RecordType};
 
@@ -33,21 +32,26 @@ impl Reply {
     }
 }
 
-/// Answers questions. Clones share the table, which is replaced as a whole.
+/// Answers questions. Clones share the table.
 #[derive(Clone)]
 pub(crate) struct Responder {
-    zone: Arc<ArcSwap<Zone>>,
+    zone: Arc<RwLock<Zone>>,
     forwarder: Arc<Forwarder>,
 }
 
 impl Responder {
     pub(crate) fn new(zone: Zone, forwarder: Forwarder) -> Self {
-        Responder { zone: Arc::new(ArcSwap::from_pointee(zone)), forwarder: Arc::new(forwarder) }
+        Responder { zone: Arc::new(RwLock::new(zone)), forwarder: Arc::new(forwarder) }
     }
 
-    /// From now on the cluster knows these names.
-    pub(crate) fn replace(&self, zone: Zone) {
-        self.zone.store(Arc::new(zone));
+    /// Changes what the cluster knows.
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Zone)) {
+        // A panic in the middle of a change may leave a name too many; the next change of it is right again.
+        change(&mut self.zone.write().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn look_up(&self, name: &LowerName, record_type: RecordType) -> Known {
+        self.zone.read().unwrap_or_else(PoisonError::into_inner).look_up(name, record_type)
     }
 
     pub(crate) async fn answer(&self, name: &LowerName, class: DNSClass, record_type: RecordType) -> Reply {
@@ -55,11 +59,10 @@ impl Responder {
         if class != DNSClass::IN || whole_zone {
             return Reply::empty(ResponseCode::Refused);
         }
-        let zone = self.zone.load_full();
         let mut name = name.clone();
         let mut aliases = Vec::new();
         while aliases.len() < ALIASES_MAX {
-            match zone.look_up(&name, record_type) {
+            match self.look_up(&name, record_type) {
                 Known::Records { answers, additionals } => {
                     aliases.extend(answers);
                     return Reply { additionals, ..Reply::own(ResponseCode::NoError, aliases) };

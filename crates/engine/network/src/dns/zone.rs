@@ -1,4 +1,4 @@
-//! The names that the cluster itself knows: a pure, immutable table built from the services.
+//! The names that the cluster itself knows: a pure table, to which services are added and from which they are removed.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -38,6 +38,16 @@ impl ZoneConfig {
             platform: domain.zip(config.ingress_address),
         }
     }
+
+    /// The apex of the reverse names to which `name` belongs, if it is one of the cluster's networks.
+    fn reverse_origin(&self, name: &LowerName) -> Option<LowerName> {
+        let IpNet::V4(asked) = name.parse_arpa_name().ok()? else { return None };
+        let networks = [self.service_network, self.pod_network];
+        let ours = networks.into_iter().find(|network| network.contains(&asked))?;
+        // Reverse names have a label per byte; `in-addr` and `arpa` come on top.
+        let labels = usize::from(ours.prefix_len() / 8) + 2;
+        Some(LowerName::new(&name.trim_to(labels)))
+    }
 }
 
 /// What is known about a name and a type.
@@ -60,20 +70,74 @@ pub(crate) enum Known {
 pub(crate) struct Zone {
     config: ZoneConfig,
     /// Every name that exists, also those that exist only because a longer one does.
-    names: BTreeMap<LowerName, Vec<RData>>,
+    names: BTreeMap<LowerName, Entry>,
+}
+
+/// What a name has.
+#[derive(Debug, Default)]
+struct Entry {
+    records: Vec<RData>,
+    /// How many records it and the names below it have.
+    uses: usize,
+}
+
+/// A record and where it belongs.
+struct Placed {
+    name: LowerName,
+    /// Missing for a name that merely exists.
+    data: Option<RData>,
+    /// Up to where the names above it exist because of it.
+    apex: LowerName,
 }
 
 impl Zone {
-    pub(crate) fn build(config: ZoneConfig, services: &[ServiceState]) -> Self {
+    pub(crate) fn new(config: ZoneConfig) -> Self {
         let mut zone = Zone { names: BTreeMap::new(), config };
-        for labels in [["svc"], ["pod"]] {
-            zone.add(&labels, None);
+        let version = RData::TXT(TXT::new(vec![SPECIFICATION.to_owned()]));
+        let mut always = Names { config: &zone.config, placed: Vec::new() };
+        for (labels, data) in [(["svc"], None), (["pod"], None), (["dns-version"], Some(version))] {
+            always.add(&labels, data);
         }
-        zone.add(&["dns-version"], Some(RData::TXT(TXT::new(vec![SPECIFICATION.to_owned()]))));
-        for service in services {
-            zone.add_service(service);
+        for placed in always.placed {
+            zone.insert(placed);
         }
         zone
+    }
+
+    /// The cluster knows the names of this service.
+    pub(crate) fn add(&mut self, service: &ServiceState) {
+        for placed in Names::of(&self.config, service) {
+            self.insert(placed);
+        }
+    }
+
+    /// The cluster does not know the names of this service any more; it must be as it was when it was added.
+    pub(crate) fn remove(&mut self, service: &ServiceState) {
+        for placed in Names::of(&self.config, service) {
+            self.delete(&placed);
+        }
+    }
+
+    fn insert(&mut self, Placed { name, data, apex }: Placed) {
+        self.names.entry(name.clone()).or_default().records.extend(data);
+        for name in up_to(name, &apex) {
+            self.names.entry(name).or_default().uses += 1;
+        }
+    }
+
+    fn delete(&mut self, placed: &Placed) {
+        if let (Some(entry), Some(data)) = (self.names.get_mut(&placed.name), &placed.data)
+            && let Some(at) = entry.records.iter().position(|record| record == data)
+        {
+            entry.records.remove(at);
+        }
+        for name in up_to(placed.name.clone(), &placed.apex) {
+            let Some(entry) = self.names.get_mut(&name) else { continue };
+            entry.uses = entry.uses.saturating_sub(1);
+            if entry.uses == 0 {
+                self.names.remove(&name);
+            }
+        }
     }
 
     /// What the cluster knows about `name` and `record_type`.
@@ -85,13 +149,13 @@ impl Zone {
         }
         let origin = if self.config.cluster_domain.zone_of(name) {
             self.config.cluster_domain.clone()
-        } else if let Some(origin) = self.reverse_origin(name) {
+        } else if let Some(origin) = self.config.reverse_origin(name) {
             origin
         } else {
             return Known::Elsewhere;
         };
-        if let Some(records) = self.names.get(name) {
-            return self.with_additionals(known(name, record_type, records, &origin));
+        if let Some(entry) = self.names.get(name) {
+            return self.with_additionals(known(name, record_type, &entry.records, &origin));
         }
         match self.pod(name) {
             Some(PodName::Pod(address)) => known(name, record_type, &[RData::A(A(address))], &origin),
@@ -100,18 +164,56 @@ impl Zone {
         }
     }
 
-    fn add_service(&mut self, service: &ServiceState) {
+    /// `<a-b-c-d>.<namespace>.pod.<domain>`: the address is in the name, and only pods have such names.
+    fn pod(&self, name: &LowerName) -> Option<PodName> {
+        let origin_labels = self.config.cluster_domain.iter().count();
+        let labels: Vec<&[u8]> = name.iter().collect();
+        let own = labels.get(..labels.len().checked_sub(origin_labels)?)?;
+        match own {
+            [_, pod] if *pod == b"pod" => Some(PodName::Namespace),
+            [address, _, pod] if *pod == b"pod" => {
+                let address = std::str::from_utf8(address).ok()?.replace('-', ".").parse().ok()?;
+                self.config.pod_network.contains(&address).then_some(PodName::Pod(address))
+            }
+            _ => None,
+        }
+    }
+
+    fn with_additionals(&self, known: Known) -> Known {
+        let Known::Records { answers, .. } = known else { return known };
+        let mut additionals = Vec::new();
+        for answer in &answers {
+            if let RData::SRV(service) = &answer.data {
+                let target = LowerName::new(&service.target);
+                let addresses = self.names.get(&target).into_iter().flat_map(|entry| &entry.records);
+                additionals.extend(addresses.map(|data| record(&target, data.clone())));
+            }
+        }
+        Known::Records { answers, additionals }
+    }
+}
+
+/// The names that one service has.
+struct Names<'a> {
+    config: &'a ZoneConfig,
+    placed: Vec<Placed>,
+}
+
+impl<'a> Names<'a> {
+    fn of(config: &'a ZoneConfig, service: &ServiceState) -> Vec<Placed> {
+        let mut names = Names { config, placed: Vec::new() };
         let labels = [service.key.name.as_str(), service.key.namespace.as_str(), "svc"];
         match &service.reach {
-            Reach::ClusterAddress(address) => self.add_balanced(&labels, *address, &service.ports),
-            Reach::Headless => self.add_headless(&labels, service),
+            Reach::ClusterAddress(address) => names.add_balanced(&labels, *address, &service.ports),
+            Reach::Headless => names.add_headless(&labels, service),
             Reach::Alias(target) => {
                 if let Ok(mut target) = Name::from_utf8(target) {
                     target.set_fqdn(true);
-                    self.add(&labels, Some(RData::CNAME(CNAME(target))));
+                    names.add(&labels, Some(RData::CNAME(CNAME(target))));
                 }
             }
         }
+        names.placed
     }
 
     fn add_balanced(&mut self, labels: &[&str], address: Ipv4Addr, ports: &[PortState]) {
@@ -161,64 +263,25 @@ impl Zone {
         let all = labels.iter().map(|label| label.as_bytes()).chain(origin.iter());
         let name = LowerName::new(&Name::from_labels(all).ok()?);
         let apex = self.config.cluster_domain.clone();
-        self.insert(&name, record, &apex);
+        self.placed.push(Placed { name: name.clone(), data: record, apex });
         Some(name)
     }
 
     fn add_pointer(&mut self, address: Ipv4Addr, name: &LowerName) {
         let pointer = LowerName::new(&Name::from(std::net::IpAddr::V4(address)));
-        if let Some(apex) = self.reverse_origin(&pointer) {
-            self.insert(&pointer, Some(RData::PTR(PTR(name.clone().into()))), &apex);
+        if let Some(apex) = self.config.reverse_origin(&pointer) {
+            let data = Some(RData::PTR(PTR(name.clone().into())));
+            self.placed.push(Placed { name: pointer, data, apex });
         }
     }
+}
 
-    fn insert(&mut self, name: &LowerName, record: Option<RData>, apex: &LowerName) {
-        let records = self.names.entry(name.clone()).or_default();
-        records.extend(record.filter(|record| !records.contains(record)));
-        let mut parent = name.clone();
-        while parent != *apex && !parent.is_root() {
-            parent = parent.base_name();
-            self.names.entry(parent.clone()).or_default();
-        }
-    }
-
-    /// The apex of the reverse names to which `name` belongs, if it is one of the cluster's networks.
-    fn reverse_origin(&self, name: &LowerName) -> Option<LowerName> {
-        let IpNet::V4(asked) = name.parse_arpa_name().ok()? else { return None };
-        let networks = [self.config.service_network, self.config.pod_network];
-        let ours = networks.into_iter().find(|network| network.contains(&asked))?;
-        // Reverse names have a label per byte; `in-addr` and `arpa` come on top.
-        let labels = usize::from(ours.prefix_len() / 8) + 2;
-        Some(LowerName::new(&name.trim_to(labels)))
-    }
-
-    /// `<a-b-c-d>.<namespace>.pod.<domain>`: the address is in the name, and only pods have such names.
-    fn pod(&self, name: &LowerName) -> Option<PodName> {
-        let origin_labels = self.config.cluster_domain.iter().count();
-        let labels: Vec<&[u8]> = name.iter().collect();
-        let own = labels.get(..labels.len().checked_sub(origin_labels)?)?;
-        match own {
-            [_, pod] if *pod == b"pod" => Some(PodName::Namespace),
-            [address, _, pod] if *pod == b"pod" => {
-                let address = std::str::from_utf8(address).ok()?.replace('-', ".").parse().ok()?;
-                self.config.pod_network.contains(&address).then_some(PodName::Pod(address))
-            }
-            _ => None,
-        }
-    }
-
-    fn with_additionals(&self, known: Known) -> Known {
-        let Known::Records { answers, .. } = known else { return known };
-        let mut additionals = Vec::new();
-        for answer in &answers {
-            if let RData::SRV(service) = &answer.data {
-                let target = LowerName::new(&service.target);
-                let addresses = self.names.get(&target).into_iter().flatten();
-                additionals.extend(addresses.map(|data| record(&target, data.clone())));
-            }
-        }
-        Known::Records { answers, additionals }
-    }
+/// The name and those above it, up to the apex.
+fn up_to(name: LowerName, apex: &LowerName) -> impl Iterator<Item = LowerName> {
+    std::iter::successors(Some(name), move |name| {
+        let is_top = name == apex || name.is_root();
+        (!is_top).then(|| name.base_name())
+    })
 }
 
 enum PodName {
@@ -228,7 +291,13 @@ enum PodName {
 
 fn known(name: &LowerName, record_type: RecordType, records: &[RData], origin: &LowerName) -> Known {
     let wanted = |data: &&RData| record_type == RecordType::ANY || data.record_type() == record_type;
-    let answers: Vec<_> = records.iter().filter(wanted).map(|data| record(name, data.clone())).collect();
+    let mut answers: Vec<Record> = Vec::new();
+    for data in records.iter().filter(wanted) {
+        // Two ports of a service may say the same.
+        if !answers.iter().any(|known| known.data == *data) {
+            answers.push(record(name, data.clone()));
+        }
+    }
     if !answers.is_empty() {
         return Known::Records { answers, additionals: Vec::new() };
     }
@@ -266,7 +335,9 @@ mod tests {
     fn zone() -> Zone {
         let settings = NetworkSettings::usual("1a2b3c4d", "/etc/cni".into(), "/run/network".into());
         let config = NetworkConfig::new(settings).unwrap();
-        Zone::build(ZoneConfig::new(&config, "bythos.localhost"), &samples::all())
+        let mut zone = Zone::new(ZoneConfig::new(&config, "bythos.localhost"));
+        samples::all().iter().for_each(|service| zone.add(service));
+        zone
     }
 
     fn say(records: &[Record]) -> String {
@@ -367,6 +438,25 @@ mod tests {
         check("bythos.localhost.", RecordType::A, "10.42.0.1");
         check("shop.bythos.localhost.", RecordType::AAAA, "nothing of this type in bythos.localhost.");
         check("localhost.", RecordType::A, "elsewhere");
+    }
+
+    #[test]
+    fn a_service_that_goes_takes_its_names_and_leaves_those_of_others() {
+        let mut zone = zone();
+        let before = zone.names.len();
+        let services = samples::all();
+        for service in services.iter().filter(|service| service.key.name != "web") {
+            zone.remove(service);
+        }
+        let name = |name: &str| name.parse::<LowerName>().unwrap();
+        assert!(matches!(
+            zone.look_up(&name("web.default.svc.cluster.local."), RecordType::A),
+            Known::Records { .. }
+        ));
+        let gone = zone.look_up(&name("kube-system.svc.cluster.local."), RecordType::A);
+        assert!(matches!(gone, Known::NoSuchName { .. }), "{gone:?}");
+        services.iter().filter(|service| service.key.name != "web").for_each(|service| zone.add(service));
+        assert_eq!(zone.names.len(), before);
     }
 
     #[test]

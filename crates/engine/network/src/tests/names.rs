@@ -49,7 +49,8 @@ fn by_tcp(from: &Namespace, name: &str, record_type: RecordType) -> Message {
 
 /// A cluster's DNS that knows the samples and asks the resolvers in `resolv_conf` for the rest.
 fn cluster_responder(config: &NetworkConfig, resolv_conf: PathBuf) -> Responder {
-    let zone = Zone::build(ZoneConfig::new(config, "bythos.localhost"), &samples::all());
+    let mut zone = Zone::new(ZoneConfig::new(config, "bythos.localhost"));
+    samples::all().iter().for_each(|service| zone.add(service));
     Responder::new(zone, Forwarder::new(resolv_conf, [config.gateway, config.dns_address]))
 }
 
@@ -62,7 +63,7 @@ fn outside_responder(folder: &Path) -> Responder {
         ..usual
     };
     let config = NetworkConfig::new(settings).unwrap();
-    let zone = Zone::build(ZoneConfig::new(&config, "example.org"), &[]);
+    let zone = Zone::new(ZoneConfig::new(&config, "example.org"));
     Responder::new(zone, Forwarder::new(folder.join("none"), [config.gateway, config.dns_address]))
 }
 

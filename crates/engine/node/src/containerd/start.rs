@@ -15,6 +15,7 @@ use tracing::info;
 
 use super::cgroup::{CgroupError, Hierarchies};
 use super::config::{self, OomProtection};
+use super::orphans::{self, OrphanError};
 use super::parking;
 use super::process::{ProcessIdentity, shims_of};
 use crate::config::NodeConfig;
@@ -55,6 +56,8 @@ pub(crate) enum ContainerdError {
         #[source]
         source: io::Error,
     },
+    #[error("failed to end what a containerd before this one has left")]
+    Orphans(#[from] OrphanError),
     #[error("failed to prepare the cgroup of containerd")]
     Cgroup(#[from] CgroupError),
     #[error("failed to start containerd; is the package containerd installed?")]
@@ -109,15 +112,14 @@ pub(crate) async fn stop(process: ProcessIdentity) -> Result<(), ContainerdError
 async fn start(config: &NodeConfig, cri: &Cri, wanted: &str) -> Result<ProcessIdentity, ContainerdError> {
     prepare_folders(config)?;
     write(&config.containerd_config_file(), wanted)?;
+    let shims = orphans::left_by_predecessor(&config.containerd_socket());
     let joined_by = Hierarchies::of_host()?.create(&format!("{}/containerd", config.cgroup()))?;
     let identity_file = config.containerd_identity_file();
     let parking_socket = config.parking_socket();
     let parking = parking::make(&parking_socket)
         .map_err(|source| ContainerdError::Prepare { path: parking_socket, source })?;
-    let mut child = command(config, &joined_by)?
-        .stdin(OwnedFd::from(parking))
-        .spawn()
-        .map_err(ContainerdError::Spawn)?;
+    let mut child =
+        command(config, &joined_by)?.stdin(OwnedFd::from(parking)).spawn().map_err(ContainerdError::Spawn)?;
     // The child writes its identity within its first milliseconds, or it ends.
     let identity = loop {
         if let Some(identity) = ProcessIdentity::of_containerd(&identity_file)
@@ -133,6 +135,7 @@ async fn start(config: &NodeConfig, cri: &Cri, wanted: &str) -> Result<ProcessId
     };
     info!(pid = identity.pid, "containerd started");
     wait_until_it_answers(config, cri, identity).await?;
+    orphans::end(config, cri, &shims).await?;
     Ok(identity)
 }
 

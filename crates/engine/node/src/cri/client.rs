@@ -11,14 +11,15 @@ use tonic::{Code, Response, Status};
 use tracing::warn;
 
 use super::containerd_events::events_client::EventsClient;
+use super::containerd_tasks::tasks_client::TasksClient;
 use super::v1;
 use super::v1::image_service_client::ImageServiceClient;
 use super::v1::runtime_service_client::RuntimeServiceClient;
 use crate::containerd::parking::Parking;
 
-const USUAL_LIMIT: Duration = Duration::from_secs(120);
+pub(super) const USUAL_LIMIT: Duration = Duration::from_secs(120);
 const VERSION_LIMIT: Duration = Duration::from_secs(5);
-const PULL_LIMIT: Duration = Duration::from_secs(3600);
+pub(super) const PULL_LIMIT: Duration = Duration::from_secs(3600);
 /// A hook may take as long as it likes.
 const NO_LIMIT: Duration = Duration::from_secs(365 * 86_400);
 const MESSAGE_BYTES_MAX: usize = 16 << 20;
@@ -36,6 +37,11 @@ pub(crate) struct CriError {
 impl CriError {
     pub(crate) fn is_not_found(&self) -> bool {
         self.code == Code::NotFound
+    }
+
+    /// Whether something else has to happen first.
+    pub(super) fn is_refused_now(&self) -> bool {
+        self.code == Code::FailedPrecondition
     }
 
     /// Whether just this is being done already, for somebody who has asked before and gone away.
@@ -62,8 +68,9 @@ pub(crate) struct SocketError {
 #[derive(Debug, Clone)]
 pub(crate) struct Cri {
     runtime: RuntimeServiceClient<Channel>,
-    images: ImageServiceClient<Channel>,
+    pub(super) images: ImageServiceClient<Channel>,
     pub(super) events: EventsClient<Channel>,
+    pub(super) tasks: TasksClient<Channel>,
 }
 
 impl Cri {
@@ -94,8 +101,9 @@ impl Cri {
     fn over(calls: Channel, events: Channel) -> Self {
         Cri {
             runtime: RuntimeServiceClient::new(calls.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX),
-            images: ImageServiceClient::new(calls).max_decoding_message_size(MESSAGE_BYTES_MAX),
+            images: ImageServiceClient::new(calls.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX),
             events: EventsClient::new(events),
+            tasks: TasksClient::new(calls),
         }
     }
 
@@ -185,7 +193,9 @@ impl Cri {
     ) -> Result<String, CriError> {
         let mut runtime = self.runtime.clone();
         to_its_end(async move {
-            Ok(call("create the container", USUAL_LIMIT, runtime.create_container(request)).await?.container_id)
+            Ok(call("create the container", USUAL_LIMIT, runtime.create_container(request))
+                .await?
+                .container_id)
         })
         .await
     }
@@ -253,20 +263,6 @@ impl Cri {
         let mut runtime = self.runtime.clone();
         call("reopen the log", USUAL_LIMIT, runtime.reopen_container_log(request)).await.map(drop)
     }
-
-    /// The image of this name, if it is here.
-    pub(crate) async fn image(&self, name: &str) -> Result<Option<v1::Image>, CriError> {
-        let request = v1::ImageStatusRequest { image: Some(v1::ImageSpec { image: name.to_owned() }) };
-        let mut images = self.images.clone();
-        Ok(call("look for the image", USUAL_LIMIT, images.image_status(request)).await?.image)
-    }
-
-    pub(crate) async fn pull_image(&self, name: &str) -> Result<(), CriError> {
-        let image = Some(v1::ImageSpec { image: name.to_owned() });
-        let request = v1::PullImageRequest { image, sandbox_config: None };
-        let mut images = self.images.clone();
-        call("pull the image", PULL_LIMIT, images.pull_image(request)).await.map(drop)
-    }
 }
 
 fn endpoint(socket: &Path) -> Result<Endpoint, SocketError> {
@@ -285,7 +281,7 @@ async fn to_its_end<T: Send + 'static>(
     }
 }
 
-async fn call<T>(
+pub(super) async fn call<T>(
     action: &'static str,
     limit: Duration,
     answer: impl Future<Output = Result<Response<T>, Status>>,

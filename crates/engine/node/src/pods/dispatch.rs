@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use bythos_operator::{Cache, ObjectKey};
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::PersistentVolume;
 use kube::Resource;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -15,6 +15,7 @@ use tracing::{Instrument as _, debug, info_span, warn};
 use super::objects::References;
 use super::runtime::{PodInRuntime, Snapshot};
 use super::spec;
+use super::static_pods::mirrored_uid;
 use super::terminate::remove_folder;
 use super::worker::{Worker, sleep_until};
 use crate::cri::labels::PodIdentity;
@@ -67,9 +68,14 @@ pub(crate) async fn run(node: Arc<Node>, images: Arc<Notify>) {
     subscribe_to_objects(&node.objects.secrets, &workers, |references: &References, name| {
         references.secrets.contains(name)
     });
+    subscribe_to_objects(&node.objects.claims, &workers, |references: &References, name| {
+        references.claims.contains(name)
+    });
+    subscribe_to_volumes(&node.objects.volumes, &workers);
     remove_strays(&node);
     let mut snapshot = node.snapshot.clone();
     let mut no_network = node.no_network.clone();
+    let mut static_pods = node.static_pods.subscribe();
     let mut running = JoinSet::new();
     let mut image_arrives = None;
     loop {
@@ -85,6 +91,10 @@ pub(crate) async fn run(node: Arc<Node>, images: Arc<Notify>) {
                 no_network.mark_unchanged();
                 workers.wake_all();
             }
+            Ok(()) = static_pods.changed() => {
+                static_pods.mark_unchanged();
+                workers.wake_all();
+            }
             () = images.notified() => image_arrives = Some(Instant::now() + IMAGE_SETTLES),
             () = sleep_until(image_arrives) => {
                 image_arrives = None;
@@ -97,11 +107,10 @@ pub(crate) async fn run(node: Arc<Node>, images: Arc<Notify>) {
 
 /// All pods that the API binds to this node, and all that run here.
 fn known_pods(node: &Node, seen: &Snapshot) -> BTreeMap<PodIdentity, References> {
-    let references = |pod: &Pod| pod.spec.as_ref().map(References::of).unwrap_or_default();
     let mut known: BTreeMap<_, _> =
         seen.values().map(|pod| (pod.identity.clone(), References::default())).collect();
-    let wanted = node.pods.list().into_iter().filter(|pod| node.owns(pod));
-    known.extend(wanted.map(|pod| (spec::identity(&pod), references(&pod))));
+    let wanted = node.wanted_pods().into_iter();
+    known.extend(wanted.map(|pod| (spec::identity(&pod), References::of(&pod))));
     known
 }
 
@@ -164,13 +173,17 @@ fn subscribe_to_pods(node: &Arc<Node>, workers: &Workers, changed: &Arc<Notify>)
     node.pods.subscribe(move |change| {
         let (Some(workers), Some(changed)) = (workers.upgrade(), changed.upgrade()) else { return false };
         let workers = Workers(workers);
+        let references = change.new.map(References::of);
         for pod in [change.old, change.new].into_iter().flatten() {
             let bound_to = pod.spec.as_ref().and_then(|spec| spec.node_name.as_ref());
-            let Some(uid) = pod.metadata.uid.as_ref().filter(|_| bound_to == Some(&node_name)) else {
-                continue;
-            };
-            match workers.handles().get(uid) {
-                Some(handle) => handle.wake.notify_one(),
+            let uid = mirrored_uid(pod).or(pod.metadata.uid.as_deref());
+            let Some(uid) = uid.filter(|_| bound_to == Some(&node_name)) else { continue };
+            match workers.handles().get_mut(uid) {
+                Some(handle) => {
+                    // An ephemeral container may draw from what nothing of the pod has drawn from before.
+                    handle.references = references.clone().unwrap_or_default();
+                    handle.wake.notify_one();
+                }
                 None => changed.notify_one(),
             }
         }
@@ -192,6 +205,23 @@ fn subscribe_to_objects<K>(
             let key = ObjectKey::of(object);
             Workers(workers).wake_those(|handle| {
                 handle.namespace == key.namespace && concerns(&handle.references, &key.name)
+            });
+        }
+        true
+    });
+}
+
+/// A volume concerns the pods that use the claim that it is bound to.
+fn subscribe_to_volumes(cache: &Cache<PersistentVolume>, workers: &Workers) {
+    let workers = workers.downgrade();
+    cache.subscribe(move |change| {
+        let Some(workers) = workers.upgrade() else { return false };
+        let claim = change.new.or(change.old).and_then(|volume| volume.spec.as_ref()?.claim_ref.as_ref());
+        if let Some((namespace, name)) =
+            claim.and_then(|claim| claim.namespace.as_ref().zip(claim.name.as_ref()))
+        {
+            Workers(workers).wake_those(|handle| {
+                handle.namespace == *namespace && handle.references.claims.contains(name)
             });
         }
         true

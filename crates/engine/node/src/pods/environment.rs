@@ -10,6 +10,7 @@ use k8s_openapi::api::core::v1::{Container, EnvFromSource, EnvVarSource, Pod};
 pub(crate) use self::expansion::expand;
 use super::fields::{self, Addresses, UnknownField};
 use super::objects::Objects;
+use super::resource_field::{self, ResourceFieldError};
 
 /// A variable cannot be had.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -26,8 +27,17 @@ pub(crate) enum EnvironmentError {
         #[source]
         source: UnknownField,
     },
-    #[error("env {name:?}: {what} is not supported yet")]
-    Unsupported { name: String, what: &'static str },
+    #[error("env {name:?}")]
+    Resource {
+        name: String,
+        #[source]
+        source: ResourceFieldError,
+    },
+    #[error(
+        "env {name:?}: expected valueFrom with fieldRef, resourceFieldRef, configMapKeyRef or secretKeyRef; this node \
+         knows no other"
+    )]
+    Unknown { name: String },
 }
 
 /// All variables of a container.
@@ -43,7 +53,7 @@ pub(crate) fn build(
     }
     for variable in container.env.iter().flatten() {
         let value = match (&variable.value_from, &variable.value) {
-            (Some(source), _) => from_elsewhere(&variable.name, source, pod, objects, addresses)?,
+            (Some(source), _) => from_elsewhere(&variable.name, source, container, pod, objects, addresses)?,
             (None, value) => Some(expand(value.as_deref().unwrap_or_default(), &variables)),
         };
         if let Some(value) = value {
@@ -86,6 +96,7 @@ fn add_all(
 fn from_elsewhere(
     variable: &str,
     source: &EnvVarSource,
+    container: &Container,
     pod: &Pod,
     objects: &Objects,
     addresses: &Addresses,
@@ -116,9 +127,15 @@ fn from_elsewhere(
             None => unless_key_optional(reference.optional, "secret", name, key).map(|()| None),
         };
     }
-    let what =
-        if source.resource_field_ref.is_some() { "resourceFieldRef" } else { "this kind of valueFrom" };
-    Err(EnvironmentError::Unsupported { name: variable.to_owned(), what })
+    let name = variable.to_owned();
+    match (&source.resource_field_ref, &pod.spec) {
+        (Some(selector), Some(spec)) => {
+            resource_field::text(spec, Some(container), selector, &objects.capacity)
+                .map(Some)
+                .map_err(|source| EnvironmentError::Resource { name, source })
+        }
+        _ => Err(EnvironmentError::Unknown { name }),
+    }
 }
 
 fn unless_optional(optional: Option<bool>, kind: &'static str, name: &str) -> Result<(), EnvironmentError> {

@@ -110,7 +110,9 @@ impl Worker {
         self.post_start.retain(|id, _| is_running(id));
         for running in view.runtime.running() {
             let Some((kind, container)) = spec::container(view.spec, &running.notes.name) else { continue };
-            let Some(Ok(hook)) = Hook::after_start(&container).filter(|_| kind.is_lasting()) else { continue };
+            let Some(Ok(hook)) = Hook::after_start(&container).filter(|_| kind.is_lasting()) else {
+                continue;
+            };
             if self.post_start.contains_key(&running.id) {
                 continue;
             }
@@ -191,7 +193,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(handler: Value, expected: &Result<Hook, String>) {
+    fn check(handler: &Value, expected: &Result<Hook, String>) {
         let container = json!({"name": "web", "lifecycle": {"preStop": handler}});
         let container: Container = serde_json::from_value(container).unwrap();
         let read = Hook::before_stop(&container).unwrap().map_err(|error| error.to_string());
@@ -201,10 +203,10 @@ mod tests {
 
     #[test]
     fn hooks_are_read_as_the_manifest_says() {
-        check(json!({"exec": {"command": ["sync"]}}), &Ok(Hook::Exec(vec!["sync".to_owned()])));
-        check(json!({"sleep": {"seconds": 5}}), &Ok(Hook::Sleep(Duration::from_secs(5))));
-        check(json!({"tcpSocket": {"port": 80}}), &Ok(Hook::Tcp));
+        check(&json!({"exec": {"command": ["sync"]}}), &Ok(Hook::Exec(vec!["sync".to_owned()])));
+        check(&json!({"sleep": {"seconds": 5}}), &Ok(Hook::Sleep(Duration::from_secs(5))));
+        check(&json!({"tcpSocket": {"port": 80}}), &Ok(Hook::Tcp));
         let no_port = "lifecycle.preStop.httpGet.port: the container has no port named \"web\"";
-        check(json!({"httpGet": {"port": "web"}}), &Err(no_port.to_owned()));
+        check(&json!({"httpGet": {"port": "web"}}), &Err(no_port.to_owned()));
     }
 }

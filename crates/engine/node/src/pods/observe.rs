@@ -51,6 +51,14 @@ impl Worker {
         Ok(runtime)
     }
 
+    /// Removes a container that does not run, and what a start that was broken off has left of it.
+    pub(super) async fn remove_container(&self, container: &Container) -> Result<(), StepError> {
+        if container.state == RunState::BrokenOff {
+            self.node.cri.discard_task(&container.id).await?;
+        }
+        Ok(self.node.cri.remove_container(&container.id).await?)
+    }
+
     fn add_termination_message(&self, container: &Container, details: &mut Details) {
         let notes = &container.notes;
         let (config, uid) = (&self.node.config, &self.identity.uid);

@@ -10,6 +10,22 @@ pub(crate) fn pod_dir(config: &NodeConfig, uid: &str) -> PathBuf {
     config.pods_dir.join(uid)
 }
 
+/// Folder of the pod's volumes of one kind.
+pub(crate) fn plugin_dir(config: &NodeConfig, uid: &str, plugin: &str) -> PathBuf {
+    pod_dir(config, uid).join("volumes").join(plugin)
+}
+
+/// Where a part of a volume lies for one container.
+pub(crate) fn sub_path_place(
+    config: &NodeConfig,
+    uid: &str,
+    volume: &str,
+    container: &str,
+    index: usize,
+) -> PathBuf {
+    pod_dir(config, uid).join("volume-subpaths").join(volume).join(container).join(index.to_string())
+}
+
 /// Folder of the pod's volumes that may hold secrets.
 pub(crate) fn secret_dir(config: &NodeConfig, uid: &str) -> PathBuf {
     config.secret_volumes_dir().join(uid)

@@ -9,6 +9,7 @@ use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
 use serde_json::{Value, json};
 
 use super::spec::ContainerKind;
+use super::static_pods::is_static;
 
 /// Publishes events of one pod, or of one of its containers.
 #[derive(Clone)]
@@ -60,7 +61,13 @@ pub(crate) async fn write_status(
     status: &PodStatus,
 ) -> Result<Option<Arc<Pod>>, kube::Error> {
     let Some(patch) = difference(pod.status.as_ref(), status) else { return Ok(None) };
-    let metadata = json!({"uid": pod.metadata.uid, "resourceVersion": pod.metadata.resource_version});
+    let version = &pod.metadata.resource_version;
+    let metadata = match (is_static(pod), version) {
+        // It has no mirror yet.
+        (true, None) => return Ok(None),
+        (true, Some(_)) => json!({"resourceVersion": version}),
+        (false, _) => json!({"uid": pod.metadata.uid, "resourceVersion": version}),
+    };
     let patch = json!({"metadata": metadata, "status": patch});
     let name = pod.metadata.name.as_deref().unwrap_or_default();
     let written = api.patch_status(name, &PatchParams::default(), &Patch::Merge(&patch)).await?;

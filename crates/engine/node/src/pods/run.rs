@@ -20,7 +20,7 @@ use super::start::{Hold, NotStarted, PodView};
 use super::status::{Failure as PodFailure, Outlook, Waiting};
 use super::supported::unsupported;
 use super::worker::{Failure, Outcome, StepError, Worker, earlier, instant_of};
-use super::{paths, sandbox};
+use super::{admission, paths, pod_cgroup, sandbox};
 use crate::cri::labels::ContainerNotes;
 
 /// How many steps are taken before the status is written in between.
@@ -52,17 +52,21 @@ impl Worker {
             }
         }
         self.remove_superseded(&runtime).await?;
-        self.probe(pod, spec, &runtime).await?;
+        let is_probed_anew = self.probe(pod, spec, &runtime).await?;
         let (outlook, until) = match last {
             Round::Again => (Outlook::GoesOn, Some(Instant::now())),
+            // What follows a sidecar waits for its verdict, which may be there from the start.
+            Round::Done { outlook, .. } if is_probed_anew => (outlook, Some(Instant::now())),
             Round::Done { outlook, until } => (outlook, until),
         };
         self.write_status(pod, &runtime, &outlook).await?;
-        let until = match plan::deadline(pod) {
-            Some(deadline) if outlook == Outlook::GoesOn => earlier(until, Some(instant_of(deadline))),
-            _ => until,
-        };
-        Ok(Outcome::Wait(until))
+        let ahead =
+            [plan::deadline(pod), self.tokens.renew_at().filter(|_| runtime.running().next().is_some())];
+        let now = Timestamp::now();
+        // What lies behind has been seen to in this round.
+        let ahead =
+            ahead.into_iter().flatten().filter(|time| outlook == Outlook::GoesOn && *time > now).min();
+        Ok(Outcome::Wait(earlier(until, ahead.map(instant_of))))
     }
 
     async fn round(
@@ -72,13 +76,16 @@ impl Worker {
         runtime: &PodInRuntime,
     ) -> Result<Round, StepError> {
         self.waiting.clear();
+        let view = PodView { pod, spec, runtime };
+        if let Some(rejection) = admission::rejection(spec) {
+            return self.finish(view, Some(rejection)).await;
+        }
         if let Some(message) = unsupported(pod) {
             let events = self.events(pod);
             self.warn_once(&events, "supported", "Failed", &message).await;
             self.all_wait(spec, &Waiting { reason: "CreateContainerConfigError", message });
             return Ok(Round::Done { outlook: Outlook::GoesOn, until: None });
         }
-        let view = PodView { pod, spec, runtime };
         self.run_post_start_hooks(view).await?;
         let hooked = self.post_start.iter().filter(|(_, hook)| **hook == PostStart::UnderWay);
         let plan = plan::decide(&Facts {
@@ -98,11 +105,7 @@ impl Worker {
     }
 
     /// Nothing is to run any more: what does is stopped, the network is given back, the logs stay.
-    async fn finish(
-        &mut self,
-        view: PodView<'_>,
-        failure: Option<PodFailure>,
-    ) -> Result<Round, StepError> {
+    async fn finish(&mut self, view: PodView<'_>, failure: Option<PodFailure>) -> Result<Round, StepError> {
         if view.runtime.running().next().is_some() {
             let grace = Duration::from_secs(grace_seconds(view.spec));
             self.stop_in_order(Some(view.pod), view.runtime, grace).await?;
@@ -149,7 +152,11 @@ impl Worker {
             let message = format!("failed to make the folder of its logs: {error}");
             return Err(NotStarted::hold("ContainerCreating", message));
         }
-        let config = sandbox::config(&self.node.config, view.pod, view.spec, attempt);
+        if let Err(error) = pod_cgroup::prepare(&self.node, view.pod, view.spec) {
+            return Err(NotStarted::hold("ContainerCreating", error_chain(&error)));
+        }
+        let config = sandbox::config(&self.node.config, view.pod, view.spec, attempt)
+            .map_err(|error| NotStarted::hold("ContainerCreating", error.to_string()))?;
         match self.node.cri.run_sandbox(config).await {
             Ok(_) => Ok(()),
             Err(error) if error.is_unreachable() => Err(error.into()),
@@ -180,7 +187,9 @@ impl Worker {
             self.hold_back(view.pod, hold).await;
         }
         for stop in steps.stop {
-            let Some(container) = view.runtime.running().find(|running| running.id == stop.id) else { continue };
+            let Some(container) = view.runtime.running().find(|running| running.id == stop.id) else {
+                continue;
+            };
             let grace = stop.grace.unwrap_or(Duration::from_secs(grace_seconds(view.spec)));
             self.stop(Some(view), container, grace, &stop.reason).await?;
             self.give_turn(&stop.id);
@@ -276,20 +285,22 @@ impl Worker {
         Ok(())
     }
 
-    /// Probes each container that runs, and no other.
+    /// Probes each container that runs, and no other; says whether that is new for any.
     async fn probe(
         &mut self,
         pod: &Arc<Pod>,
         spec: &PodSpec,
         runtime: &PodInRuntime,
-    ) -> Result<(), StepError> {
+    ) -> Result<bool, StepError> {
+        let mut is_new = false;
         let running: Vec<_> = runtime.running().map(|container| container.id.as_str()).collect();
         self.probes.retain(|id, _| running.contains(&id.as_str()));
         let addresses = self.addresses(pod, runtime).await?;
         for container in runtime.running() {
             let is_known = self.probes.contains_key(&container.id)
                 || self.post_start.get(&container.id).is_some_and(|hook| *hook != PostStart::Done);
-            let Some((kind, named)) = spec::container(spec, &container.notes.name).filter(|_| !is_known) else {
+            let Some((kind, named)) = spec::container(spec, &container.notes.name).filter(|_| !is_known)
+            else {
                 continue;
             };
             if !kind.is_lasting() {
@@ -307,13 +318,14 @@ impl Worker {
             let known = reported_verdict(pod, &named, &container.id);
             match ProbeSpec::of(&named) {
                 Ok(specs) => {
+                    is_new = true;
                     self.probes.insert(container.id.clone(), ContainerProbes::start(probed, specs, &known));
                 }
                 // A container is not started with probes like these; they can only have been made so afterwards.
                 Err(error) => debug!(error = %error_chain(&error), "the container cannot be probed"),
             }
         }
-        Ok(())
+        Ok(is_new)
     }
 }
 

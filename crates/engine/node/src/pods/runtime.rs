@@ -113,9 +113,11 @@ impl Details {
 }
 
 impl Details {
-    /// Containerd takes a start back when the one who asked for it goes away.
+    /// Containerd takes a start back when the one who asked for it goes away, and does not know any more of one that
+    /// was under way when it died itself.
     pub(crate) fn is_broken_off(&self) -> bool {
-        self.started_at.is_none() && self.reason == "StartError" && self.message.contains("context canceled")
+        let says_so = self.message.contains("context canceled") || self.message.ends_with(": already exists");
+        self.started_at.is_none() && self.reason == "StartError" && says_so
     }
 }
 

@@ -2,6 +2,7 @@
 
 use k8s_openapi::api::core::v1::{Pod, PodSpec};
 
+use super::network::HostnameError;
 use super::resources::QosClass;
 use super::{network, paths, security, spec};
 use crate::config::NodeConfig;
@@ -13,26 +14,27 @@ pub(crate) fn config(
     pod: &Pod,
     pod_spec: &PodSpec,
     attempt: u32,
-) -> v1::PodSandboxConfig {
+) -> Result<v1::PodSandboxConfig, HostnameError> {
     let identity = spec::identity(pod);
-    v1::PodSandboxConfig {
+    let host_resolver = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
+    Ok(v1::PodSandboxConfig {
         metadata: Some(v1::PodSandboxMetadata {
             name: identity.name.clone(),
             uid: identity.uid.clone(),
             namespace: identity.namespace.clone(),
             attempt,
         }),
-        hostname: network::hostname(config, pod, pod_spec),
+        hostname: network::hostname(config, pod, pod_spec)?,
         log_directory: paths::log_dir(config, &identity).display().to_string(),
-        dns_config: network::resolver(config, &identity.namespace, pod_spec),
+        dns_config: network::resolver(config, &identity.namespace, pod_spec, &host_resolver),
         labels: identity.labels(),
         annotations: Default::default(),
         linux: Some(v1::LinuxPodSandboxConfig {
             cgroup_parent: format!("/{}", cgroup(config, &identity.uid, QosClass::of(pod_spec))),
-            security_context: Some(security::of_sandbox(pod_spec)),
+            security_context: Some(security::of_sandbox(config, pod_spec)),
             sysctls: security::sysctls(pod_spec),
         }),
-    }
+    })
 }
 
 /// The cgroup of the pod, below the root of each hierarchy.
@@ -56,7 +58,7 @@ mod tests {
             "spec": {"containers": [{"name": "web"}]},
         }))
         .unwrap();
-        let sandbox = config(&crate::config::example(), &pod, pod.spec.as_ref().unwrap(), 3);
+        let sandbox = config(&crate::config::example(), &pod, pod.spec.as_ref().unwrap(), 3).unwrap();
         assert_eq!(sandbox.metadata.unwrap().attempt, 3);
         assert_eq!(sandbox.log_directory, "/var/log/pods/shop_web-0_1-2");
         assert_eq!(sandbox.linux.unwrap().cgroup_parent, "/bythos-0a1b2c3d/besteffort/pod1-2");

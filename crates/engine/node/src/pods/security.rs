@@ -1,8 +1,11 @@
 //! What a container may do: its user, its capabilities, what of the kernel it sees.
 
-use k8s_openapi::api::core::v1::{Container, PodSecurityContext, PodSpec, SeccompProfile, SecurityContext};
+use k8s_openapi::api::core::v1::{
+    AppArmorProfile, Container, PodSecurityContext, PodSpec, SeccompProfile, SecurityContext,
+};
 
 use super::spec::uses_host_network;
+use crate::config::NodeConfig;
 use crate::cri::v1;
 
 /// What a container that is not privileged does not see of `/proc` and `/sys`, as the kubelet has it.
@@ -37,11 +40,14 @@ pub(crate) enum RunAsRootError {
     Unknown { container: String, user: String },
 }
 
-/// The security settings of a container; `image` knows the user that it would run as.
+/// The security settings of a container; `image` knows the user that it would run as. `target_id` is the container
+/// whose processes it shares, if it does.
 pub(crate) fn of_container(
+    config: &NodeConfig,
     spec: &PodSpec,
     container: &Container,
     image: &v1::Image,
+    target_id: Option<String>,
 ) -> Result<v1::LinuxContainerSecurityContext, RunAsRootError> {
     let of_pod = spec.security_context.clone().unwrap_or_default();
     let own = container.security_context.clone().unwrap_or_default();
@@ -55,20 +61,30 @@ pub(crate) fn of_container(
     Ok(v1::LinuxContainerSecurityContext {
         capabilities: Some(capabilities(&own)),
         privileged,
-        namespace_options: Some(namespaces(spec)),
-        run_as_user: user.map(|value| v1::Int64Value { value }),
+        namespace_options: Some(namespaces_of_container(spec, target_id)),
+        run_as_user: user.or(image.uid.map(|uid| uid.value)).map(|value| v1::Int64Value { value }),
+        run_as_username: if user.is_none() && image.uid.is_none() {
+            image.username.clone()
+        } else {
+            String::new()
+        },
         run_as_group: own.run_as_group.or(of_pod.run_as_group).map(|value| v1::Int64Value { value }),
         readonly_rootfs: own.read_only_root_filesystem == Some(true),
         supplemental_groups: groups(&of_pod),
         no_new_privs: own.allow_privilege_escalation == Some(false),
         masked_paths: if procfs_is_open { Vec::new() } else { owned(&MASKED_PATHS) },
         readonly_paths: if procfs_is_open { Vec::new() } else { owned(&READ_ONLY_PATHS) },
-        seccomp: Some(seccomp(own.seccomp_profile.as_ref().or(of_pod.seccomp_profile.as_ref()), privileged)),
+        seccomp: Some(seccomp(
+            config,
+            own.seccomp_profile.as_ref().or(of_pod.seccomp_profile.as_ref()),
+            privileged,
+        )),
+        apparmor: own.app_armor_profile.as_ref().or(of_pod.app_armor_profile.as_ref()).map(app_armor),
     })
 }
 
 /// The security settings of the sandbox.
-pub(crate) fn of_sandbox(spec: &PodSpec) -> v1::LinuxSandboxSecurityContext {
+pub(crate) fn of_sandbox(config: &NodeConfig, spec: &PodSpec) -> v1::LinuxSandboxSecurityContext {
     let is_privileged = |container: &Container| {
         container.security_context.as_ref().is_some_and(|own| own.privileged == Some(true))
     };
@@ -78,7 +94,7 @@ pub(crate) fn of_sandbox(spec: &PodSpec) -> v1::LinuxSandboxSecurityContext {
         namespace_options: Some(namespaces(spec)),
         supplemental_groups: spec.security_context.as_ref().map(groups).unwrap_or_default(),
         privileged,
-        seccomp: Some(seccomp(None, privileged)),
+        seccomp: Some(seccomp(config, None, privileged)),
     }
 }
 
@@ -120,7 +136,17 @@ fn namespaces(spec: &PodSpec) -> v1::NamespaceOption {
         network: of(Some(uses_host_network(spec)), v1::NamespaceMode::Pod).into(),
         pid: of(spec.host_pid, own_processes).into(),
         ipc: of(spec.host_ipc, v1::NamespaceMode::Pod).into(),
+        target_id: String::new(),
     }
+}
+
+fn namespaces_of_container(spec: &PodSpec, target_id: Option<String>) -> v1::NamespaceOption {
+    let mut namespaces = namespaces(spec);
+    if let Some(target_id) = target_id.filter(|_| namespaces.pid() == v1::NamespaceMode::Container) {
+        namespaces.pid = v1::NamespaceMode::Target.into();
+        namespaces.target_id = target_id;
+    }
+    namespaces
 }
 
 fn groups(of_pod: &PodSecurityContext) -> Vec<i64> {
@@ -130,7 +156,14 @@ fn groups(of_pod: &PodSecurityContext) -> Vec<i64> {
 }
 
 /// The runtime's own profile, unless the manifest says otherwise.
-fn seccomp(profile: Option<&SeccompProfile>, privileged: bool) -> v1::SecurityProfile {
+fn seccomp(config: &NodeConfig, profile: Option<&SeccompProfile>, privileged: bool) -> v1::SecurityProfile {
+    if let Some(file) = profile.filter(|profile| profile.type_ == "Localhost" && !privileged) {
+        let file = config.seccomp_dir().join(file.localhost_profile.as_deref().unwrap_or_default());
+        return v1::SecurityProfile {
+            profile_type: v1::security_profile::ProfileType::Localhost.into(),
+            localhost_ref: file.display().to_string(),
+        };
+    }
     let is_unconfined = privileged || profile.is_some_and(|profile| profile.type_ == "Unconfined");
     let profile_type = if is_unconfined {
         v1::security_profile::ProfileType::Unconfined
@@ -138,6 +171,16 @@ fn seccomp(profile: Option<&SeccompProfile>, privileged: bool) -> v1::SecurityPr
         v1::security_profile::ProfileType::RuntimeDefault
     };
     v1::SecurityProfile { profile_type: profile_type.into(), localhost_ref: String::new() }
+}
+
+fn app_armor(profile: &AppArmorProfile) -> v1::SecurityProfile {
+    let profile_type = match profile.type_.as_str() {
+        "Unconfined" => v1::security_profile::ProfileType::Unconfined,
+        "Localhost" => v1::security_profile::ProfileType::Localhost,
+        _ => v1::security_profile::ProfileType::RuntimeDefault,
+    };
+    let localhost_ref = profile.localhost_profile.clone().unwrap_or_default();
+    v1::SecurityProfile { profile_type: profile_type.into(), localhost_ref }
 }
 
 #[cfg(test)]
@@ -155,7 +198,7 @@ mod tests {
         spec["securityContext"] = pod;
         spec["containers"][0]["securityContext"] = container;
         let spec: PodSpec = serde_json::from_value(spec).unwrap();
-        of_container(&spec, &spec.containers[0], image)
+        of_container(&crate::config::example(), &spec, &spec.containers[0], image, None)
     }
 
     fn image(uid: Option<i64>, username: &str) -> v1::Image {
@@ -172,6 +215,21 @@ mod tests {
         assert_eq!(context.seccomp.unwrap().profile_type, runtime_default);
         let context = built(json!({}), json!({"privileged": true}), &image(None, "")).unwrap();
         assert!(context.privileged && context.masked_paths.is_empty());
+    }
+
+    #[test]
+    fn a_profile_of_the_host_is_found_in_its_folder() {
+        let pod = json!({"seccompProfile": {"type": "Localhost", "localhostProfile": "profiles/audit.json"}});
+        let seccomp = built(pod, json!({}), &image(None, "")).unwrap().seccomp.unwrap();
+        assert_eq!(seccomp.profile_type, i32::from(v1::security_profile::ProfileType::Localhost));
+        assert_eq!(seccomp.localhost_ref, "/var/lib/kubelet/seccomp/profiles/audit.json");
+    }
+
+    #[test]
+    fn a_container_runs_as_the_user_of_its_image_unless_the_manifest_says_otherwise() {
+        let context = |image| built(json!({"runAsGroup": 2}), json!({}), &image).unwrap();
+        assert_eq!(context(image(Some(5), "")).run_as_user, Some(v1::Int64Value { value: 5 }));
+        assert_eq!(context(image(None, "web")).run_as_username, "web");
     }
 
     #[test]

@@ -143,7 +143,7 @@ pub(crate) fn container<'a>(spec: &'a PodSpec, name: &str) -> Option<(ContainerK
 }
 
 /// What an ephemeral container has in common with the others; the API allows it nothing of the rest.
-fn as_container(ephemeral: &EphemeralContainer) -> Container {
+pub(crate) fn as_container(ephemeral: &EphemeralContainer) -> Container {
     let of = ephemeral.clone();
     Container {
         name: of.name,

@@ -1,5 +1,8 @@
 //! Steps of starting one container: volumes, image, environment, the container itself.
 
+mod image;
+mod volumes;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,16 +14,18 @@ use k8s_openapi::jiff::Timestamp;
 use tokio::time::Instant;
 use tracing::debug;
 
-use super::container::{self, Ingredients};
-use super::image::{self, PullPolicy, pulled_message};
+use self::image::image_topic;
+use super::container::{self, Assembled, Ingredients};
+use super::hooks::Hook;
 use super::plan::{Made, Start};
 use super::probes::ProbeSpec;
 use super::report::PodEvents;
 use super::runtime::PodInRuntime;
 use super::spec;
 use super::status::Waiting;
-use super::worker::{Finished, StepError, Worker};
-use super::{environment, network, paths, sandbox, volumes};
+use super::volumes::Place;
+use super::worker::{StepError, Worker};
+use super::{environment, network, paths, sandbox};
 use crate::cri::{CriError, v1};
 
 /// What is under way for a Bythos that has died is asked about this often.
@@ -98,8 +103,13 @@ impl Worker {
             Made::Created(id) => id.clone(),
             Made::Nothing => self.create(&to_start).await?,
             Made::BrokenOff(id) => {
-                debug!(container = id, "the start of a container was broken off; another one takes its place");
-                self.node.cri.remove_container(id).await?;
+                debug!(
+                    container = id,
+                    "the start of a container was broken off; another one takes its place"
+                );
+                if let Some(broken) = view.runtime.latest(&start.name).filter(|latest| latest.id == *id) {
+                    self.remove_container(broken).await?;
+                }
                 self.create(&to_start).await?
             }
         };
@@ -112,13 +122,16 @@ impl Worker {
             return Err(NotStarted::hold("ContainerCreating", String::new()));
         };
         let volumes = self.mounted_volumes(*view).await?;
-        let image = self.image(container, events).await?;
-        let config = self.container_config(to_start, &image, &volumes).await?;
+        let image = self.image(to_start).await?;
+        let Assembled { config, bindings } = self.assembled(to_start, &image, &volumes).await?;
         self.prepare_files(to_start).await?;
+        self.bind(to_start, bindings).await?;
+        let sandbox_config = sandbox::config(&self.node.config, view.pod, view.spec, sandbox.attempt)
+            .map_err(|error| NotStarted::hold("CreateContainerConfigError", error.to_string()))?;
         let request = v1::CreateContainerRequest {
             pod_sandbox_id: sandbox.id.clone(),
             config: Some(config),
-            sandbox_config: Some(sandbox::config(&self.node.config, view.pod, view.spec, sandbox.attempt)),
+            sandbox_config: Some(sandbox_config),
         };
         let id = match self.node.cri.create_container(request).await {
             Ok(id) => id,
@@ -168,74 +181,26 @@ impl Worker {
         NotStarted::Hold(Hold { waiting, until })
     }
 
-    /// The image, if it is here; a pull is begun if it should be and is not.
-    async fn image(
-        &mut self,
-        container: &ContainerSpec,
-        events: &PodEvents,
-    ) -> Result<v1::Image, NotStarted> {
-        let name = spec::image(container);
-        let present = match self.node.cri.image(name).await {
-            Ok(present) => present,
-            Err(error) if error.is_unreachable() => return Err(error.into()),
-            Err(error) => {
-                let message = format!("\"{name}\" is not the name of an image: {}", error.message);
-                self.warn_once(events, &container.name, "InspectFailed", &message).await;
-                return Err(NotStarted::hold("InvalidImageName", message));
-            }
-        };
-        let now = Instant::now();
-        match self.pulls.decide(name, PullPolicy::of(container), present.is_some(), now) {
-            image::Verdict::Use(took) => {
-                let image = present.unwrap_or_default();
-                self.announce(events, container, &pulled_message(name, took, &image)).await;
-                Ok(image)
-            }
-            image::Verdict::Pull => {
-                events.normal("Pulling", &format!("Pulling image \"{name}\"")).await;
-                self.pull(name, now);
-                Err(NotStarted::hold("ContainerCreating", format!("pulling image \"{name}\"")))
-            }
-            image::Verdict::Wait { waiting, until } => {
-                if let Some(reason) = reason_of_event(&waiting) {
-                    self.warn_once(events, &container.name, reason, &waiting.message).await;
-                }
-                Err(NotStarted::Hold(Hold { waiting, until }))
-            }
-        }
-    }
-
-    fn pull(&mut self, name: &str, now: Instant) {
-        self.pulls.started(name, now);
-        let (cri, image) = (self.node.cri.clone(), name.to_owned());
-        self.tasks.spawn(async move {
-            let result = cri.pull_image(&image).await;
-            Finished::Pull { image, result }
-        });
-    }
-
-    /// The image is found at each attempt, but said to be here once for each container that is made.
-    async fn announce(&mut self, events: &PodEvents, container: &ContainerSpec, message: &str) {
-        if self.said.insert(image_topic(container), message.to_owned()).is_none() {
-            events.normal("Pulled", message).await;
-        }
-    }
-
     /// The container as CRI takes it.
-    async fn container_config(
+    async fn assembled(
         &mut self,
         to_start: &ToStart<'_>,
         image: &v1::Image,
-        volumes: &BTreeMap<String, PathBuf>,
-    ) -> Result<v1::ContainerConfig, NotStarted> {
+        volumes: &BTreeMap<String, Place>,
+    ) -> Result<Assembled, NotStarted> {
         let ToStart { view, container, start, events } = to_start;
         let addresses = self.addresses(view.pod, view.runtime).await?;
-        let objects = self.node.objects.gather(&self.identity.namespace, view.spec);
+        let objects = self.node.objects.gather(view.pod, self.node.capacity);
+        let target_id = target_id(*view, &start.name);
         let made = environment::build(view.pod, container, &objects, &addresses)
             .map_err(|error| error_chain(&error))
             .and_then(|environment| {
                 ProbeSpec::of(container).map_err(|error| error_chain(&error))?;
-                container::config(&Ingredients {
+                for hook in [Hook::after_start(container), Hook::before_stop(container)].into_iter().flatten()
+                {
+                    hook.map_err(|error| error_chain(&error))?;
+                }
+                container::assemble(&Ingredients {
                     config: &self.node.config,
                     pod: view.pod,
                     spec: view.spec,
@@ -243,56 +208,20 @@ impl Worker {
                     image,
                     environment,
                     volumes,
+                    target_id,
                     restart_count: start.restart_count,
-                    memory_bytes: self.node.memory_bytes,
+                    memory_bytes: self.node.capacity.memory_bytes,
+                    cgroup_version: self.node.cgroup_version,
                 })
                 .map_err(|error| error_chain(&error))
             });
         match made {
-            Ok(config) => Ok(config),
+            Ok(assembled) => Ok(assembled),
             Err(message) => {
                 self.warn_once(events, &container.name, "Failed", &format!("Error: {message}")).await;
                 Err(NotStarted::hold("CreateContainerConfigError", message))
             }
         }
-    }
-
-    async fn mounted_volumes(&mut self, view: PodView<'_>) -> Result<BTreeMap<String, PathBuf>, NotStarted> {
-        match self.volumes(view).await? {
-            Ok(volumes) => Ok(volumes),
-            Err(message) => {
-                let events = self.events(view.pod);
-                self.warn_once(&events, "volumes", "FailedMount", &message).await;
-                Err(NotStarted::hold("ContainerCreating", message))
-            }
-        }
-    }
-
-    /// Brings the volumes of a pod that runs up to date; what is missing by now leaves them as they are.
-    pub(super) async fn refresh_volumes(&mut self, view: PodView<'_>) -> Result<(), StepError> {
-        let has_volumes = view.spec.volumes.as_ref().is_some_and(|volumes| !volumes.is_empty());
-        if has_volumes && let Err(message) = self.volumes(view).await? {
-            debug!(message, "the volumes stay as they are");
-        }
-        Ok(())
-    }
-
-    /// Where the volumes lie, once they are what they should be; or, in words, why they are not.
-    async fn volumes(
-        &mut self,
-        view: PodView<'_>,
-    ) -> Result<Result<BTreeMap<String, PathBuf>, String>, StepError> {
-        let addresses = self.addresses(view.pod, view.runtime).await?;
-        let objects = self.node.objects.gather(&self.identity.namespace, view.spec);
-        let prepared = match volumes::prepare(&self.node.config, view.pod, view.spec, &objects, &addresses) {
-            Ok(prepared) => prepared,
-            Err(error) => return Ok(Err(error_chain(&error))),
-        };
-        let realized = tokio::task::spawn_blocking(move || volumes::realize(prepared)).await;
-        Ok(match realized {
-            Ok(realized) => realized.map_err(|error| error_chain(&error)),
-            Err(failed) => Err(failed.to_string()),
-        })
     }
 
     /// The files of the container that are no volumes: hosts, the folder of its log, its termination message.
@@ -342,16 +271,10 @@ impl Files {
     }
 }
 
-/// What was said about the image of a container, apart from what was said about the container.
-fn image_topic(container: &ContainerSpec) -> String {
-    format!("image of {}", container.name)
-}
-
-/// The first failure of a pull is told when it happens.
-fn reason_of_event(waiting: &Waiting) -> Option<&'static str> {
-    match waiting.reason {
-        "ImagePullBackOff" => Some("BackOff"),
-        "ErrImageNeverPull" => Some("Failed"),
-        _ => None,
-    }
+/// The container whose processes the ephemeral container `name` shares.
+fn target_id(view: PodView<'_>, name: &str) -> Option<String> {
+    let ephemeral = spec::ephemeral_containers(view.spec).iter().find(|container| container.name == name)?;
+    let target = ephemeral.target_container_name.as_deref().filter(|target| !target.is_empty())?;
+    let running = view.runtime.running().find(|container| container.notes.name == target)?;
+    Some(running.id.clone())
 }

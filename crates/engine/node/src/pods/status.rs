@@ -152,7 +152,9 @@ fn phase(spec: &PodSpec, outlook: &Outlook, statuses: &Statuses) -> &'static str
     let policy = RestartPolicy::of(spec);
     let init_failed =
         statuses.init.iter().any(|status| container::exit_code(status).is_some_and(|code| code != 0));
-    if init_failed && is_finished || init_failed && policy == RestartPolicy::Never && statuses.sidecars.is_empty() {
+    if init_failed && is_finished
+        || init_failed && policy == RestartPolicy::Never && statuses.sidecars.is_empty()
+    {
         return "Failed";
     }
     let is_running =

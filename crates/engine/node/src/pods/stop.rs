@@ -50,9 +50,12 @@ impl Worker {
             let reason = format!("Stopping container {}", container.notes.name);
             self.stop(view, container, grace, &reason).await?;
         }
-        match pod_and_spec {
-            Some((_, spec)) => turn_to_end(spec, runtime).into_iter().for_each(|next| self.give_turn(&next.id)),
-            None => runtime.running().for_each(|container| self.give_turn(&container.id)),
+        let next = match pod_and_spec {
+            Some((_, spec)) => turn_to_end(spec, runtime),
+            None => runtime.running().collect(),
+        };
+        for container in next {
+            self.give_turn(&container.id);
         }
         Ok(())
     }

@@ -1,8 +1,13 @@
 //! What a pod may ask for that this node cannot do yet.
 //!
 //! Such a pod does not start, and says why: it must never run as something else than what its manifest says.
+//!
+//! Most of it is what containerd 1.6 has no word for: user namespaces, image volumes, strict groups, stop signals,
+//! recursive read-only mounts. Mounts of a container cannot reach the host (`Bidirectional`), for containerd has a
+//! mount namespace of its own. `emptyDir.sizeLimit` on disk and limits of `ephemeral-storage` are accepted and not
+//! enforced, as there is no eviction yet; SELinux options are without effect, as on any host without SELinux.
 
-use k8s_openapi::api::core::v1::{Container, Pod, PodSpec, Probe, Volume};
+use k8s_openapi::api::core::v1::{Container, Pod, PodSpec, Volume, VolumeProjection};
 
 use super::spec::{ContainerKind, all_containers};
 
@@ -13,19 +18,14 @@ pub(crate) fn unsupported(pod: &Pod) -> Option<String> {
 }
 
 fn of_pod(spec: &PodSpec) -> Option<String> {
+    let context = spec.security_context.as_ref();
+    let groups_policy = context.and_then(|context| context.supplemental_groups_policy.as_deref());
     let asked = [
-        ("spec.activeDeadlineSeconds", spec.active_deadline_seconds.is_some()),
         ("spec.runtimeClassName", spec.runtime_class_name.is_some()),
-        ("spec.hostUsers", spec.host_users == Some(false)),
+        ("spec.hostUsers: false", spec.host_users == Some(false)),
         ("spec.resourceClaims", spec.resource_claims.as_ref().is_some_and(|claims| !claims.is_empty())),
-        ("spec.setHostnameAsFQDN", spec.set_hostname_as_fqdn == Some(true)),
-        (
-            "spec.securityContext.seccompProfile of type Localhost",
-            spec.security_context
-                .as_ref()
-                .and_then(|context| context.seccomp_profile.as_ref())
-                .is_some_and(|profile| profile.type_ == "Localhost"),
-        ),
+        ("spec.securityContext.supplementalGroupsPolicy: Strict", groups_policy == Some("Strict")),
+        ("spec.os.name: windows", spec.os.as_ref().is_some_and(|os| os.name == "windows")),
     ];
     first("", &asked)
 }
@@ -38,32 +38,25 @@ fn of_containers(spec: &PodSpec) -> Option<String> {
 fn of_container(kind: ContainerKind, container: &Container) -> Option<String> {
     let mounts = container.volume_mounts.as_deref().unwrap_or_default();
     let lifecycle = container.lifecycle.as_ref();
-    let security = container.security_context.as_ref();
-    let is_grpc = |probe: &Option<Probe>| probe.as_ref().is_some_and(|probe| probe.grpc.is_some());
-    let has_sub_path = |path: &Option<String>| path.as_ref().is_some_and(|path| !path.is_empty());
+    let rules = container.restart_policy_rules.as_deref().unwrap_or_default();
     let asked = [
-        ("restartPolicy (a sidecar)", container.restart_policy.is_some()),
-        ("lifecycle.postStart", lifecycle.is_some_and(|lifecycle| lifecycle.post_start.is_some())),
-        ("lifecycle.preStop", lifecycle.is_some_and(|lifecycle| lifecycle.pre_stop.is_some())),
-        ("livenessProbe.grpc", is_grpc(&container.liveness_probe)),
-        ("readinessProbe.grpc", is_grpc(&container.readiness_probe)),
-        ("startupProbe.grpc", is_grpc(&container.startup_probe)),
+        ("lifecycle.stopSignal", lifecycle.is_some_and(|lifecycle| lifecycle.stop_signal.is_some())),
         ("volumeDevices", container.volume_devices.as_ref().is_some_and(|devices| !devices.is_empty())),
         (
-            "volumeMounts with subPath",
-            mounts.iter().any(|mount| has_sub_path(&mount.sub_path) || has_sub_path(&mount.sub_path_expr)),
+            "volumeMounts with mountPropagation: Bidirectional",
+            mounts.iter().any(|mount| mount.mount_propagation.as_deref() == Some("Bidirectional")),
         ),
         (
-            "volumeMounts with mountPropagation",
-            mounts.iter().any(|mount| {
-                matches!(mount.mount_propagation.as_deref(), Some("HostToContainer" | "Bidirectional"))
-            }),
+            "volumeMounts with recursiveReadOnly: Enabled",
+            mounts.iter().any(|mount| mount.recursive_read_only.as_deref() == Some("Enabled")),
         ),
         (
-            "securityContext.seccompProfile of type Localhost",
-            security
-                .and_then(|context| context.seccomp_profile.as_ref())
-                .is_some_and(|profile| profile.type_ == "Localhost"),
+            "volumeMounts with bindMountOptions",
+            mounts.iter().any(|mount| mount.bind_mount_options.as_ref().is_some_and(|o| !o.is_empty())),
+        ),
+        (
+            "restartPolicyRules with another action than Restart",
+            rules.iter().any(|rule| rule.action != "Restart"),
         ),
     ];
     first(&format!("spec.{}[{}].", kind.list(), container.name), &asked)
@@ -77,23 +70,24 @@ fn of_volume(volume: &Volume) -> Option<String> {
     let prefix = format!("spec.volumes[{}]", volume.name);
     if let Some(empty_dir) = &volume.empty_dir {
         let medium = empty_dir.medium.as_deref().unwrap_or_default();
-        return first(&prefix, &[(".emptyDir.medium", !medium.is_empty())]);
+        return first(&prefix, &[(".emptyDir.medium other than Memory", !matches!(medium, "" | "Memory"))]);
     }
     if let Some(projected) = &volume.projected {
+        let is_unknown = |source: &VolumeProjection| {
+            source.cluster_trust_bundle.is_some() || source.pod_certificate.is_some()
+        };
         let sources = projected.sources.as_deref().unwrap_or_default();
-        let is_known = sources.iter().all(|source| {
-            source.config_map.is_some() || source.secret.is_some() || source.downward_api.is_some()
-        });
-        return first(
-            &prefix,
-            &[(".projected with a source other than configMap, secret and downwardAPI", !is_known)],
-        );
+        let text = ".projected with clusterTrustBundle or podCertificate";
+        return first(&prefix, &[(text, sources.iter().any(is_unknown))]);
     }
     let is_known = volume.config_map.is_some()
         || volume.secret.is_some()
         || volume.host_path.is_some()
-        || volume.downward_api.is_some();
-    let text = " of a kind other than configMap, secret, emptyDir, hostPath, downwardAPI and projected";
+        || volume.downward_api.is_some()
+        || volume.persistent_volume_claim.is_some()
+        || volume.ephemeral.is_some();
+    let text = " of a kind other than configMap, secret, emptyDir, hostPath, downwardAPI, projected, \
+                persistentVolumeClaim and ephemeral";
     first(&prefix, &[(text, !is_known)])
 }
 
@@ -129,6 +123,9 @@ mod tests {
         check(with_container(json!({"readinessProbe": {"httpGet": {"port": 80}}})), None);
         for volume in [
             json!({"emptyDir": {}}),
+            json!({"emptyDir": {"medium": "Memory"}}),
+            json!({"persistentVolumeClaim": {"claimName": "c"}}),
+            json!({"projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}}),
             json!({"configMap": {"name": "c"}}),
             json!({"secret": {"secretName": "s"}}),
             json!({"hostPath": {"path": "/srv"}}),
@@ -140,27 +137,31 @@ mod tests {
 
     #[test]
     fn what_cannot_be_done_is_named_with_its_path() {
+        let mount = json!({"name": "a", "mountPath": "/a", "mountPropagation": "Bidirectional"});
         check(
-            with_container(json!({"volumeMounts": [{"name": "a", "mountPath": "/a", "subPath": "b"}]})),
-            Some("spec.containers[web].volumeMounts with subPath is not supported yet"),
-        );
-        check(
-            json!({"containers": [], "initContainers": [{"name": "side", "restartPolicy": "Always"}]}),
-            Some("spec.initContainers[side].restartPolicy (a sidecar) is not supported yet"),
-        );
-        check(
-            with_volume(json!({"persistentVolumeClaim": {"claimName": "c"}})),
+            with_container(json!({"volumeMounts": [mount]})),
             Some(
-                "spec.volumes[data] of a kind other than configMap, secret, emptyDir, hostPath, downwardAPI and \
-                 projected is not supported yet",
+                "spec.containers[web].volumeMounts with mountPropagation: Bidirectional is not supported yet",
             ),
         );
         check(
-            with_volume(json!({"projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}})),
+            with_container(json!({"volumeDevices": [{"name": "a", "devicePath": "/dev/a"}]})),
+            Some("spec.containers[web].volumeDevices is not supported yet"),
+        );
+        check(
+            json!({"containers": [], "hostUsers": false}),
+            Some("spec.hostUsers: false is not supported yet"),
+        );
+        check(
+            with_volume(json!({"image": {"reference": "localhost/data:1"}})),
             Some(
-                "spec.volumes[data].projected with a source other than configMap, secret and downwardAPI is not \
-                 supported yet",
+                "spec.volumes[data] of a kind other than configMap, secret, emptyDir, hostPath, downwardAPI, \
+                 projected, persistentVolumeClaim and ephemeral is not supported yet",
             ),
+        );
+        check(
+            with_volume(json!({"emptyDir": {"medium": "HugePages"}})),
+            Some("spec.volumes[data].emptyDir.medium other than Memory is not supported yet"),
         );
     }
 }

@@ -7,14 +7,21 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::Timestamp;
+use rustix::process::Signal;
+use tracing::warn;
 
 use super::resources::QosClass;
+use super::spec::grace_seconds;
 use super::status::Outlook;
 use super::worker::{Outcome, StepError, Worker};
 use super::{paths, report, sandbox};
 use crate::config::NodeConfig;
 use crate::containerd::cgroup::Hierarchies;
+use crate::containerd::process::ProcessIdentity;
 use crate::cri::labels::PodIdentity;
+
+/// A process that is killed ends at once, unless the kernel is busy for it.
+const KILL_LIMIT: Duration = Duration::from_secs(5);
 
 impl Worker {
     /// Ends the pod step by step; without an object in the API it has no time to lose.
@@ -22,8 +29,16 @@ impl Worker {
         self.waiting.clear();
         let runtime = self.look().await?;
         if runtime.running().next().is_some() {
-            let grace = pod.map_or(Duration::from_secs(1), |pod| grace_left(pod));
-            self.stop_in_order(pod, &runtime, grace).await?;
+            match self.static_pod.clone().filter(|_| pod.is_none()) {
+                Some(last) => {
+                    let grace = last.spec.as_ref().map_or(0, grace_seconds);
+                    self.stop_in_order(Some(&last), &runtime, Duration::from_secs(grace)).await?;
+                }
+                None => {
+                    let grace = pod.map_or(Duration::from_secs(1), |pod| grace_left(pod));
+                    self.stop_in_order(pod, &runtime, grace).await?;
+                }
+            }
             if let Some(pod) = pod {
                 self.write_status(pod, &runtime, &Outlook::GoesOn).await?;
             }
@@ -37,13 +52,13 @@ impl Worker {
         if let Some(pod) = pod {
             self.write_status(pod, &runtime, &Outlook::Finished).await?;
         }
+        for container in &runtime.containers {
+            self.remove_container(container).await?;
+        }
         for sandbox in &runtime.sandboxes {
             self.node.cri.remove_sandbox(&sandbox.id).await?;
         }
-        for container in self.look().await?.containers {
-            self.node.cri.remove_container(&container.id).await?;
-        }
-        clean(&self.node.config, &self.identity)?;
+        clean(&self.node.config, &self.identity).await?;
         if let Some(pod) = pod {
             report::remove_from_api(&self.api(), pod)
                 .await
@@ -65,24 +80,35 @@ fn grace_left(pod: &Pod) -> Duration {
 }
 
 /// Removes what the pod leaves on the host.
-pub(super) fn clean(config: &NodeConfig, pod: &PodIdentity) -> Result<(), StepError> {
+async fn clean(config: &NodeConfig, pod: &PodIdentity) -> Result<(), StepError> {
     let uid = &pod.uid;
     for folder in [paths::pod_dir(config, uid), paths::secret_dir(config, uid), paths::log_dir(config, pod)] {
         remove_folder(&folder)
             .map_err(|source| StepError::Clean { what: folder.display().to_string(), source })?;
     }
-    let failed = |source: crate::containerd::cgroup::CgroupError| StepError::Clean {
-        what: "the cgroup of the pod".to_owned(),
-        source: io::Error::other(source),
-    };
-    let hierarchies = Hierarchies::of_host().map_err(failed)?;
+    let failed = |source: io::Error| StepError::Clean { what: "the cgroup of the pod".to_owned(), source };
+    let hierarchies = Hierarchies::of_host().map_err(|error| failed(io::Error::other(error)))?;
     for class in [QosClass::Guaranteed, QosClass::Burstable, QosClass::BestEffort] {
-        hierarchies.remove(&sandbox::cgroup(config, uid, class)).map_err(failed)?;
+        let cgroup = sandbox::cgroup(config, uid, class);
+        end_leftovers(&hierarchies, &cgroup).await.map_err(failed)?;
+        hierarchies.remove(&cgroup).map_err(|error| failed(io::Error::other(error)))?;
     }
     Ok(())
 }
 
-pub(super) fn remove_folder(folder: &Path) -> io::Result<()> {
+/// A containerd that died in the middle of a start may leave a process that its successor does not know.
+async fn end_leftovers(hierarchies: &Hierarchies, cgroup: &str) -> io::Result<()> {
+    let left = hierarchies.processes(cgroup).map_err(io::Error::other)?;
+    for process in left.into_iter().filter_map(ProcessIdentity::of_pid) {
+        warn!(pid = process.pid, cgroup, "ending a process that is left of a pod");
+        process.signal(Signal::KILL)?;
+        let ended = tokio::time::timeout(KILL_LIMIT, process.ended()).await;
+        ended.unwrap_or_else(|_| Err(io::Error::other(format!("process {} does not end", process.pid))))?;
+    }
+    Ok(())
+}
+
+pub(crate) fn remove_folder(folder: &Path) -> io::Result<()> {
     match std::fs::remove_dir_all(folder) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),

@@ -14,14 +14,16 @@ use tokio::time::Instant;
 use tracing::{debug, warn};
 
 use super::fields::Addresses;
-use super::image::Pulls;
 use super::hooks::PostStart;
+use super::image::Pulls;
 use super::probes::{ContainerProbes, Verdict};
 use super::report::{self, PodEvents};
 use super::restart::{RestartBackoff, Retry};
 use super::runtime::{Details, PodInRuntime};
+use super::static_pods::{is_static, with_mirror};
 use super::status::{self, Known, Outlook, Waiting};
 use super::stop::Stopping;
+use super::tokens::Tokens;
 use crate::cri::CriError;
 use crate::cri::labels::PodIdentity;
 use crate::node::Node;
@@ -91,6 +93,7 @@ pub(crate) struct Worker {
     pub(super) stopping: BTreeMap<String, Stopping>,
     /// By container id.
     pub(super) post_start: BTreeMap<String, PostStart>,
+    pub(super) tokens: Tokens,
     pub(super) pulls: Pulls,
     pub(super) backoffs: BTreeMap<String, RestartBackoff>,
     /// By container name; the sandbox has the empty name.
@@ -103,6 +106,8 @@ pub(crate) struct Worker {
     /// Addresses of the pod, by the sandbox that has them.
     pub(super) known_addresses: Option<(String, Addresses)>,
     written: Option<Written>,
+    /// The manifest as it was last, for its end.
+    pub(super) static_pod: Option<Arc<Pod>>,
     own_retry: Retry,
 }
 
@@ -123,6 +128,7 @@ impl Worker {
             tasks: JoinSet::new(),
             stopping: BTreeMap::new(),
             post_start: BTreeMap::new(),
+            tokens: Tokens::default(),
             pulls: Pulls::default(),
             backoffs: BTreeMap::new(),
             failures: BTreeMap::new(),
@@ -132,6 +138,7 @@ impl Worker {
             said: BTreeMap::new(),
             known_addresses: None,
             written: None,
+            static_pod: None,
             own_retry: Retry::of_setup(),
         }
     }
@@ -174,6 +181,9 @@ impl Worker {
         };
         if !is_behind {
             self.written = None;
+        }
+        if is_static(&pod) {
+            self.static_pod = Some(pod.clone());
         }
         if pod.metadata.deletion_timestamp.is_some() { Desired::End(pod) } else { Desired::Run(pod) }
     }
@@ -275,6 +285,7 @@ impl Worker {
                     Some(earlier) => earlier.over,
                     None => pod.metadata.resource_version.clone(),
                 };
+                let after = if is_static(pod) { with_mirror(pod, Some(&after)) } else { after };
                 self.written = Some(Written { over, pod: after });
                 Ok(())
             }

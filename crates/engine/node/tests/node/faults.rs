@@ -1,7 +1,7 @@
 //! The end of Bythos or of containerd in the middle of what they do: nothing is started twice, nothing is left over.
 //!
-//! A node is ended by dropping all of its work at once, wherever it waits. That is what `kill -9` looks like to
-//! containerd: the one who asked is gone, and the answer with it.
+//! A node is ended in two ways: as a part, by dropping all of its work at once, wherever it waits; and as a process,
+//! by SIGKILL.
 
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::host::{Host, alone};
 use crate::pods::{container, is_ready};
+use crate::process::{NodeProcesses, be_node};
 use crate::restarts::kill_containerd;
 
 const ROUNDS: u64 = 12;
@@ -88,6 +89,27 @@ fn no_container_is_started_twice_when_the_node_dies_while_pods_start() {
             check_round(&host, round).await?;
         }
         node.stop().await
+    });
+}
+
+#[test]
+fn no_container_is_started_twice_when_the_process_of_the_node_is_killed() {
+    const NAME: &str = "faults::no_container_is_started_twice_when_the_process_of_the_node_is_killed";
+    be_node();
+    alone(NAME, |host| async move {
+        // To import the image.
+        host.run_node_with_image().await?.stop().await?;
+        let nodes = NodeProcesses::new(&host, NAME).await?;
+        let mut node = nodes.start()?;
+        for round in 0..ROUNDS {
+            create_round(&host, round).await?;
+            tokio::time::sleep(Duration::from_millis(100 + 130 * round)).await;
+            drop(node);
+            node = nodes.start()?;
+            check_round(&host, round).await?;
+        }
+        drop(node);
+        Ok(())
     });
 }
 

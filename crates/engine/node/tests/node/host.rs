@@ -94,24 +94,29 @@ where
     });
 }
 
+/// A node with all its things below `folder`.
+pub(crate) fn node_config(folder: &Path, id: &str) -> NodeConfig {
+    let path = |name: &str| folder.join(name);
+    NodeConfig {
+        root: path("root"),
+        run_dir: path("run"),
+        id: id.to_owned(),
+        node_name: NODE.to_owned(),
+        cluster_dns: IpAddr::from([10, 43, 0, 10]),
+        cluster_domain: "cluster.local".to_owned(),
+        pod_network: "10.42.0.0/16".to_owned(),
+        node_address: IpAddr::from([127, 0, 0, 1]),
+        host_pod_logs: path("root/log/pods"),
+        pods_dir: path("root/pods"),
+        cni_conf_dir: path("run/cni/net.d"),
+        cni_bin_dir: PathBuf::from("/usr/lib/cni"),
+    }
+}
+
 impl Host {
     async fn new(prepared: PathBuf) -> anyhow::Result<Host> {
         let folder = tempfile::tempdir()?;
-        let path = |name: &str| folder.path().join(name);
-        let config = NodeConfig {
-            root: path("root"),
-            run_dir: path("run"),
-            id: format!("{:08x}", std::process::id()),
-            node_name: NODE.to_owned(),
-            cluster_dns: IpAddr::from([10, 43, 0, 10]),
-            cluster_domain: "cluster.local".to_owned(),
-            pod_network: "10.42.0.0/16".to_owned(),
-            node_address: IpAddr::from([127, 0, 0, 1]),
-            host_pod_logs: path("root/log/pods"),
-            pods_dir: path("root/pods"),
-            cni_conf_dir: path("run/cni/net.d"),
-            cni_bin_dir: PathBuf::from("/usr/lib/cni"),
-        };
+        let config = node_config(folder.path(), &format!("{:08x}", std::process::id()));
         std::fs::create_dir_all(&config.root)?;
         std::fs::create_dir_all(&config.cni_conf_dir)?;
         let plugins = serde_json::json!([{

@@ -4,14 +4,13 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use k8s_openapi::api::coordination::v1::Lease;
-use k8s_openapi::api::core::v1::Event;
 use kube::Api;
 use kube::api::DeleteParams;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::host::{Host, NODE, alone};
-use crate::pods::{container, first_container, is_ready, phase};
+use crate::host::{NODE, alone};
+use crate::pods::{container, first_container, is_ready, phase, reasons_of_events};
 
 /// Serves a config map over HTTP and says what its environment is.
 fn web() -> serde_json::Value {
@@ -50,13 +49,6 @@ async fn wait_for_answer(address: &str, text: &str) -> anyhow::Result<()> {
         anyhow::Ok(())
     });
     answered.await.with_context(|| format!("{address} does not answer {text:?}"))?
-}
-
-async fn reasons_of_events(host: &Host, pod: &str) -> anyhow::Result<Vec<String>> {
-    let events =
-        Api::<Event>::namespaced(host.engine.admin.clone(), "default").list(&Default::default()).await?;
-    let of_pod = events.items.into_iter().filter(|event| event.involved_object.name.as_deref() == Some(pod));
-    Ok(of_pod.filter_map(|event| event.reason).collect())
 }
 
 #[test]

@@ -4,11 +4,17 @@
 
 mod host;
 mod pods;
+mod process;
 
 mod failures;
 mod faults;
 mod images;
 mod life;
+mod lifecycle;
 mod logs;
+mod registry;
 mod restarts;
+mod settings;
+mod static_pods;
 mod streams;
+mod volumes;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use http_body_util::BodyExt as _;
-use k8s_openapi::api::core::v1::{ConfigMap, ContainerStatus, Pod};
+use k8s_openapi::api::core::v1::{ConfigMap, ContainerStatus, Event, Pod};
 use kube::Api;
 use kube::api::{Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
@@ -74,6 +74,23 @@ impl Host {
         }
     }
 
+    /// As [`Host::wait_for`], of a pod that may not be there yet.
+    pub(crate) async fn wait_for_there(
+        &self,
+        name: &str,
+        wanted: impl Fn(&Pod) -> bool,
+    ) -> anyhow::Result<Pod> {
+        let found = tokio::time::timeout(LIMIT, async {
+            loop {
+                if let Some(pod) = self.pods().get_opt(name).await?.filter(&wanted) {
+                    return anyhow::Ok(pod);
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        });
+        found.await.with_context(|| format!("pod {name} is not as it should be after a minute"))?
+    }
+
     /// Waits until the pod is gone from the API.
     pub(crate) async fn wait_until_gone(&self, name: &str) -> anyhow::Result<()> {
         let gone = tokio::time::timeout(LIMIT, async {
@@ -140,4 +157,12 @@ pub(crate) fn first_container(pod: &Pod) -> ContainerStatus {
 pub(crate) fn waiting(pod: &Pod) -> (String, String) {
     let waiting = first_container(pod).state.and_then(|state| state.waiting).unwrap_or_default();
     (waiting.reason.unwrap_or_default(), waiting.message.unwrap_or_default())
+}
+
+/// Reasons of all events about the pod.
+pub(crate) async fn reasons_of_events(host: &Host, pod: &str) -> anyhow::Result<Vec<String>> {
+    let events =
+        Api::<Event>::namespaced(host.engine.admin.clone(), "default").list(&Default::default()).await?;
+    let of_pod = events.items.into_iter().filter(|event| event.involved_object.name.as_deref() == Some(pod));
+    Ok(of_pod.filter_map(|event| event.reason).collect())
 }

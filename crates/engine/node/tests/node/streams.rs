@@ -155,6 +155,7 @@ async fn requests_are_passed_on(socket: &Socket) -> anyhow::Result<()> {
         (format!("{namespace}/services/web:http/proxy/index.html"), "hello from web"),
         (format!("{namespace}/services/web:80/proxy/index.html?a=b"), "hello from web"),
         (format!("/api/v1/nodes/{NODE}/proxy/healthz"), "ok"),
+        (format!("/api/v1/nodes/{NODE}/proxy/pods"), "\"kind\":\"PodList\""),
     ] {
         let output = kubectl(socket, &["get", "--raw", &path], "").await?;
         ensure!(text(&output).1.contains(expected), "{path}: {output:?}");

@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use anyhow::{Context as _, Result};
 use bythos_testing::{Engine, eventually};
 use k8s_openapi::api::core::v1::{Event, Node, PersistentVolume, PersistentVolumeClaim, Pod};
+use k8s_openapi::api::scheduling::v1::PriorityClass;
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::api::{DeleteParams, Patch, PatchParams};
 use kube::{Api, ResourceExt as _};
@@ -171,7 +172,9 @@ async fn a_pod_of_high_priority_makes_others_leave_and_gets_their_room() -> Resu
     for name in ["low", "small"] {
         assert_eq!(stage.until_scheduled(name).await?, "one");
     }
-    let at_once = json!({ "spec": { "priority": 1000, "terminationGracePeriodSeconds": 0, "containers": [
+    let classes = Api::<PriorityClass>::all(stage.engine.admin.clone());
+    create(&classes, json!({ "metadata": { "name": "high" }, "value": 1000 })).await?;
+    let at_once = json!({ "spec": { "priorityClassName": "high", "terminationGracePeriodSeconds": 0, "containers": [
         { "name": "c", "image": "i", "resources": { "requests": { "cpu": "1" } } }] } });
     let mut high = at_once;
     high["metadata"] = json!({ "name": "high" });

@@ -1,11 +1,9 @@
 //! Calls: which rows of the table of functions fit, and what they cost.
 
-use std::sync::OnceLock;
-
 use super::{Checker, Part, Size};
 use crate::ast::{Expr, Kind, Literal};
 use crate::cost::Range;
-use crate::functions::regex::{WITH_PATTERN, compiled};
+use crate::functions::regex::{WITH_PATTERN, written};
 use crate::functions::time::{parse_duration, parse_timestamp};
 use crate::functions::{Function, is_known, named};
 use crate::parse::qualified_name;
@@ -35,8 +33,8 @@ impl Checker<'_> {
         for argument in target.into_iter().chain(arguments) {
             parts.push(self.part(argument)?);
         }
-        let written: Vec<&Expr> = target.into_iter().chain(arguments).collect();
-        self.check_literals(&name, &written)?;
+        let given: Vec<&Expr> = target.into_iter().chain(arguments).collect();
+        self.check_literals(&name, &given)?;
         self.applied(at, &name, &rows, parts, target.is_some())
     }
 
@@ -48,7 +46,7 @@ impl Checker<'_> {
         index: &Expr,
     ) -> Result<Part, ExpressionError> {
         let (operand, index) = (self.part(operand)?, self.part(index)?);
-        let size = operand.size.of_items();
+        let size = operand.size.of_items().or(self.computed_item());
         let part = self.applied(at, function, &named(function, false), vec![operand, index], false)?;
         Ok(Part { size, ..part })
     }
@@ -84,6 +82,10 @@ impl Checker<'_> {
         let mut known = Size { own: size, ..Size::default() };
         if name == "dyn" {
             known = parts.first().map(|part| part.size.clone()).unwrap_or_default();
+        } else if let ("split", Some(Node::Literal(Literal::Int(most)))) =
+            (name, parts.get(2).map(|part| &part.node))
+        {
+            known.own = Some(Range::up_to(u64::try_from(*most).unwrap_or(u64::MAX)));
         } else if name == "_+_" {
             let items = |index: usize| parts.get(index).and_then(|part| part.size.of_items().own);
             known.items = items(0).zip(items(1)).map(|(one, two)| one.union(two));
@@ -105,8 +107,9 @@ impl Checker<'_> {
         if WITH_PATTERN.contains(&name)
             && let Some((pattern, at)) = literal(1)
         {
-            compiled(&pattern).map_err(|words| self.error(at, format!("invalid matches argument: {words}")))?;
-            self.patterns.insert(pattern, OnceLock::new());
+            let read = written(&pattern)
+                .map_err(|words| self.error(at, format!("invalid matches argument: {words}")))?;
+            self.patterns.insert(pattern, read);
         }
         let Some((text, at)) = literal(0) else { return Ok(()) };
         let fault = match name {

@@ -39,13 +39,18 @@ impl Checker<'_> {
     /// Declares the names of a macro: an item, a key, or both of an index and an item, a key and a value.
     fn bind(&mut self, at: usize, fold: &Fold, range: &Part) -> Result<(), ExpressionError> {
         let (key, item) = match &range.type_ {
-            Type::List(item) => ((Type::Int, Size::default()), ((**item).clone(), range.size.of_items())),
+            Type::List(item) => {
+                let size = range.size.of_items().or(self.computed_item());
+                ((Type::Int, Size::default()), ((**item).clone(), size))
+            }
             Type::Map(key, value) => {
                 (((**key).clone(), range.size.of_keys()), ((**value).clone(), range.size.of_items()))
             }
             Type::Dyn => ((Type::Dyn, Size::default()), (Type::Dyn, Size::default())),
             other => {
-                let message = format!("expression of type '{other}' cannot be range of a comprehension (must be list, map, or dynamic)");
+                let message = format!(
+                    "expression of type '{other}' cannot be range of a comprehension (must be list, map, or dynamic)"
+                );
                 return Err(self.error(at, message));
             }
         };
@@ -70,7 +75,9 @@ impl Checker<'_> {
             },
             FoldKind::SortBy => match &range.type_ {
                 list @ (Type::List(_) | Type::Dyn) => list.clone(),
-                other => return Err(self.error(fold.range.at, format!("found a {other}, expected a list to sort"))),
+                other => {
+                    return Err(self.error(fold.range.at, format!("found a {other}, expected a list to sort")));
+                }
             },
             FoldKind::List => Type::list(body.type_.clone()),
             FoldKind::Map => match &range.type_ {
@@ -80,7 +87,10 @@ impl Checker<'_> {
             },
             FoldKind::MapEntry => match &body.type_ {
                 map @ (Type::Map(..) | Type::Dyn) => map.clone(),
-                other => return Err(self.error(fold.body.at, format!("found a {other}, expected a map with the new entry"))),
+                other => {
+                    return Err(self
+                        .error(fold.body.at, format!("found a {other}, expected a map with the new entry")));
+                }
             },
         })
     }
@@ -97,7 +107,11 @@ impl Checker<'_> {
         let inner = match &operand.type_ {
             Type::Optional(inner) => (**inner).clone(),
             Type::Dyn => Type::Dyn,
-            other => return Err(self.error(at, format!("found a value of type '{other}', expected an optional one"))),
+            other => {
+                return Err(
+                    self.error(at, format!("found a value of type '{other}', expected an optional one"))
+                );
+            }
         };
         self.locals.push(Local { name: name.to_owned(), type_: inner, size: operand.size.clone() });
         let result = self.part(body);
@@ -106,7 +120,9 @@ impl Checker<'_> {
         let type_ = match &result.type_ {
             Type::Optional(_) | Type::Dyn if is_flat => result.type_.clone(),
             other if is_flat => {
-                return Err(self.error(body.at, format!("found a value of type '{other}', expected an optional one")));
+                return Err(
+                    self.error(body.at, format!("found a value of type '{other}', expected an optional one"))
+                );
             }
             other => Type::optional(other.clone()),
         };

@@ -28,7 +28,9 @@ fn print(value: &Value<'_>) -> String {
         Value::Optional(Some(inner)) => format!("some({})", print(inner)),
         Value::Bytes(bytes) => format!("{bytes:?}"),
         other => {
-            let shown = Program::compile("'%s'.format([object])", &Environment::new().with("object", Type::Dyn)).unwrap();
+            let shown =
+                Program::compile("'%s'.format([object])", &Environment::new().with("object", Type::Dyn))
+                    .unwrap();
             let shown = shown.evaluate(&[Binding::Value(other.clone())], &mut BUDGET.clone()).unwrap();
             let Value::String(text) = shown else { panic!("format gives a text") };
             text.to_string()
@@ -38,9 +40,14 @@ fn print(value: &Value<'_>) -> String {
 
 #[track_caller]
 fn check(cases: &[(&str, &str)]) {
-    let object = json!({"n": 3, "half": 0.5, "s": "text", "l": [1, 2, 3], "m": {"a": 1, "b-c": 2}, "none": null});
+    let object =
+        json!({"n": 3, "half": 0.5, "s": "text", "l": [1, 2, 3], "m": {"a": 1, "b-c": 2}, "none": null});
     for (source, expected) in cases {
-        assert_eq!(evaluate(source, &object).unwrap_or_else(|fault| format!("! {fault}")), *expected, "{source}");
+        assert_eq!(
+            evaluate(source, &object).unwrap_or_else(|fault| format!("! {fault}")),
+            *expected,
+            "{source}"
+        );
     }
 }
 
@@ -162,14 +169,20 @@ fn strings_are_taken_apart() {
         ("['a', 'b'].join('-') + ['x'].join()", "a-bx"),
         ("'aaa'.replace('a', 'b', 2)", "bba"),
         ("' a '.trim() + 'Ab'.lowerAscii() + 'Ab'.upperAscii()", "aabAB"),
-        ("'%s %d %.2f %x %b %e %%'.format([dyn('a'), 5, 1.5, 255, 5, 1234.5])", "a 5 1.50 ff 101 1.234500e+03 %"),
+        (
+            "'%s %d %.2f %x %b %e %%'.format([dyn('a'), 5, 1.5, 255, 5, 1234.5])",
+            "a 5 1.50 ff 101 1.234500e+03 %",
+        ),
         ("'%s'.format([{'b': dyn(1), 'a': [dyn(true), null]}])", "{a: [true, null], b: 1}"),
         ("'%d'.format(['a'])", "! error during formatting: clause %d cannot print a value of type string"),
         ("strings.quote('a\"b')", "\"a\\\"b\""),
         ("'ab1'.matches('^[a-z]+\\\\d$') && matches('x', 'x|y')", "true"),
         ("'a1b22'.find('[0-9]+') + 'x'.find('y')", "1"),
         ("'a1b22'.findAll('[0-9]+') + 'a1b2'.findAll('[0-9]', 1)", "[1, 22, 1]"),
-        ("string(1) + string(1.5) + string(true) + string(duration('1h1m')) + string(b'x')", "11.5true3660sx"),
+        (
+            "string(1) + string(1.5) + string(true) + string(duration('1h1m')) + string(b'x')",
+            "11.5true3660sx",
+        ),
     ]);
 }
 
@@ -210,9 +223,18 @@ fn lists_and_sets_have_their_functions() {
 fn times_and_durations_are_reckoned() {
     check(&[
         ("timestamp('2024-02-29T12:30:45.5Z').getMonth()", "1"),
-        ("timestamp('2024-02-29T12:30:45.5Z').getDate() + timestamp('2024-02-29T00:00:00Z').getDayOfMonth()", "57"),
-        ("timestamp('2024-03-01T00:00:00Z').getDayOfYear() + timestamp('2024-03-03T00:00:00Z').getDayOfWeek()", "60"),
-        ("timestamp('2024-01-01T00:00:00Z').getHours('-08:30') * 100 + timestamp('2024-01-01T00:00:00Z').getMinutes('-08:30')", "1530"),
+        (
+            "timestamp('2024-02-29T12:30:45.5Z').getDate() + timestamp('2024-02-29T00:00:00Z').getDayOfMonth()",
+            "57",
+        ),
+        (
+            "timestamp('2024-03-01T00:00:00Z').getDayOfYear() + timestamp('2024-03-03T00:00:00Z').getDayOfWeek()",
+            "60",
+        ),
+        (
+            "timestamp('2024-01-01T00:00:00Z').getHours('-08:30') * 100 + timestamp('2024-01-01T00:00:00Z').getMinutes('-08:30')",
+            "1530",
+        ),
         ("timestamp('2024-01-01T00:00:00Z') + duration('24h') == timestamp('2024-01-02T00:00:00Z')", "true"),
         ("timestamp('2024-01-02T00:00:00Z') - timestamp('2024-01-01T00:00:00Z')", "86400s"),
         ("duration('1h30m').getMinutes() + duration('1.5s').getMilliseconds()", "1590"),
@@ -221,7 +243,10 @@ fn times_and_durations_are_reckoned() {
         ("timestamp('9999-12-30T00:00:00Z') + duration('48h')", "! timestamp overflow"),
         ("int(timestamp('1970-01-01T00:01:00Z'))", "60"),
         ("string(timestamp('2024-01-01T00:00:00Z'))", "2024-01-01T00:00:00Z"),
-        ("duration('1x' + object.s)", "! invalid duration \"1xtext\": expected for example 1h30m, 1.5s or 100ms"),
+        (
+            "duration('1x' + object.s)",
+            "! invalid duration \"1xtext\": expected for example 1h30m, 1.5s or 100ms",
+        ),
     ]);
 }
 
@@ -232,22 +257,43 @@ fn kubernetes_libraries_are_there() {
         ("quantity('1.5').add(quantity('500m')).asInteger() + quantity('3').sub(1).asInteger()", "4"),
         ("quantity('100m').asApproximateFloat() == 0.1 && !quantity('100m').isInteger()", "true"),
         ("isQuantity('1Mi') && !isQuantity('1 Mi') && quantity('-1').sign() == -1", "true"),
-        ("quantity('x')", "! quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"),
+        (
+            "quantity('x')",
+            "! quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
+        ),
         ("url('https://user@example.com:80/a%20b?x=1&x=2&y=%41').getHost()", "example.com:80"),
-        ("url('https://[::1]:80/').getHostname() + url('https://a:80/').getPort() + url('/a?b=c').getEscapedPath()", "::180/a"),
+        (
+            "url('https://[::1]:80/').getHostname() + url('https://a:80/').getPort() + url('/a?b=c').getEscapedPath()",
+            "::180/a",
+        ),
         ("url('https://a/?x=1&x=2&y=%41').getQuery()", "{x: [1, 2], y: [A]}"),
         ("isURL('https://a.b') && !isURL('a b') && !isURL('example.com') && isURL('/path')", "true"),
-        ("ip('10.0.0.1').family() == 4 && ip('::1').isLoopback() && isIP('1.2.3.4') && !isIP('1.2.3')", "true"),
+        (
+            "ip('10.0.0.1').family() == 4 && ip('::1').isLoopback() && isIP('1.2.3.4') && !isIP('1.2.3')",
+            "true",
+        ),
         ("ip.isCanonical('::1') && !ip.isCanonical('0:0::1') && string(ip('::1')) == '::1'", "true"),
-        ("cidr('10.0.0.0/8').containsIP('10.1.2.3') && cidr('10.0.0.0/8').containsCIDR(cidr('10.1.0.0/16'))", "true"),
-        ("cidr('10.1.2.3/8').masked() == cidr('10.0.0.0/8') && cidr('10.1.2.3/8').prefixLength() == 8", "true"),
-        ("semver('1.2.3').isLessThan(semver('1.10.0')) && semver('1.0.0-a').compareTo(semver('1.0.0')) == -1", "true"),
+        (
+            "cidr('10.0.0.0/8').containsIP('10.1.2.3') && cidr('10.0.0.0/8').containsCIDR(cidr('10.1.0.0/16'))",
+            "true",
+        ),
+        (
+            "cidr('10.1.2.3/8').masked() == cidr('10.0.0.0/8') && cidr('10.1.2.3/8').prefixLength() == 8",
+            "true",
+        ),
+        (
+            "semver('1.2.3').isLessThan(semver('1.10.0')) && semver('1.0.0-a').compareTo(semver('1.0.0')) == -1",
+            "true",
+        ),
         ("semver('v1.2', true).minor() == 2 && !isSemver('v1.2') && semver('1.2.3').major() == 1", "true"),
         ("format.dns1123Label().validate('a-b').hasValue()", "false"),
         ("format.dns1123Label().validate('A').value().size()", "1"),
         ("format.named('uuid').value().validate('123e4567-e89b-12d3-a456-426614174000').hasValue()", "false"),
         ("format.named('nothing').hasValue()", "false"),
-        ("format.dns1123LabelPrefix().validate('a-').hasValue() || format.date().validate('2024-01-01').hasValue()", "false"),
+        (
+            "format.dns1123LabelPrefix().validate('a-').hasValue() || format.date().validate('2024-01-01').hasValue()",
+            "false",
+        ),
     ]);
 }
 
@@ -288,16 +334,25 @@ fn values_are_read_along_the_schema() {
     check_typed("type(self.port) == string && self.port.endsWith('%')", object.clone(), json!({}), "true");
     check_typed("has(self.list)", object.clone(), json!({}), "false");
     check_typed("self.list == oldSelf.list", object, json!({}), "! no such key: list");
-    check_typed("self.when", json!({"when": "now"}), json!({}), "! invalid timestamp \"now\": expected RFC 3339, as 2006-01-02T15:04:05Z");
+    check_typed(
+        "self.when",
+        json!({"when": "now"}),
+        json!({}),
+        "! invalid timestamp \"now\": expected RFC 3339, as 2006-01-02T15:04:05Z",
+    );
 }
 
 #[test]
 fn sets_and_keyed_lists_are_equal_in_any_order() {
-    let (one, two) = (json!({"set": ["a", "b"], "list": ["a", "b"]}), json!({"set": ["b", "a"], "list": ["b", "a"]}));
+    let (one, two) =
+        (json!({"set": ["a", "b"], "list": ["a", "b"]}), json!({"set": ["b", "a"], "list": ["b", "a"]}));
     check_typed("self.set == oldSelf.set && self.list != oldSelf.list", one.clone(), two, "true");
     check_typed("self.set + oldSelf.set", one.clone(), json!({"set": ["c", "a"]}), "[a, b, c]");
     check_typed("(self.set + oldSelf.set) == self.set", one.clone(), one, "true");
-    let (one, two) = (json!([{"name": "a", "value": 1}, {"name": "b"}]), json!([{"name": "b"}, {"name": "a", "value": 1}]));
+    let (one, two) = (
+        json!([{"name": "a", "value": 1}, {"name": "b"}]),
+        json!([{"name": "b"}, {"name": "a", "value": 1}]),
+    );
     check_typed("self.keyed == oldSelf.keyed", json!({"keyed": one}), json!({"keyed": two}), "true");
     let two = json!([{"name": "a", "value": 2}]);
     check_typed(

@@ -22,11 +22,17 @@ const fn within(is_network: bool, is_text: bool) -> Price {
 
 pub(super) const FUNCTIONS: &[Function] = &[
     global("ip", &[String], IP, TRAVERSE, ip),
-    global("isIP", &[String], Bool, TRAVERSE, |arguments, _| is("isIP", arguments, |text| address(text).is_some())),
+    global("isIP", &[String], Bool, TRAVERSE, |arguments, _| {
+        is("isIP", arguments, |text| address(text).is_some())
+    }),
     global("ip.isCanonical", &[String], Bool, Price::Text(0, 2), is_canonical),
     method("family", &[IP], Int, ONE, family),
-    method("isUnspecified", &[IP], Bool, ONE, |arguments, _| property("isUnspecified", arguments, |ip| ip.is_unspecified())),
-    method("isLoopback", &[IP], Bool, ONE, |arguments, _| property("isLoopback", arguments, |ip| ip.is_loopback())),
+    method("isUnspecified", &[IP], Bool, ONE, |arguments, _| {
+        property("isUnspecified", arguments, |ip| ip.is_unspecified())
+    }),
+    method("isLoopback", &[IP], Bool, ONE, |arguments, _| {
+        property("isLoopback", arguments, |ip| ip.is_loopback())
+    }),
     method("isLinkLocalMulticast", &[IP], Bool, ONE, |arguments, _| {
         property("isLinkLocalMulticast", arguments, is_link_local_multicast)
     }),
@@ -37,7 +43,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
         property("isGlobalUnicast", arguments, is_global_unicast)
     }),
     global("cidr", &[String], CIDR, TRAVERSE, cidr),
-    global("isCIDR", &[String], Bool, TRAVERSE, |arguments, _| is("isCIDR", arguments, |text| network(text).is_some())),
+    global("isCIDR", &[String], Bool, TRAVERSE, |arguments, _| {
+        is("isCIDR", arguments, |text| network(text).is_some())
+    }),
     method("containsIP", &[CIDR, IP], Bool, within(false, false), contains_ip),
     method("containsIP", &[CIDR, String], Bool, within(false, true), contains_ip),
     method("containsCIDR", &[CIDR, CIDR], Bool, within(true, false), contains_cidr),
@@ -61,11 +69,15 @@ fn network(text: &str) -> Option<IpNet> {
 }
 
 fn parsed_address(text: &str) -> Result<IpAddr, Fault> {
-    address(text).ok_or_else(|| Fault::failed(format!("IP Address {text:?} parse error during conversion from string")))
+    address(text).ok_or_else(|| {
+        Fault::failed(format!("IP Address {text:?} parse error during conversion from string"))
+    })
 }
 
 fn parsed_network(text: &str) -> Result<IpNet, Fault> {
-    network(text).ok_or_else(|| Fault::failed(format!("network address parse error during conversion from string: {text:?}")))
+    network(text).ok_or_else(|| {
+        Fault::failed(format!("network address parse error during conversion from string: {text:?}"))
+    })
 }
 
 fn ip<'a>(arguments: &[Value<'a>], _: &mut Meter<'_>) -> Result<Value<'a>, Fault> {

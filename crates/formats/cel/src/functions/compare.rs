@@ -3,7 +3,9 @@
 use super::{Function, global, mismatch};
 use crate::price::Price;
 use crate::types::Library::{Ip, Quantity};
-use crate::types::Pattern::{self, A, B, Bool, Bytes, Double, Duration, Dyn, Int, List, Map, String, Timestamp, Uint};
+use crate::types::Pattern::{
+    self, A, B, Bool, Bytes, Double, Duration, Dyn, Int, List, Map, String, Timestamp, Uint,
+};
 use crate::value::{Key, Value, compare, equal};
 use crate::{Fault, Meter};
 

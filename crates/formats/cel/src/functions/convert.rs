@@ -3,9 +3,9 @@
 use super::time::{parse_duration, parse_timestamp, print_duration};
 use super::{Function, global, mismatch};
 use crate::price::Price;
+use crate::types::Library::{Cidr, Ip, Quantity};
 use crate::types::Pattern::{self, A, Bool, Bytes, Double, Duration, Int, String, Timestamp, Type, Uint};
 use crate::value::{LibraryValue, Text, Value};
-use crate::types::Library::{Cidr, Ip, Quantity};
 use crate::{Fault, Meter};
 
 const ONE: Price = Price::Fixed(1);

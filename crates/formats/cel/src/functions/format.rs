@@ -110,7 +110,9 @@ static LABEL_VALUE: Shape = Shape {
 };
 static UUID: Shape = Shape {
     length_max: usize::MAX,
-    pattern: LazyLock::new(|| Regex::new("(?i)^[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$").ok()),
+    pattern: LazyLock::new(|| {
+        Regex::new("(?i)^[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$").ok()
+    }),
     words: "does not match the UUID format",
 };
 
@@ -150,7 +152,8 @@ fn qualified_name(text: &str) -> Vec<std::string::String> {
     match text.split_once('/') {
         None => NAME_PART.complaints(text),
         Some((prefix, name)) => {
-            let prefixed = SUBDOMAIN.complaints(prefix).into_iter().map(|words| format!("prefix part {words}"));
+            let prefixed =
+                SUBDOMAIN.complaints(prefix).into_iter().map(|words| format!("prefix part {words}"));
             prefixed.chain(NAME_PART.complaints(name)).collect()
         }
     }

@@ -72,7 +72,8 @@ fn extreme<'a>(name: &str, arguments: &[Value<'a>], wanted: Ordering) -> Result<
     let mut best: Option<Value<'a>> = None;
     for item in list.iter() {
         let item = item?;
-        let is_better = best.as_ref().map_or(Ok(true), |best| order(&item, best).map(|order| order == wanted))?;
+        let is_better =
+            best.as_ref().map_or(Ok(true), |best| order(&item, best).map(|order| order == wanted))?;
         if is_better {
             best = Some(item);
         }
@@ -175,7 +176,8 @@ fn slice<'a>(arguments: &[Value<'a>], meter: &mut Meter<'_>) -> Result<Value<'a>
     };
     let (first, last) = (place(*start)?, place(*end)?);
     if first > last {
-        let message = format!("cannot slice({start}, {end}), start index must be less than or equal to end index");
+        let message =
+            format!("cannot slice({start}, {end}), start index must be less than or equal to end index");
         return Err(Fault::Failed(message));
     }
     meter.work(last - first)?;

@@ -71,7 +71,10 @@ impl Clause {
     ) -> Result<(), Fault> {
         let wrong = || {
             let type_ = value.type_name();
-            Fault::failed(format!("error during formatting: clause %{} cannot print a value of type {type_}", self.letter))
+            Fault::failed(format!(
+                "error during formatting: clause %{} cannot print a value of type {type_}",
+                self.letter
+            ))
         };
         let precision = self.precision.unwrap_or(6);
         let written = match (self.letter, value) {
@@ -181,7 +184,8 @@ fn print_map(
         entries.push((to_text(&key.value()).unwrap_or_default(), printed));
     }
     entries.sort();
-    let entries: Vec<std::string::String> = entries.into_iter().map(|(key, value)| format!("{key}: {value}")).collect();
+    let entries: Vec<std::string::String> =
+        entries.into_iter().map(|(key, value)| format!("{key}: {value}")).collect();
     text.push('{');
     text.push_str(&entries.join(", "));
     text.push('}');

@@ -72,7 +72,8 @@ fn scale(suffix: &str) -> Option<(i128, i128)> {
     let decimal = ["", "k", "M", "G", "T", "P", "E"];
     let binary = ["Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
     let small = ["m", "u", "n"];
-    let place = |names: &[&str]| names.iter().position(|name| *name == suffix).and_then(|at| u32::try_from(at).ok());
+    let place =
+        |names: &[&str]| names.iter().position(|name| *name == suffix).and_then(|at| u32::try_from(at).ok());
     if let Some(power) = place(&decimal) {
         return Some((1000_i128.pow(power), 1));
     }
@@ -172,10 +173,9 @@ fn compare<'a>(
     outcome: fn(i128, i128) -> Value<'a>,
 ) -> Result<Value<'a>, Fault> {
     match arguments {
-        [
-            Value::Library(LibraryValue::Quantity(one)),
-            Value::Library(LibraryValue::Quantity(two)),
-        ] => Ok(outcome(one.billionths, two.billionths)),
+        [Value::Library(LibraryValue::Quantity(one)), Value::Library(LibraryValue::Quantity(two))] => {
+            Ok(outcome(one.billionths, two.billionths))
+        }
         _ => Err(mismatch(name, arguments)),
     }
 }

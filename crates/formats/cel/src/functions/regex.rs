@@ -1,5 +1,6 @@
 //! Regular expressions: `matches`, `find` and `findAll`, with the syntax of Go's RE2.
 
+use bythos_schema::Pattern;
 use regex::Regex;
 
 use super::{Function, global, method, mismatch};
@@ -9,7 +10,7 @@ use crate::value::Value;
 use crate::{Fault, Meter};
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    global("matches", &[String, String], Bool, Price::Matches, matches),
+    global("matches", &[String, String], Bool, Price::CalledMatches, matches),
     method("matches", &[String, String], Bool, Price::Matches, matches),
     method("find", &[String, String], String, Price::Find, find),
     method("findAll", &[String, String], List(&String), Price::Find, find_all),
@@ -19,10 +20,17 @@ pub(super) const FUNCTIONS: &[Function] = &[
 /// The functions whose second argument is a pattern.
 pub(crate) const WITH_PATTERN: [&str; 3] = ["matches", "find", "findAll"];
 
-/// A regular expression, ready to be used.
-pub(crate) fn compiled(pattern: &str) -> Result<Regex, std::string::String> {
-    let pattern = bythos_schema::Pattern::new(pattern).map_err(|error| format!("error parsing regexp: {error}"))?;
-    Ok(pattern.regex().clone())
+/// What a regular expression that is made while an expression runs may take, in bytes.
+const MADE_SIZE_MAX: usize = 1 << 18;
+
+/// A regular expression that is written out in an expression.
+pub(crate) fn written(pattern: &str) -> Result<Pattern, std::string::String> {
+    Pattern::new(pattern).map_err(|error| format!("error parsing regexp: {error}"))
+}
+
+/// A regular expression that is made while an expression runs.
+pub(crate) fn made(pattern: &str) -> Result<Regex, std::string::String> {
+    Pattern::compile(pattern, MADE_SIZE_MAX).map_err(|error| format!("error parsing regexp: {error}"))
 }
 
 fn matches<'a>(arguments: &[Value<'a>], meter: &mut Meter<'_>) -> Result<Value<'a>, Fault> {
@@ -33,7 +41,9 @@ fn matches<'a>(arguments: &[Value<'a>], meter: &mut Meter<'_>) -> Result<Value<'
 }
 
 fn find<'a>(arguments: &[Value<'a>], meter: &mut Meter<'_>) -> Result<Value<'a>, Fault> {
-    let [Value::String(text), Value::String(pattern)] = arguments else { return Err(mismatch("find", arguments)) };
+    let [Value::String(text), Value::String(pattern)] = arguments else {
+        return Err(mismatch("find", arguments));
+    };
     let found = meter.pattern(pattern)?;
     Ok(Value::text(found.find(text).map_or("", |found| found.as_str())))
 }
@@ -41,7 +51,9 @@ fn find<'a>(arguments: &[Value<'a>], meter: &mut Meter<'_>) -> Result<Value<'a>,
 fn find_all<'a>(arguments: &[Value<'a>], meter: &mut Meter<'_>) -> Result<Value<'a>, Fault> {
     let (text, pattern, limit) = match arguments {
         [Value::String(text), Value::String(pattern)] => (text, pattern, None),
-        [Value::String(text), Value::String(pattern), Value::Int(limit)] => (text, pattern, usize::try_from(*limit).ok()),
+        [Value::String(text), Value::String(pattern), Value::Int(limit)] => {
+            (text, pattern, usize::try_from(*limit).ok())
+        }
         _ => return Err(mismatch("findAll", arguments)),
     };
     meter.work(text.len())?;

@@ -108,7 +108,8 @@ fn read(name: &str, arguments: &[Value<'_>]) -> Result<Option<Version>, Fault> {
 }
 
 fn semver<'a>(arguments: &[Value<'a>], _: &mut Meter<'_>) -> Result<Value<'a>, Fault> {
-    let version = read("semver", arguments)?.ok_or_else(|| Fault::failed("invalid semantic version: expected for example 1.2.3"))?;
+    let version = read("semver", arguments)?
+        .ok_or_else(|| Fault::failed("invalid semantic version: expected for example 1.2.3"))?;
     library(LibraryValue::Semver(Rc::new(version)))
 }
 
@@ -118,7 +119,9 @@ fn is_semver<'a>(arguments: &[Value<'a>], _: &mut Meter<'_>) -> Result<Value<'a>
 
 fn compare(name: &str, arguments: &[Value<'_>]) -> Result<Ordering, Fault> {
     match arguments {
-        [Value::Library(LibraryValue::Semver(one)), Value::Library(LibraryValue::Semver(two))] => Ok(one.order(two)),
+        [Value::Library(LibraryValue::Semver(one)), Value::Library(LibraryValue::Semver(two))] => {
+            Ok(one.order(two))
+        }
         _ => Err(mismatch(name, arguments)),
     }
 }

@@ -125,7 +125,9 @@ fn byte_of(text: &str, place: i64) -> Result<usize, Fault> {
 }
 
 fn character_at<'a>(arguments: &[Value<'a>], meter: &mut Meter<'_>) -> Result<Value<'a>, Fault> {
-    let [Value::String(text), Value::Int(place)] = arguments else { return Err(mismatch("charAt", arguments)) };
+    let [Value::String(text), Value::Int(place)] = arguments else {
+        return Err(mismatch("charAt", arguments));
+    };
     meter.work(text.len() / 16)?;
     let start = byte_of(text, *place)?;
     let rest = text.get(start..).unwrap_or_default();

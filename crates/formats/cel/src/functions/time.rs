@@ -3,10 +3,10 @@
 use jiff::{SignedDuration, Timestamp, Zoned, tz};
 
 use super::{Function, method, mismatch};
+use crate::Fault;
 use crate::price::Price;
 use crate::types::Pattern::{Duration, Int, String, Timestamp as Time};
 use crate::value::Value;
-use crate::Fault;
 
 const ONE: Price = Price::Fixed(1);
 
@@ -60,8 +60,10 @@ fn time_zone(zone: &str) -> Result<tz::TimeZone, Fault> {
     };
     let is_negative = hours.starts_with('-');
     let hours: i32 = hours.parse().map_err(|_| unknown())?;
-    let minutes: i32 = minutes.parse().ok().filter(|minutes| (0..60).contains(minutes)).ok_or_else(unknown)?;
-    let seconds = hours.checked_mul(3600).ok_or_else(unknown)? + if is_negative { -minutes } else { minutes } * 60;
+    let minutes: i32 =
+        minutes.parse().ok().filter(|minutes| (0..60).contains(minutes)).ok_or_else(unknown)?;
+    let seconds =
+        hours.checked_mul(3600).ok_or_else(unknown)? + if is_negative { -minutes } else { minutes } * 60;
     tz::Offset::from_seconds(seconds).map(tz::TimeZone::fixed).map_err(|_| unknown())
 }
 
@@ -74,12 +76,15 @@ fn whole_units<'a>(name: &str, arguments: &[Value<'a>], nanoseconds: i128) -> Re
 pub(crate) fn parse_timestamp(text: &str) -> Result<Timestamp, Fault> {
     let has_time = text.get(10..11).is_some_and(|mark| mark.eq_ignore_ascii_case("t"));
     let time = if has_time { text.parse().ok() } else { None };
-    time.ok_or_else(|| Fault::failed(format!("invalid timestamp {text:?}: expected RFC 3339, as 2006-01-02T15:04:05Z")))
+    time.ok_or_else(|| {
+        Fault::failed(format!("invalid timestamp {text:?}: expected RFC 3339, as 2006-01-02T15:04:05Z"))
+    })
 }
 
 /// A span as Go writes it: `1h30m`, `-1.5s`, `100ms`.
 pub(crate) fn parse_duration(text: &str) -> Result<SignedDuration, Fault> {
-    let invalid = || Fault::failed(format!("invalid duration {text:?}: expected for example 1h30m, 1.5s or 100ms"));
+    let invalid =
+        || Fault::failed(format!("invalid duration {text:?}: expected for example 1h30m, 1.5s or 100ms"));
     let (is_negative, mut rest) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
         None => (false, text.strip_prefix('+').unwrap_or(text)),

@@ -17,10 +17,14 @@ const URL: crate::types::Pattern = Library(Kind);
 
 pub(super) const FUNCTIONS: &[Function] = &[
     global("url", &[String], URL, TRAVERSE, url),
-    global("isURL", &[String], Bool, TRAVERSE, is_url),
-    method("getScheme", &[URL], String, ONE, |arguments, _| part("getScheme", arguments, |url| url.scheme.clone())),
+    global("isURL", &[String], Bool, ONE, is_url),
+    method("getScheme", &[URL], String, ONE, |arguments, _| {
+        part("getScheme", arguments, |url| url.scheme.clone())
+    }),
     method("getHost", &[URL], String, ONE, |arguments, _| part("getHost", arguments, |url| url.host.clone())),
-    method("getHostname", &[URL], String, ONE, |arguments, _| part("getHostname", arguments, |url| url.host_name())),
+    method("getHostname", &[URL], String, ONE, |arguments, _| {
+        part("getHostname", arguments, |url| url.host_name())
+    }),
     method("getPort", &[URL], String, ONE, |arguments, _| part("getPort", arguments, |url| url.port())),
     method("getEscapedPath", &[URL], String, ONE, |arguments, _| {
         part("getEscapedPath", arguments, |url| url.path.clone())
@@ -57,7 +61,9 @@ impl Url {
                 (authority.rsplit_once('@').map_or(authority, |(_, host)| host), path)
             }
             // What is behind the scheme must begin at the root, or it is opaque.
-            None if rest.starts_with('/') || !scheme.is_empty() => ("", if rest.starts_with('/') { rest } else { "" }),
+            None if rest.starts_with('/') || !scheme.is_empty() => {
+                ("", if rest.starts_with('/') { rest } else { "" })
+            }
             None => return None,
         };
         let is_valid = escapes_are_whole(path) && port_is_number(host);
@@ -97,19 +103,25 @@ fn port_is_number(host: &str) -> bool {
 }
 
 fn escapes_are_whole(path: &str) -> bool {
-    path.split('%').skip(1).all(|after| {
-        after.get(..2).is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
-    })
+    path.split('%')
+        .skip(1)
+        .all(|after| after.get(..2).is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit())))
 }
 
 fn url<'a>(arguments: &[Value<'a>], _: &mut Meter<'_>) -> Result<Value<'a>, Fault> {
     let [Value::String(text)] = arguments else { return Err(mismatch("url", arguments)) };
-    let parsed = Url::parse(text).ok_or_else(|| Fault::failed(format!("URL parse error during conversion from string: parse {:?}: invalid URI for request", &**text)))?;
+    let parsed = Url::parse(text).ok_or_else(|| {
+        Fault::failed(format!(
+            "URL parse error during conversion from string: parse {:?}: invalid URI for request",
+            &**text
+        ))
+    })?;
     library(LibraryValue::Url(Rc::new(parsed)))
 }
 
-fn is_url<'a>(arguments: &[Value<'a>], _: &mut Meter<'_>) -> Result<Value<'a>, Fault> {
+fn is_url<'a>(arguments: &[Value<'a>], meter: &mut Meter<'_>) -> Result<Value<'a>, Fault> {
     let [Value::String(text)] = arguments else { return Err(mismatch("isURL", arguments)) };
+    meter.work(text.len())?;
     Ok(Value::Bool(Url::parse(text).is_some()))
 }
 
@@ -125,14 +137,18 @@ fn part<'a>(
 }
 
 fn query<'a>(arguments: &[Value<'a>], meter: &mut Meter<'_>) -> Result<Value<'a>, Fault> {
-    let [Value::Library(LibraryValue::Url(url))] = arguments else { return Err(mismatch("getQuery", arguments)) };
+    let [Value::Library(LibraryValue::Url(url))] = arguments else {
+        return Err(mismatch("getQuery", arguments));
+    };
     meter.work(url.query.len())?;
     let mut values: BTreeMap<std::string::String, Vec<Value<'a>>> = BTreeMap::new();
     for pair in url.query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         values.entry(unescaped(name)).or_default().push(made(unescaped(value)));
     }
-    let entries = values.into_iter().map(|(name, values)| (Key::String(Text::Shared(name.into())), Value::list(values)));
+    let entries = values
+        .into_iter()
+        .map(|(name, values)| (Key::String(Text::Shared(name.into())), Value::list(values)));
     Ok(Value::Map(Entries::Made(Rc::new(entries.collect()))))
 }
 
@@ -140,7 +156,8 @@ fn unescaped(text: &str) -> std::string::String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((first, after)) = rest.split_first() {
-        let code = after.get(..2).filter(|_| *first == b'%').and_then(|digits| std::str::from_utf8(digits).ok());
+        let code =
+            after.get(..2).filter(|_| *first == b'%').and_then(|digits| std::str::from_utf8(digits).ok());
         match code.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
             Some(byte) => {
                 bytes.push(byte);

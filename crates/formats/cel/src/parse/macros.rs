@@ -103,7 +103,10 @@ impl Parser<'_> {
             (Some(Kind::Select { operand, field, access: Access::Plain }), None) => {
                 self.make(at, Kind::Select { operand, field, access: Access::Presence })
             }
-            _ => Err(self.error(at, "invalid argument to has() macro: expected the selection of a field, as in has(self.a)")),
+            _ => Err(self.error(
+                at,
+                "invalid argument to has() macro: expected the selection of a field, as in has(self.a)",
+            )),
         }
     }
 

@@ -18,10 +18,14 @@ fn print(expression: &Expr) -> String {
         Kind::Call { function, target: Some(target), arguments } => {
             format!("({}.{function} {})", print(target), all(arguments))
         }
-        Kind::List(items) => format!("[{}]", items.iter().map(|item| print(&item.value)).collect::<Vec<_>>().join(" ")),
+        Kind::List(items) => {
+            format!("[{}]", items.iter().map(|item| print(&item.value)).collect::<Vec<_>>().join(" "))
+        }
         Kind::Map(entries) => {
-            let pairs: Vec<String> =
-                entries.iter().map(|entry| format!("{}:{}", print(&entry.key), print(&entry.value))).collect();
+            let pairs: Vec<String> = entries
+                .iter()
+                .map(|entry| format!("{}:{}", print(&entry.key), print(&entry.value)))
+                .collect();
             format!("{{{}}}", pairs.join(" "))
         }
         Kind::And(terms) => format!("(and {})", all(terms)),
@@ -30,10 +34,19 @@ fn print(expression: &Expr) -> String {
             format!("(if {} {} {})", print(condition), print(then), print(otherwise))
         }
         Kind::Fold(fold) => {
-            let filter = fold.filter.as_ref().map(|filter| format!(" if {}", print(filter))).unwrap_or_default();
-            format!("({:?} {} {}{filter} {})", fold.kind, fold.names.join(","), print(&fold.range), print(&fold.body))
+            let filter =
+                fold.filter.as_ref().map(|filter| format!(" if {}", print(filter))).unwrap_or_default();
+            format!(
+                "({:?} {} {}{filter} {})",
+                fold.kind,
+                fold.names.join(","),
+                print(&fold.range),
+                print(&fold.body)
+            )
         }
-        Kind::OptionalMap { operand, name, body, .. } => format!("(optMap {name} {} {})", print(operand), print(body)),
+        Kind::OptionalMap { operand, name, body, .. } => {
+            format!("(optMap {name} {} {})", print(operand), print(body))
+        }
     }
 }
 
@@ -68,7 +81,10 @@ fn members_calls_and_literals_are_read() {
     check("self.a[0].b", "self.a[Int(0)].b");
     check("self.?a[?'b'].orValue('')", r#"(self.?a[String("b")].orValue String(""))"#);
     check("format.dns1123Label().validate(self)", "((format.dns1123Label ).validate self)");
-    check("{'a': 1, b: [true, null,],}", r#"{String("a"):Int(1) b:[Bool(true) Literal]}"#.replace("Literal", "Null").as_str());
+    check(
+        "{'a': 1, b: [true, null,],}",
+        r#"{String("a"):Int(1) b:[Bool(true) Literal]}"#.replace("Literal", "Null").as_str(),
+    );
     check("object.metadata.namespace", "object.metadata.namespace");
     check(".a", "a");
 }

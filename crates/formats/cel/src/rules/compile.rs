@@ -33,7 +33,8 @@ impl Rules {
     pub fn compile(schema: &Schema, limits: CostLimits) -> (Rules, Vec<FieldError>) {
         let mut compiler = Compiler { errors: Vec::new(), bill: Bill::default(), limits };
         let schema = Arc::new(schema.clone());
-        let root = compiler.place(&schema, Here { path: FieldPath::root(), is_resource: true, times: Some(1), uncorrelatable: None });
+        let root = compiler.place(&schema, &Here { path: FieldPath::root(), is_resource: true, times: Some(1), uncorrelatable: None },
+        );
         let mut errors = compiler.errors;
         if limits == CostLimits::Enforced {
             errors.extend(compiler.bill.sum());
@@ -60,8 +61,8 @@ struct Here {
 }
 
 impl Compiler {
-    fn place(&mut self, schema: &Arc<Schema>, here: Here) -> Option<Place> {
-        let rules = self.rules(schema, &here);
+    fn place(&mut self, schema: &Arc<Schema>, here: &Here) -> Option<Place> {
+        let rules = self.rules(schema, here);
         let times = below(schema, here.times);
         let child = |path: FieldPath, schema: &Schema| Here {
             path,
@@ -75,19 +76,20 @@ impl Compiler {
             // What every resource has is described elsewhere, and without rules.
             let is_metadata = here.is_resource && &**name == "metadata";
             if !is_metadata && has_rules(property) {
-                let place = self.place(property, child(all.key(name), property));
+                let place = self.place(property, &child(all.key(name), property));
                 properties.extend(place.map(|place| (name.clone(), place)));
             }
         }
-        let values = schema.values.as_ref().filter(|values| has_rules(values)).and_then(|values| {
-            self.place(values, child(here.path.field("additionalProperties"), values))
-        });
+        let values =
+            schema.values.as_ref().filter(|values| has_rules(values)).and_then(|values| {
+                self.place(values, &child(here.path.field("additionalProperties"), values))
+            });
         let items = schema.items.as_ref().filter(|items| has_rules(items)).and_then(|items| {
             let mut below = child(here.path.field("items"), items);
             if !matches!(schema.list_type, ListType::Map(_)) {
                 below.uncorrelatable = below.uncorrelatable.or_else(|| Some(here.path.clone()));
             }
-            self.place(items, below)
+            self.place(items, &below)
         });
         let is_empty = rules.is_empty() && properties.is_empty() && values.is_none() && items.is_none();
         let (values, items) = (values.map(Box::new), items.map(Box::new));
@@ -116,7 +118,13 @@ impl Compiler {
         let source = text(body, "rule");
         let takes_optional_old = body.get("optionalOldSelf") == Some(&Json::Bool(true));
         let environment = environment(seen, takes_optional_old)?;
-        let program = self.program(source, &environment, &path.field("rule"), &Type::Bool, "cel expression must evaluate to a bool")?;
+        let program = self.program(
+            source,
+            &environment,
+            &path.field("rule"),
+            &Type::Bool,
+            "cel expression must evaluate to a bool",
+        )?;
         let refused = self.bill.add_rule(&path.field("rule"), seen, program.cost_max(), here.times);
         self.errors.extend(refused.filter(|_| self.limits == CostLimits::Enforced));
         let message_expression = match text(body, "messageExpression") {
@@ -126,7 +134,8 @@ impl Compiler {
                 let words = "messageExpression must evaluate to a string";
                 let program = self.program(source, &environment, &path, &Type::String, words);
                 if let Some(program) = &program {
-                    let refused = self.bill.add("estimated messageExpression cost", &path, program.cost_max());
+                    let refused =
+                        self.bill.add("estimated messageExpression cost", &path, program.cost_max());
                     self.errors.extend(refused.filter(|_| self.limits == CostLimits::Enforced));
                 }
                 program
@@ -154,9 +163,12 @@ impl Compiler {
         wanted: &Type,
         words: &str,
     ) -> Option<Program> {
-        let invalid = |detail: String| FieldError::of(path.clone(), Refusal::Invalid, &Json::from(source), detail);
+        let invalid =
+            |detail: String| FieldError::of(path.clone(), Refusal::Invalid, &Json::from(source), detail);
         match Program::compile(source, environment) {
-            Ok(program) if std::mem::discriminant(program.type_()) == std::mem::discriminant(wanted) => Some(program),
+            Ok(program) if std::mem::discriminant(program.type_()) == std::mem::discriminant(wanted) => {
+                Some(program)
+            }
             Ok(_) => {
                 self.errors.push(invalid(words.to_owned()));
                 None
@@ -172,10 +184,16 @@ impl Compiler {
         if !rule.uses_old() {
             if let Some(given) = body.get("optionalOldSelf").filter(|given| !given.is_null()) {
                 let words = "may not be set if oldSelf is not used in rule";
-                self.errors.push(FieldError::of(path.field("optionalOldSelf"), Refusal::Invalid, given, words));
+                self.errors.push(FieldError::of(
+                    path.field("optionalOldSelf"),
+                    Refusal::Invalid,
+                    given,
+                    words,
+                ));
             }
         } else if let Some(list) = &here.uncorrelatable {
-            let detail = format!("oldSelf cannot be used on the uncorrelatable portion of the schema within {list}");
+            let detail =
+                format!("oldSelf cannot be used on the uncorrelatable portion of the schema within {list}");
             let rule = body.get("rule").unwrap_or(&Json::Null);
             self.errors.push(FieldError::of(path.field("rule"), Refusal::Invalid, rule, detail));
         }

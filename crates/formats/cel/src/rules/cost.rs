@@ -52,7 +52,8 @@ impl Bill {
         if cost >= TOTAL_COST_MAX / 100 {
             self.dearest.push((cost, path.clone()));
         }
-        (cost > RULE_COST_MAX).then(|| FieldError::forbidden(path.clone(), exceeds(what, cost, RULE_COST_MAX)))
+        (cost > RULE_COST_MAX)
+            .then(|| FieldError::forbidden(path.clone(), exceeds(what, cost, RULE_COST_MAX)))
     }
 
     /// What is wrong with all of them together.
@@ -61,8 +62,10 @@ impl Bill {
             return Vec::new();
         }
         self.dearest.sort_by_key(|(cost, _)| std::cmp::Reverse(*cost));
-        let words = "contributed to estimated rule cost total exceeding cost limit for entire OpenAPIv3 schema";
-        let named = self.dearest.into_iter().take(NAMED_MAX).map(|(_, path)| FieldError::forbidden(path, words));
+        let words =
+            "contributed to estimated rule cost total exceeding cost limit for entire OpenAPIv3 schema";
+        let named =
+            self.dearest.into_iter().take(NAMED_MAX).map(|(_, path)| FieldError::forbidden(path, words));
         let what = "x-kubernetes-validations estimated rule cost total for entire OpenAPIv3 schema";
         let total = FieldError::forbidden(FieldPath::root(), exceeds(what, self.total, TOTAL_COST_MAX));
         named.chain([total]).collect()

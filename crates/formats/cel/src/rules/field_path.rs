@@ -37,7 +37,11 @@ fn step(path: &str) -> Result<(String, &str), String> {
     if let Some(rest) = path.strip_prefix('.') {
         let end = rest.find(['.', '[', ']']).unwrap_or(rest.len());
         let (name, after) = rest.split_at(end);
-        return if name.is_empty() { Err("unexpected end of JSON path".to_owned()) } else { Ok((name.to_owned(), after)) };
+        return if name.is_empty() {
+            Err("unexpected end of JSON path".to_owned())
+        } else {
+            Ok((name.to_owned(), after))
+        };
     }
     let Some(quoted) = path.strip_prefix("['") else {
         return Err(format!("expected [ or . but got: {path}"));
@@ -48,11 +52,15 @@ fn step(path: &str) -> Result<(String, &str), String> {
         match character {
             '\'' => {
                 let after = quoted.get(at + 1..).and_then(|after| after.strip_prefix(']'));
-                return after.map(|after| (name, after)).ok_or_else(|| "expected ] behind the quoted name".to_owned());
+                return after
+                    .map(|after| (name, after))
+                    .ok_or_else(|| "expected ] behind the quoted name".to_owned());
             }
             '\\' => match characters.next() {
                 Some((_, escaped @ ('\'' | '\\'))) => name.push(escaped),
-                other => return Err(format!("invalid escape \\{}", other.map(|(_, c)| c).unwrap_or_default())),
+                other => {
+                    return Err(format!("invalid escape \\{}", other.map(|(_, c)| c).unwrap_or_default()));
+                }
             },
             other => name.push(other),
         }

@@ -17,7 +17,7 @@ impl Rules {
         let mut run = Run { errors: Vec::new(), budget };
         let here = Here { path: FieldPath::root(), old, is_unchanged: old.is_some_and(|old| old == new) };
         // Stopping early is told by an error of its own.
-        let _stopped = run.place(root, new, here).is_err();
+        let _stopped = run.place(root, new, &here).is_err();
         run.errors
     }
 }
@@ -46,11 +46,11 @@ impl<'o> Here<'o> {
 struct Stopped;
 
 impl Run {
-    fn place(&mut self, place: &Place, new: &Json, here: Here<'_>) -> Result<(), Stopped> {
+    fn place(&mut self, place: &Place, new: &Json, here: &Here<'_>) -> Result<(), Stopped> {
         if new.is_null() {
             return Ok(());
         }
-        self.rules(place, new, &here)?;
+        self.rules(place, new, here)?;
         match new {
             Json::Array(items) => {
                 let Some(below) = &place.items else { return Ok(()) };
@@ -58,16 +58,16 @@ impl Run {
                 let old_items = place.schema.counterparts(old_items);
                 for (index, item) in items.iter().enumerate() {
                     let old = old_items.of(item);
-                    self.place(below, item, here.below(here.path.index(index), item, old))?;
+                    self.place(below, item, &here.below(here.path.index(index), item, old))?;
                 }
             }
             Json::Object(fields) => {
                 for (name, value) in fields {
                     let old = here.old.and_then(|old| old.get(name));
                     if let Some(below) = place.properties.get(name.as_str()) {
-                        self.place(below, value, here.below(here.path.field(name), value, old))?;
+                        self.place(below, value, &here.below(here.path.field(name), value, old))?;
                     } else if let Some(below) = &place.values {
-                        self.place(below, value, here.below(here.path.key(name), value, old))?;
+                        self.place(below, value, &here.below(here.path.key(name), value, old))?;
                     }
                 }
             }
@@ -133,8 +133,7 @@ impl Run {
         if !rule.uses_old() && here.is_unchanged {
             return Ok(());
         }
-        let steps = rule.field_path.as_ref().map_or(&[][..], FieldPath::steps);
-        let path = steps.iter().fold(here.path.clone(), |path, step| path.with(step.clone()));
+        let path = rule.field_path.as_ref().map_or_else(|| here.path.clone(), |below| here.path.join(below));
         let written = match &rule.message_expression {
             Some(program) => self.message(program, rule, schema, new, here.old),
             None => None,
@@ -148,7 +147,12 @@ impl Run {
         self.errors.push(match rule.refusal {
             Refusal::Forbidden => FieldError::forbidden(path, detail),
             Refusal::Required => FieldError::required(path, detail),
-            Refusal::Duplicate => FieldError { path, refusal: Refusal::Duplicate, value: shows_value.then(|| new.clone()), detail: String::new() },
+            Refusal::Duplicate => FieldError {
+                path,
+                refusal: Refusal::Duplicate,
+                value: shows_value.then(|| new.clone()),
+                detail: String::new(),
+            },
             refusal => FieldError { path, refusal, value: shows_value.then(|| new.clone()), detail },
         });
         if self.budget == 0 { Err(Stopped) } else { Ok(()) }

@@ -13,7 +13,8 @@ pub(super) struct Opening {
 
 /// The beginning of a text, if one begins here.
 pub(super) fn opening(rest: &str) -> Option<Opening> {
-    let prefixes = [("", false, false), ("r", true, false), ("b", false, true), ("br", true, true), ("rb", true, true)];
+    let prefixes =
+        [("", false, false), ("r", true, false), ("b", false, true), ("br", true, true), ("rb", true, true)];
     prefixes.into_iter().find_map(|(prefix, is_raw, is_bytes)| {
         let start = rest.get(..prefix.len())?;
         let quotes = rest.get(prefix.len()..).filter(|_| start.eq_ignore_ascii_case(prefix))?;
@@ -80,7 +81,11 @@ impl Opening {
             'u' if !self.is_bytes => (2, 4, 16),
             'U' if !self.is_bytes => (2, 8, 16),
             '0'..='3' => (1, 3, 8),
-            _ => return Err(format!("found the escape \\{letter}, expected one of \\n, \\t, \\x41, \\u0041 and the like")),
+            _ => {
+                return Err(format!(
+                    "found the escape \\{letter}, expected one of \\n, \\t, \\x41, \\u0041 and the like"
+                ));
+            }
         };
         let wrong = || format!("found the escape \\{letter} without {digits} digits that name a character");
         let code = left.get(start..start + digits).ok_or_else(wrong)?;

@@ -49,7 +49,8 @@ fn bind_text<'a>(text: &'a str, schema: Option<&'a Schema>) -> Result<Value<'a>,
     let format = text_schema.and_then(|schema| schema.bounds.format.as_deref());
     match format {
         Some("byte") => {
-            let bytes = STANDARD.decode(text).map_err(|error| Fault::failed(format!("invalid bytes: {error}")))?;
+            let bytes =
+                STANDARD.decode(text).map_err(|error| Fault::failed(format!("invalid bytes: {error}")))?;
             Ok(Value::Bytes(bytes.into()))
         }
         Some("duration") => parse_duration(text).map(Value::Duration),

@@ -25,7 +25,9 @@ pub(crate) fn equal<'a>(one: &Value<'a>, two: &Value<'a>, meter: &mut Meter<'_>)
         (Value::Optional(Some(one)), Value::Optional(Some(two))) => equal(one, two, meter)?,
         (Value::List(one), Value::List(two)) => lists(one, two, meter)?,
         (Value::Map(one), Value::Map(two)) => maps(one, two, meter)?,
-        _ if is_number(one) && is_number(two) => super::compare(one, two).is_some_and(std::cmp::Ordering::is_eq),
+        _ if is_number(one) && is_number(two) => {
+            super::compare(one, two).is_some_and(std::cmp::Ordering::is_eq)
+        }
         _ => false,
     })
 }
@@ -70,7 +72,11 @@ fn maps<'a>(one: &Map<'a>, two: &Map<'a>, meter: &mut Meter<'_>) -> Result<bool,
 }
 
 /// What tells an item of a list of this type apart from others: its keys, or all of it.
-pub(crate) fn identity(item: &Value<'_>, list_type: &ListType, meter: &mut Meter<'_>) -> Result<String, Fault> {
+pub(crate) fn identity(
+    item: &Value<'_>,
+    list_type: &ListType,
+    meter: &mut Meter<'_>,
+) -> Result<String, Fault> {
     let mut text = String::new();
     match (list_type, item) {
         (ListType::Map(keys), Value::Map(map)) => {

@@ -79,7 +79,11 @@ impl<'a> Key<'a> {
 }
 
 /// The integer that a double is; `None` if it has a fraction or is too large.
-#[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "the bounds are checked first")]
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "the bounds are checked first"
+)]
 fn whole(number: f64) -> Option<i64> {
     let fits = number.fract() == 0.0 && number >= i64::MIN as f64 && number < i64::MAX as f64;
     fits.then_some(number as i64)
@@ -147,13 +151,17 @@ impl<'a> Map<'a> {
                 let schema = schema.and_then(|schema| schema.field(name)).map(std::convert::AsRef::as_ref);
                 Ok((Key::String(Text::Borrowed(name)), bind(value, schema)?))
             })),
-            Map::Made(entries) => Box::new(entries.iter().map(|(key, value)| Ok((key.clone(), value.clone())))),
+            Map::Made(entries) => {
+                Box::new(entries.iter().map(|(key, value)| Ok((key.clone(), value.clone()))))
+            }
         }
     }
 
     pub(crate) fn keys(&self) -> Vec<Value<'a>> {
         match self {
-            Map::Json { fields, .. } => fields.keys().map(|name| Value::String(Text::Borrowed(name))).collect(),
+            Map::Json { fields, .. } => {
+                fields.keys().map(|name| Value::String(Text::Borrowed(name))).collect()
+            }
             Map::Made(entries) => entries.keys().map(Key::value).collect(),
         }
     }

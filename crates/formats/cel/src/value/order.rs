@@ -13,15 +13,21 @@ pub(crate) fn compare(one: &Value<'_>, two: &Value<'_>) -> Option<Ordering> {
         (Value::Int(one), Value::Uint(two)) => i128::from(*one).cmp(&i128::from(*two)),
         (Value::Uint(one), Value::Int(two)) => i128::from(*one).cmp(&i128::from(*two)),
         (Value::Double(one), Value::Double(two)) => return one.partial_cmp(two),
-        (Value::Double(one), Value::Int(two)) => return with_double(i128::from(*two), *one).map(Ordering::reverse),
-        (Value::Double(one), Value::Uint(two)) => return with_double(i128::from(*two), *one).map(Ordering::reverse),
+        (Value::Double(one), Value::Int(two)) => {
+            return with_double(i128::from(*two), *one).map(Ordering::reverse);
+        }
+        (Value::Double(one), Value::Uint(two)) => {
+            return with_double(i128::from(*two), *one).map(Ordering::reverse);
+        }
         (Value::Int(one), Value::Double(two)) => return with_double(i128::from(*one), *two),
         (Value::Uint(one), Value::Double(two)) => return with_double(i128::from(*one), *two),
         (Value::String(one), Value::String(two)) => (**one).cmp(&**two),
         (Value::Bytes(one), Value::Bytes(two)) => one.cmp(two),
         (Value::Timestamp(one), Value::Timestamp(two)) => one.cmp(two),
         (Value::Duration(one), Value::Duration(two)) => one.cmp(two),
-        (Value::Library(LibraryValue::Quantity(one)), Value::Library(LibraryValue::Quantity(two))) => one.cmp(two),
+        (Value::Library(LibraryValue::Quantity(one)), Value::Library(LibraryValue::Quantity(two))) => {
+            one.cmp(two)
+        }
         _ => return None,
     })
 }

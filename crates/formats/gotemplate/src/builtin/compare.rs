@@ -83,7 +83,8 @@ fn others(left: Option<&Value>, right: Option<&Value>, budget: &Budget) -> Resul
     let (Some(left), Some(right)) = (left, right) else {
         return Ok(is_nil(left) && is_nil(right));
     };
-    let shown = |value: &Value| print::sprint(std::slice::from_ref(value), budget);
+    // Go prints them as strings here, whatever they are.
+    let shown = |value: &Value| print::sprintf(b"%s", std::slice::from_ref(value), budget);
     if left.kind() != right.kind() {
         let message = format!(
             "non-comparable types {}: {}, {}: {}",

@@ -172,6 +172,7 @@ impl<'t> Run<'_, '_, 't> {
         found: Vec<Found>,
     ) -> Result<Found, Stopped> {
         let shown = arguments.first().map_or_else(|| "function".to_owned(), ToString::to_string);
+        self.at = place;
         let fail = |message: String| calling("call", Failure::new(message));
         let mut found = found.into_iter();
         let function = match found.next().map(Found::into_value) {

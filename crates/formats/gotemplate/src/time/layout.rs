@@ -105,23 +105,24 @@ const fn offset(is_iso: bool, has_minutes: bool, has_seconds: bool, has_colons: 
     Offset { is_iso, has_minutes, has_seconds, has_colons }
 }
 
-/// The parts of a layout, in order.
-pub(super) fn parts(layout: &str) -> Vec<Part<'_>> {
+/// The parts of a layout, in order, and how they are written there.
+pub(super) fn parts(layout: &str) -> Vec<(Part<'_>, &str)> {
+    let literal = |text| (Part::Literal(text), text);
     let mut parts = Vec::new();
     let mut literal_start = 0;
     let mut at = 0;
     while let Some(rest) = layout.get(at..).filter(|rest| !rest.is_empty()) {
         match part(rest) {
             Some((part, length)) => {
-                parts.extend(layout.get(literal_start..at).filter(|text| !text.is_empty()).map(Part::Literal));
-                parts.push(part);
+                parts.extend(layout.get(literal_start..at).filter(|text| !text.is_empty()).map(literal));
+                parts.push((part, layout.get(at..at + length).unwrap_or_default()));
                 at += length;
                 literal_start = at;
             }
             None => at += rest.chars().next().map_or(1, char::len_utf8),
         }
     }
-    parts.extend(layout.get(literal_start..).filter(|text| !text.is_empty()).map(Part::Literal));
+    parts.extend(layout.get(literal_start..).filter(|text| !text.is_empty()).map(literal));
     parts
 }
 
@@ -157,7 +158,7 @@ pub(super) fn weekday_name(time: &Zoned) -> &'static str {
 
 pub(super) fn format(time: &Zoned, layout: &str) -> String {
     let mut text = String::new();
-    for part in parts(layout) {
+    for (part, _) in parts(layout) {
         // Writing to a string cannot fail.
         write_part(&mut text, time, part).unwrap_or_default();
     }

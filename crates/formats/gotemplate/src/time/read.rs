@@ -37,11 +37,10 @@ pub(super) fn parse(layout: &str, text: &str, zone: &TimeZone) -> Result<Zoned, 
         zone: None,
     };
     let mut rest = text;
-    for part in parts(layout) {
+    for (part, written) in parts(layout) {
         rest = fields.read(part, rest).ok_or_else(|| {
-            let message = "parsing time {text} as {layout}: cannot parse {rest}";
-            let message = message.replace("{text}", &shown(text)).replace("{layout}", &shown(layout));
-            Failure::new(message.replace("{rest}", &shown(rest)))
+            let (text, layout, rest, written) = (shown(text), shown(layout), shown(rest), shown(written));
+            Failure::new(format!("parsing time {text} as {layout}: cannot parse {rest} as {written}"))
         })?;
     }
     if !rest.is_empty() {

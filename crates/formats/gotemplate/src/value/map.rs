@@ -7,13 +7,15 @@ use std::rc::Rc;
 use super::{Shape, Value};
 use crate::text::Text;
 
-/// A map. Clones share its fields: what one changes, all see.
+/// A map. Clones share its fields: what one changes, all see. Two of different types may share them, too.
 #[derive(Clone)]
-pub struct Map(Rc<Body>);
+pub struct Map {
+    body: Rc<Body>,
+    shape: Shape,
+}
 
 struct Body {
     fields: RefCell<BTreeMap<Text, Value>>,
-    shape: Shape,
     is_nil: bool,
 }
 
@@ -25,57 +27,57 @@ impl Map {
 
     /// Of any type; the fields must be of it.
     pub fn of(shape: Shape, fields: BTreeMap<Text, Value>) -> Map {
-        Map(Rc::new(Body { fields: RefCell::new(fields), shape, is_nil: false }))
+        Map { body: Rc::new(Body { fields: RefCell::new(fields), is_nil: false }), shape }
     }
 
     /// A map that was never made: empty, but `null` in JSON, and nothing can be put into it.
     pub fn nil(shape: Shape) -> Map {
-        Map(Rc::new(Body { fields: RefCell::new(BTreeMap::new()), shape, is_nil: true }))
+        Map { body: Rc::new(Body { fields: RefCell::new(BTreeMap::new()), is_nil: true }), shape }
     }
 
     /// The field of the name.
     pub fn get(&self, name: &[u8]) -> Option<Value> {
-        self.0.fields.borrow().get(name).cloned()
+        self.body.fields.borrow().get(name).cloned()
     }
 
     /// Whether there is a field of the name.
     pub fn has(&self, name: &[u8]) -> bool {
-        self.0.fields.borrow().contains_key(name)
+        self.body.fields.borrow().contains_key(name)
     }
 
     /// Puts a field. Nothing happens to a map that was never made; see [`Map::is_nil`].
     pub fn set(&self, name: impl Into<Text>, field: Value) {
-        if !self.0.is_nil {
-            let old = self.0.fields.borrow_mut().insert(name.into(), field);
+        if !self.body.is_nil {
+            let old = self.body.fields.borrow_mut().insert(name.into(), field);
             drop(old);
         }
     }
 
     /// Takes a field away.
     pub fn unset(&self, name: &[u8]) {
-        let old = self.0.fields.borrow_mut().remove(name);
+        let old = self.body.fields.borrow_mut().remove(name);
         drop(old);
     }
 
     /// Takes all fields away. This frees a map that contains itself.
     pub fn clear(&self) {
-        let old = std::mem::take(&mut *self.0.fields.borrow_mut());
+        let old = std::mem::take(&mut *self.body.fields.borrow_mut());
         drop(old);
     }
 
     /// Number of fields.
     pub fn len(&self) -> usize {
-        self.0.fields.borrow().len()
+        self.body.fields.borrow().len()
     }
 
     /// Whether there are no fields.
     pub fn is_empty(&self) -> bool {
-        self.0.fields.borrow().is_empty()
+        self.body.fields.borrow().is_empty()
     }
 
     /// The fields by name. The map must not be changed while this is held.
     pub fn fields(&self) -> Ref<'_, BTreeMap<Text, Value>> {
-        self.0.fields.borrow()
+        self.body.fields.borrow()
     }
 
     /// The fields by name, as they are now.
@@ -85,17 +87,23 @@ impl Map {
 
     /// Its type.
     pub fn shape(&self) -> Shape {
-        self.0.shape
+        self.shape
+    }
+
+    /// The same fields as another type, with items of the same type.
+    #[must_use]
+    pub fn as_shape(&self, shape: Shape) -> Map {
+        Map { body: Rc::clone(&self.body), shape }
     }
 
     /// Whether it was never made.
     pub fn is_nil(&self) -> bool {
-        self.0.is_nil
+        self.body.is_nil
     }
 
     /// Whether both are one map.
     pub fn is_same(&self, other: &Map) -> bool {
-        Rc::ptr_eq(&self.0, &other.0)
+        Rc::ptr_eq(&self.body, &other.body)
     }
 }
 
@@ -124,7 +132,7 @@ pub(super) fn drop_flat(mut values: Vec<Value>) {
         match value {
             Value::List(list) => values.extend(list.into_items()),
             Value::Map(map) => {
-                let fields = Rc::into_inner(map.0).map(|mut body| std::mem::take(body.fields.get_mut()));
+                let fields = Rc::into_inner(map.body).map(|mut body| std::mem::take(body.fields.get_mut()));
                 values.extend(fields.unwrap_or_default().into_values());
             }
             _ => {}

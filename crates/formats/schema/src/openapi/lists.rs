@@ -68,7 +68,12 @@ fn check_nullable(schema: &Schema, list_type: &str, at: &Trail<'_>, errors: &mut
         if keys.iter().take(index).any(|earlier| earlier == key) {
             let here = Trail::Field(at, MAP_KEYS);
             let found = Value::from(&**key);
-            errors.push(FieldError::of(here.path(), Refusal::Invalid, &found, "must not contain duplicate entries"));
+            errors.push(FieldError::of(
+                here.path(),
+                Refusal::Invalid,
+                &found,
+                "must not contain duplicate entries",
+            ));
         }
     }
 }

@@ -56,7 +56,12 @@ fn check_marks(body: &Map<String, Value>, at: &Trail<'_>, place: Place, errors: 
 }
 
 /// Of what every resource has, a schema may only say how it is named.
-fn check_object_fields(body: &Map<String, Value>, at: &Trail<'_>, place: Place, errors: &mut Vec<FieldError>) {
+fn check_object_fields(
+    body: &Map<String, Value>,
+    at: &Trail<'_>,
+    place: Place,
+    errors: &mut Vec<FieldError>,
+) {
     let all = Trail::Field(at, "properties");
     for (name, expected) in [("apiVersion", "string"), ("kind", "string"), ("metadata", "object")] {
         let Some((_, property)) = properties(body).find(|(known, _)| *known == name) else { continue };
@@ -78,7 +83,9 @@ fn check_object_fields(body: &Map<String, Value>, at: &Trail<'_>, place: Place, 
 }
 
 fn says_only_names(metadata: &Map<String, Value>) -> bool {
-    let fields = metadata.keys().all(|name| matches!(name.as_str(), "type" | "properties" | "description" | "default"));
+    let fields = metadata
+        .keys()
+        .all(|name| matches!(name.as_str(), "type" | "properties" | "description" | "default"));
     fields && properties(metadata).all(|(name, _)| matches!(name, "name" | "generateName"))
 }
 
@@ -97,7 +104,8 @@ fn check_combinations(
 ) {
     for name in ["allOf", "anyOf", "oneOf"] {
         let all = Trail::Field(at, name);
-        let parts = body.get(name).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_object);
+        let parts =
+            body.get(name).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_object);
         if name == "anyOf" && is_int_or_string(spine, body.get(name)) {
             continue;
         }
@@ -113,7 +121,10 @@ fn check_combinations(
 /// Whether a combination only says again that the value is a number or a text.
 fn is_int_or_string(spine: &Map<String, Value>, any_of: Option<&Value>) -> bool {
     let types = any_of.and_then(Value::as_array).map(|parts| {
-        parts.iter().map(|part| part.as_object().filter(|part| part.len() == 1)?.get("type")?.as_str()).collect::<Vec<_>>()
+        parts
+            .iter()
+            .map(|part| part.as_object().filter(|part| part.len() == 1)?.get("type")?.as_str())
+            .collect::<Vec<_>>()
     });
     is_true(spine, INT_OR_STRING) && types.is_some_and(|types| types == [Some("integer"), Some("string")])
 }

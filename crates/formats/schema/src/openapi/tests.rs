@@ -120,9 +120,16 @@ fn what_is_combined_only_adds_conditions() {
         json!({"type": "object", "properties": {"b": {"type": "string"}, "l": {"type": "array", "items": {"type": "object", "properties": {"c": {"type": "integer"}}}}},
             "anyOf": [part]})
     };
-    check(&part(json!({"required": ["b"], "properties": {"b": {"minLength": 1}, "l": {"items": {"properties": {"c": {"minimum": 1}}}}}})), &[]);
     check(
-        &part(json!({"type": "object", "description": "x", "properties": {"z": {}, "l": {"items": {"properties": {"d": {}}}}}})),
+        &part(
+            json!({"required": ["b"], "properties": {"b": {"minLength": 1}, "l": {"items": {"properties": {"c": {"minimum": 1}}}}}}),
+        ),
+        &[],
+    );
+    check(
+        &part(
+            json!({"type": "object", "description": "x", "properties": {"z": {}, "l": {"items": {"properties": {"d": {}}}}}}),
+        ),
         &[
             "properties[a].anyOf[0].type: Forbidden: must be empty to be structural",
             "properties[a].anyOf[0].description: Forbidden: must be empty to be structural",
@@ -131,7 +138,9 @@ fn what_is_combined_only_adds_conditions() {
         ],
     );
     check(
-        &part(json!({"not": {"x-kubernetes-validations": [{"rule": "true"}], "properties": {"metadata": {}}}})),
+        &part(
+            json!({"not": {"x-kubernetes-validations": [{"rule": "true"}], "properties": {"metadata": {}}}}),
+        ),
         &[
             "properties[a].anyOf[0].not.x-kubernetes-validations: Forbidden: must be empty to be structural",
             "properties[a].anyOf[0].not.properties[metadata]: Forbidden: must not be specified in a nested context",
@@ -141,18 +150,25 @@ fn what_is_combined_only_adds_conditions() {
     let types = json!([{"type": "integer"}, {"type": "string"}]);
     check(&json!({"x-kubernetes-int-or-string": true, "anyOf": types}), &[]);
     check(&json!({"x-kubernetes-int-or-string": true, "allOf": [{"anyOf": types}, {"pattern": "a"}]}), &[]);
-    check(&json!({"type": "string", "anyOf": [{"type": "string"}]}), &["properties[a].anyOf[0].type: Forbidden: must be empty to be structural"]);
+    check(
+        &json!({"type": "string", "anyOf": [{"type": "string"}]}),
+        &["properties[a].anyOf[0].type: Forbidden: must be empty to be structural"],
+    );
 }
 
 #[test]
 fn marks_that_contradict_one_another_are_refused() {
     check(
         &json!({"x-kubernetes-int-or-string": true, "x-kubernetes-preserve-unknown-fields": true}),
-        &["properties[a].x-kubernetes-preserve-unknown-fields: Invalid value: true: must be false if x-kubernetes-int-or-string is true"],
+        &[
+            "properties[a].x-kubernetes-preserve-unknown-fields: Invalid value: true: must be false if x-kubernetes-int-or-string is true",
+        ],
     );
     check(
         &json!({"type": "object", "x-kubernetes-embedded-resource": true}),
-        &["properties[a].properties: Required value: must not be empty if x-kubernetes-embedded-resource is true without x-kubernetes-preserve-unknown-fields"],
+        &[
+            "properties[a].properties: Required value: must not be empty if x-kubernetes-embedded-resource is true without x-kubernetes-preserve-unknown-fields",
+        ],
     );
     check(
         &json!({"type": "string", "x-kubernetes-map-type": "atomic"}),
@@ -162,7 +178,10 @@ fn marks_that_contradict_one_another_are_refused() {
         &json!({"type": "array", "x-kubernetes-list-type": "set", "items": {"type": "string", "nullable": true}}),
         &["properties[a].items.nullable: Forbidden: cannot be nullable when x-kubernetes-list-type is set"],
     );
-    check(&json!({"type": "object", "additionalProperties": true, "properties": {"b": {"type": "string"}}}), &[]);
+    check(
+        &json!({"type": "object", "additionalProperties": true, "properties": {"b": {"type": "string"}}}),
+        &[],
+    );
 }
 
 #[test]
@@ -171,17 +190,32 @@ fn of_metadata_only_the_name_can_be_restricted() {
         let errors = from_openapi_v3(&json!({"type": "object", "properties": {"metadata": metadata}})).err();
         errors.unwrap_or_default().iter().map(ToString::to_string).collect::<Vec<_>>()
     };
-    assert_eq!(root(json!({"type": "object", "properties": {"name": {"type": "string", "maxLength": 10}}})), [""; 0]);
-    assert_eq!(root(json!({"type": "object", "properties": {"labels": {"type": "object"}}})), [
-        "properties[metadata]: Forbidden: must not specify anything other than name and generateName, but metadata is implicitly specified",
-    ]);
-    assert_eq!(root(json!({"type": "string"})), [r#"properties[metadata].type: Invalid value: "string": must be object"#]);
-    let errors = from_openapi_v3(&json!({"type": "object", "nullable": true, "additionalProperties": {"type": "string"}})).unwrap_err();
+    assert_eq!(
+        root(json!({"type": "object", "properties": {"name": {"type": "string", "maxLength": 10}}})),
+        [""; 0]
+    );
+    assert_eq!(
+        root(json!({"type": "object", "properties": {"labels": {"type": "object"}}})),
+        [
+            "properties[metadata]: Forbidden: must not specify anything other than name and generateName, but metadata is implicitly specified",
+        ]
+    );
+    assert_eq!(
+        root(json!({"type": "string"})),
+        [r#"properties[metadata].type: Invalid value: "string": must be object"#]
+    );
+    let errors = from_openapi_v3(
+        &json!({"type": "object", "nullable": true, "additionalProperties": {"type": "string"}}),
+    )
+    .unwrap_err();
     let messages: Vec<String> = errors.iter().map(ToString::to_string).collect();
-    assert_eq!(messages, [
-        "additionalProperties: Forbidden: must not be used at the root",
-        "nullable: Forbidden: nullable cannot be true at the root",
-    ]);
+    assert_eq!(
+        messages,
+        [
+            "additionalProperties: Forbidden: must not be used at the root",
+            "nullable: Forbidden: nullable cannot be true at the root",
+        ]
+    );
 }
 
 #[test]

@@ -42,11 +42,7 @@ fn bounds(body: &Map<String, Value>, at: &Trail<'_>, errors: &mut Vec<FieldError
     }
 }
 
-fn pattern(
-    body: &Map<String, Value>,
-    at: &Trail<'_>,
-    errors: &mut Vec<FieldError>,
-) -> Option<Arc<Pattern>> {
+fn pattern(body: &Map<String, Value>, at: &Trail<'_>, errors: &mut Vec<FieldError>) -> Option<Arc<Pattern>> {
     let text = body.get("pattern").and_then(Value::as_str).filter(|text| !text.is_empty())?;
     match Pattern::new(text) {
         Ok(pattern) => Some(Arc::new(pattern)),

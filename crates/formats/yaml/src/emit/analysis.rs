@@ -28,7 +28,7 @@ pub(super) fn style(text: &str, is_key: bool) -> Style {
 }
 
 fn reads_as_text(text: &str) -> bool {
-    scalar::plain(text) == Plain::Text && !is_base_60(text)
+    matches!(scalar::plain(text), Plain::Text | Plain::Merge) && !is_base_60(text)
 }
 
 /// `12:30:45` is a number to other readers of YAML 1.1; Go reads it as text but quotes it for them.

@@ -6,8 +6,18 @@ use std::fmt::Write as _;
 const WIDTH: usize = 80;
 const INDENT: usize = 2;
 
+/// How lists are indented and lines are broken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Layout {
+    /// Lists under their names, lines broken.
+    Plain,
+    /// Lists further in than their names, lines whole.
+    Pretty,
+}
+
 /// A text that grows.
 pub(super) struct Page {
+    layout: Layout,
     text: String,
     /// In characters.
     column: usize,
@@ -20,9 +30,10 @@ pub(super) struct Page {
     at_indent: bool,
 }
 
-impl Default for Page {
-    fn default() -> Page {
+impl Page {
+    pub(super) fn new(layout: Layout) -> Page {
         Page {
+            layout,
             text: String::new(),
             column: 0,
             indents: Vec::new(),
@@ -31,9 +42,15 @@ impl Default for Page {
             at_indent: true,
         }
     }
-}
 
-impl Page {
+    pub(super) fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    fn is_too_wide(&self) -> bool {
+        self.layout == Layout::Plain && self.column > WIDTH
+    }
+
     /// The whole text.
     pub(super) fn end(mut self) -> String {
         self.indent = None;
@@ -124,7 +141,7 @@ impl Page {
         while let Some(character) = rest.next() {
             let next = rest.clone().next();
             if character == ' ' {
-                if may_wrap && !after_space && self.column > WIDTH && !is_first && next.is_some() {
+                if may_wrap && !after_space && self.is_too_wide() && !is_first && next.is_some() {
                     self.indent();
                     // The spaces at the front of a line are not part of the text, but an escaped one is.
                     if next == Some(' ') {
@@ -175,7 +192,7 @@ impl Page {
         while let Some(character) = characters.next() {
             let is_single_space =
                 character == ' ' && !after_space && characters.peek().is_some_and(|next| *next != ' ');
-            if is_single_space && may_wrap && !is_first && self.column > WIDTH {
+            if is_single_space && may_wrap && !is_first && self.is_too_wide() {
                 self.indent();
             } else {
                 write(self, character);

@@ -212,3 +212,11 @@ fn anything_can_stand_at_the_root() {
         assert_eq!(to_string(&value), text);
     }
 }
+
+#[test]
+fn a_pretty_text_indents_lists_and_keeps_floats_and_long_lines() {
+    let long = "word ".repeat(30);
+    let value = serde_json::json!({"a": [1, {"b": [2.0, 1e6]}], "c": long.trim_end(), "d": []});
+    let expected = format!("a:\n  - 1\n  - b:\n      - 2\n      - 1e+06\nc: {}\nd: []\n", long.trim_end());
+    assert_eq!(crate::to_string_pretty(&value), expected);
+}

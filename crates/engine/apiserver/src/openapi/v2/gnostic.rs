@@ -64,10 +64,8 @@ const fn field(name: &'static str, tag: u32, shape: Shape) -> Field {
 static INFO_MESSAGE: Message =
     Message { fields: &[field("title", 1, Shape::Text), field("version", 2, Shape::Text)], extensions: 7 };
 
-static REFERENCE: Message = Message {
-    fields: &[field("$ref", 1, Shape::Text), field("description", 2, Shape::Text)],
-    extensions: 0,
-};
+static REFERENCE: Message =
+    Message { fields: &[field("$ref", 1, Shape::Text), field("description", 2, Shape::Text)], extensions: 0 };
 
 static SCHEMA: Message = Message {
     fields: &[

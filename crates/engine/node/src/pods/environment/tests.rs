@@ -25,6 +25,7 @@ fn objects() -> Objects {
         secrets: BTreeMap::from([("s".to_owned(), Arc::new(secret))]),
         services: vec![service("my-db", "10.43.0.7"), service("headless", "None")],
         api_service: Some(service("kubernetes", "10.43.0.1")),
+        ..Objects::default()
     }
 }
 
@@ -97,8 +98,9 @@ fn what_is_missing_is_named() {
     );
     refused(json!({"envFrom": [{"secretRef": {"name": "none"}}]}), "secret \"none\" not found");
     refused(
-        env(json!({"resourceFieldRef": {"resource": "limits.cpu"}})),
-        "env \"A\": resourceFieldRef is not supported yet",
+        env(json!({})),
+        "env \"A\": expected valueFrom with fieldRef, resourceFieldRef, configMapKeyRef or secretKeyRef; this node \
+         knows no other",
     );
 }
 

@@ -214,7 +214,8 @@ fn what_follows_a_sidecar_waits_until_it_has_started() {
 fn a_sidecar_is_restarted_whatever_the_policy_of_the_pod_and_holds_up_nobody() {
     let sandbox = ready();
     let side = container("side", 0, RunState::Ended);
-    let with_web = [side.clone(), container("init", 0, RunState::Ended), container("web", 0, RunState::Running)];
+    let with_web =
+        [side.clone(), container("init", 0, RunState::Ended), container("web", 0, RunState::Running)];
     let exit_codes = &[("side-0", 0), ("init-0", 0)];
     check(&with_sidecar("Never", in_runtime(&sandbox, &with_web)).exit_codes(exit_codes), "start side#1");
     let early = with_sidecar("Never", in_runtime(&sandbox, &[side])).exit_codes(exit_codes);
@@ -249,10 +250,12 @@ fn a_container_with_a_post_start_hook_holds_up_those_after_it() {
 
 #[test]
 fn an_ephemeral_container_is_started_once() {
-    let mut case = Case::of("Always", with_init(&[container("web", 0, RunState::Running)])).exit_codes(INIT_DONE);
+    let mut case =
+        Case::of("Always", with_init(&[container("web", 0, RunState::Running)])).exit_codes(INIT_DONE);
     case.pod["spec"]["ephemeralContainers"] = json!([{"name": "look", "image": "localhost/hello:1"}]);
     check(&case, "start look#0");
-    case.runtime = with_init(&[container("web", 0, RunState::Running), container("look", 0, RunState::Ended)]);
+    case.runtime =
+        with_init(&[container("web", 0, RunState::Running), container("look", 0, RunState::Ended)]);
     check(&case, "");
 }
 
@@ -260,7 +263,8 @@ fn an_ephemeral_container_is_started_once() {
 fn a_pod_that_took_too_long_fails() {
     let mut case = Case::of("Always", with_init(&[container("web", 0, RunState::Running)]));
     case.pod["spec"]["activeDeadlineSeconds"] = json!(60);
-    let start_time = |seconds: i64| json!({"startTime": Timestamp::from_second(1_000_000 - seconds).unwrap()});
+    let start_time =
+        |seconds: i64| json!({"startTime": Timestamp::from_second(1_000_000 - seconds).unwrap()});
     case.pod["status"] = start_time(59);
     check(&case.exit_codes(INIT_DONE), "");
     let mut case = Case::of("Always", in_runtime(&[], &[]));
@@ -271,7 +275,8 @@ fn a_pod_that_took_too_long_fails() {
 
 #[test]
 fn a_container_whose_start_was_broken_off_is_made_again_under_the_same_count() {
-    let case = Case::of("Never", with_init(&[container("web", 0, RunState::BrokenOff)])).exit_codes(INIT_DONE);
+    let case =
+        Case::of("Never", with_init(&[container("web", 0, RunState::BrokenOff)])).exit_codes(INIT_DONE);
     check(&case, "start another web-0");
     let Plan::Containers(steps) = case.decide() else { panic!() };
     assert_eq!((steps.start[0].restart_count, steps.start[0].is_restart), (0, false));

@@ -5,8 +5,8 @@ use std::time::Duration;
 use bythos_operator::error_chain;
 use tokio::net::TcpStream;
 
-use super::{grpc, http};
 use super::spec::{Check, HttpCheck};
+use super::{grpc, http};
 use crate::cri::Cri;
 
 const OUTPUT_BYTES_MAX: usize = 1024;
@@ -53,8 +53,11 @@ async fn ask_http(check: &HttpCheck, target: &Target) -> Result<(), String> {
 }
 
 async fn run(command: &[String], target: &Target, timeout: Duration) -> Result<(), String> {
-    let answer =
-        target.cri.exec(&target.container_id, command, Some(timeout)).await.map_err(|error| error.to_string())?;
+    let answer = target
+        .cri
+        .exec(&target.container_id, command, Some(timeout))
+        .await
+        .map_err(|error| error.to_string())?;
     if answer.exit_code == 0 {
         return Ok(());
     }

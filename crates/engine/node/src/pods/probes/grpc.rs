@@ -27,9 +27,9 @@ mod health {
 /// Asks the server at `host`; the error says in words what was wrong.
 pub(super) async fn ask(check: &GrpcCheck, host: &str) -> Result<(), String> {
     let target = format!("{host}:{}", check.port);
-    let channel = connect(check, host)
-        .await
-        .map_err(|error| format!("failed to connect to {target}: {}", bythos_operator::error_chain(&error)))?;
+    let channel = connect(check, host).await.map_err(|error| {
+        format!("failed to connect to {target}: {}", bythos_operator::error_chain(&error))
+    })?;
     let request = health::HealthCheckRequest { service: check.service.clone() };
     match HealthClient::new(channel).check(request).await {
         Ok(answer) => match answer.into_inner().status() {
@@ -45,7 +45,8 @@ pub(super) async fn ask(check: &GrpcCheck, host: &str) -> Result<(), String> {
 
 async fn connect(check: &GrpcCheck, host: &str) -> Result<Channel, tonic::transport::Error> {
     let in_uri = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
-    let endpoint = Endpoint::from_shared(format!("http://{in_uri}:{}", check.port))?.user_agent(USER_AGENT)?;
+    let endpoint =
+        Endpoint::from_shared(format!("http://{in_uri}:{}", check.port))?.user_agent(USER_AGENT)?;
     if !check.is_tls {
         return endpoint.connect().await;
     }

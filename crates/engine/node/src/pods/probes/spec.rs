@@ -128,7 +128,10 @@ fn read(kind: ProbeKind, field: &str, probe: &Probe, container: &Container) -> R
         timeout: seconds(probe.timeout_seconds, 1),
         successes_needed: times(probe.success_threshold, 1),
         failures_needed: times(probe.failure_threshold, 3),
-        grace: probe.termination_grace_period_seconds.and_then(|n| u64::try_from(n).ok()).map(Duration::from_secs),
+        grace: probe
+            .termination_grace_period_seconds
+            .and_then(|n| u64::try_from(n).ok())
+            .map(Duration::from_secs),
     })
 }
 

@@ -35,7 +35,7 @@ fn name_of(payload: &Payload, group: Option<u32>) -> String {
     let mut hash = Sha256::new();
     hash.update(format!("{group:?}"));
     for (path, file) in payload {
-        hash.update(format!("\0{path}\0{:o}\0{}\0", file.mode, file.bytes.len()));
+        hash.update(format!("\0{path}\0{:o}\0{:?}\0{}\0", file.mode, file.owner, file.bytes.len()));
         hash.update(&file.bytes);
     }
     hash.finalize().iter().take(12).fold(String::from(".."), |name, byte| name + &format!("{byte:02x}"))
@@ -56,7 +56,7 @@ fn write_folder(folder: &Path, payload: &Payload, group: Option<u32>) -> io::Res
         }
         let mut opened = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
         opened.write_all(&file.bytes)?;
-        give_to_group(&path, group)?;
+        std::os::unix::fs::fchown(&opened, file.owner, group)?;
         opened.set_permissions(std::fs::Permissions::from_mode(file.mode | group_reads))?;
     }
     Ok(())
@@ -119,7 +119,7 @@ mod tests {
 
     fn payload(files: &[(&str, &str)]) -> Payload {
         let file = |(path, text): &(&str, &str)| {
-            ((*path).to_owned(), File { bytes: text.as_bytes().to_vec(), mode: 0o640 })
+            ((*path).to_owned(), File { bytes: text.as_bytes().to_vec(), mode: 0o640, owner: None })
         };
         files.iter().map(file).collect()
     }

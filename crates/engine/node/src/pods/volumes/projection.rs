@@ -2,10 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::{DownwardAPIVolumeFile, KeyToPath, Pod, Volume, VolumeProjection};
+use k8s_openapi::api::core::v1::{
+    DownwardAPIVolumeFile, KeyToPath, Pod, PodSpec, ServiceAccountTokenProjection, Volume, VolumeProjection,
+};
 
 use super::super::fields::{self, Addresses, UnknownField};
 use super::super::objects::Objects;
+use super::super::resource_field::{self, ResourceFieldError};
+use super::super::spec::all_containers;
+use super::super::tokens::TokenKey;
 
 const DEFAULT_MODE: u32 = 0o644;
 
@@ -16,6 +21,8 @@ pub(crate) type Payload = BTreeMap<String, File>;
 pub(crate) struct File {
     pub(crate) bytes: Vec<u8>,
     pub(crate) mode: u32,
+    /// Root, if it is nobody else.
+    pub(crate) owner: Option<u32>,
 }
 
 /// What a volume draws from is not there, or cannot be a file.
@@ -29,8 +36,16 @@ pub(crate) enum ProjectionError {
     Path { path: String },
     #[error(transparent)]
     Field(#[from] UnknownField),
-    #[error("items[{path:?}]: resourceFieldRef is not supported yet")]
-    ResourceField { path: String },
+    #[error("items[{path:?}]: expected fieldRef or resourceFieldRef")]
+    NoField { path: String },
+    #[error("items[{path:?}]")]
+    Resource {
+        path: String,
+        #[source]
+        source: ResourceFieldError,
+    },
+    #[error("failed to fetch token: {cause}")]
+    NoToken { cause: String },
 }
 
 /// The files of a volume that the node writes.
@@ -81,6 +96,9 @@ impl Sources<'_> {
         }
         if let Some(source) = &projection.downward_api {
             self.downward_api(source.items.as_deref().unwrap_or_default())?;
+        }
+        if let Some(source) = &projection.service_account_token {
+            self.token(source)?;
         }
         Ok(())
     }
@@ -142,12 +160,34 @@ impl Sources<'_> {
 
     fn downward_api(&mut self, items: &[DownwardAPIVolumeFile]) -> Result<(), ProjectionError> {
         for item in items {
-            let field = item
-                .field_ref
-                .as_ref()
-                .ok_or_else(|| ProjectionError::ResourceField { path: item.path.clone() })?;
-            let text = fields::text(self.pod, self.addresses, &field.field_path)?;
+            let path = || item.path.clone();
+            let text = match (&item.field_ref, &item.resource_field_ref, &self.pod.spec) {
+                (Some(field), ..) => fields::text(self.pod, self.addresses, &field.field_path)?,
+                (None, Some(selector), Some(spec)) => {
+                    resource_field::text(spec, None, selector, &self.objects.capacity)
+                        .map_err(|source| ProjectionError::Resource { path: path(), source })?
+                }
+                _ => return Err(ProjectionError::NoField { path: path() }),
+            };
             self.put(&item.path, text.into_bytes(), item.mode)?;
+        }
+        Ok(())
+    }
+
+    /// The program can read its token and, where that can be arranged, nobody else.
+    fn token(&mut self, source: &ServiceAccountTokenProjection) -> Result<(), ProjectionError> {
+        let text = self.objects.tokens.get(&TokenKey::of(source)).cloned().ok_or_else(|| {
+            let cause = self.objects.token_failure.clone();
+            ProjectionError::NoToken { cause: cause.unwrap_or_else(|| "it was not asked for".to_owned()) }
+        })?;
+        self.put(&source.path, text.into_bytes(), None)?;
+        let Some(spec) = &self.pod.spec else { return Ok(()) };
+        let has_group = spec.security_context.as_ref().is_some_and(|context| context.fs_group.is_some());
+        let Some(file) = self.files.get_mut(&source.path) else { return Ok(()) };
+        match only_user(spec) {
+            _ if has_group => file.mode = 0o600,
+            Some(user) => (file.mode, file.owner) = (0o600, Some(user)),
+            None => {}
         }
         Ok(())
     }
@@ -158,9 +198,20 @@ impl Sources<'_> {
         if !path.split('/').all(is_part) || path.starts_with("..") {
             return Err(ProjectionError::Path { path: path.to_owned() });
         }
-        self.files.insert(path.to_owned(), File { bytes, mode: mode(own_mode, self.default_mode) });
+        self.files
+            .insert(path.to_owned(), File { bytes, mode: mode(own_mode, self.default_mode), owner: None });
         Ok(())
     }
+}
+
+/// The user that all containers of the pod run as, if it is one and the manifest says so.
+fn only_user(spec: &PodSpec) -> Option<u32> {
+    let of_pod = spec.security_context.as_ref().and_then(|context| context.run_as_user);
+    let mut users = all_containers(spec).map(|(_, container)| {
+        container.security_context.as_ref().and_then(|context| context.run_as_user).or(of_pod)
+    });
+    let first = users.next()??;
+    users.all(|user| user == Some(first)).then(|| u32::try_from(first).ok()).flatten()
 }
 
 fn mode(asked: Option<i32>, otherwise: u32) -> u32 {

@@ -97,9 +97,55 @@ fn a_path_out_of_the_volume_is_refused() {
 
 #[test]
 fn secrets_never_lie_on_the_disk() {
-    let path = |volume: Value| prepared(volume).unwrap().path;
+    let path = |volume: Value| prepared(volume).unwrap().place.path;
     assert!(path(json!({"secret": {"secretName": "s"}})).starts_with("/run/bythos/0a1b2c3d"));
     assert!(path(json!({"projected": {"sources": []}})).starts_with("/run/bythos/0a1b2c3d"));
     let config = path(json!({"configMap": {"name": "c"}}));
     assert_eq!(config, Path::new("/var/lib/kubelet/pods/1-2/volumes/kubernetes.io~configmap/v"));
+}
+
+#[test]
+fn a_volume_in_memory_is_no_larger_than_the_pod_may_be() {
+    let content = |volume: Value| prepared(volume).unwrap().content;
+    let memory = json!({"emptyDir": {"medium": "Memory", "sizeLimit": "64Mi"}});
+    assert_eq!(content(memory), Content::Memory(Some(64 << 20)));
+    assert_eq!(content(json!({"emptyDir": {"medium": "Memory"}})), Content::Memory(None));
+    let limited: PodSpec = serde_json::from_value(
+        json!({"containers": [{"name": "web", "resources": {"limits": {"memory": "32Mi"}}}]}),
+    )
+    .unwrap();
+    let asked = serde_json::from_value(json!({"medium": "Memory", "sizeLimit": "64Mi"})).unwrap();
+    assert_eq!(empty(&asked, &limited).unwrap(), Content::Memory(Some(32 << 20)));
+    refused(
+        json!({"emptyDir": {"medium": "Memory", "sizeLimit": "much"}}),
+        "emptyDir.sizeLimit: found \"much\", expected a quantity such as 64Mi",
+    );
+}
+
+#[test]
+fn a_token_is_readable_by_the_pods_user_or_group_alone() {
+    let volume = json!({"name": "v", "projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}});
+    let file = |context: Value| {
+        let pod: Pod = serde_json::from_value(json!({
+            "metadata": {"name": "web-0", "uid": "1-2"},
+            "spec": {"containers": [{"name": "web"}], "volumes": [volume], "securityContext": context},
+        }))
+        .unwrap();
+        let tokens = super::super::tokens::examples::tokens("", "secret");
+        let objects = Objects { tokens, ..Objects::default() };
+        let addresses = Addresses { pod: Vec::new(), host: [192, 0, 2, 1].into() };
+        let spec = pod.spec.as_ref().unwrap();
+        let mut all = prepare(&crate::config::example(), &pod, spec, &objects, &addresses).unwrap();
+        let Content::Projected(mut payload) = all.remove(0).content else { panic!("not projected") };
+        let file = payload.remove("token").unwrap();
+        assert_eq!(file.bytes, b"secret");
+        (file.mode, file.owner)
+    };
+    assert_eq!(file(json!({})), (0o644, None));
+    assert_eq!(file(json!({"runAsUser": 1000})), (0o600, Some(1000)));
+    assert_eq!(file(json!({"runAsUser": 1000, "fsGroup": 2000})), (0o600, None));
+    refused(
+        json!({"projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}}),
+        "failed to fetch token: it was not asked for",
+    );
 }

@@ -1,14 +1,50 @@
 //! Quantities of resources: `100m`, `1.5Gi`, `2e3`.
+//!
+//! Pure: a [`Quantity`] is read, compared, added and written in the one form that Kubernetes stores.
 
 use std::cmp::Ordering;
+use std::fmt;
 use std::str::FromStr;
 
 use serde_json::Value;
 
-/// An amount, exact to a billionth; finer amounts are rounded up, as upstream does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// An amount, exact to a billionth; finer amounts are rounded up, as upstream does. Quantities are equal by their
+/// amounts, however they are written.
+#[derive(Debug, Clone, Copy)]
 pub struct Quantity {
     billionths: i128,
+    notation: Notation,
+}
+
+/// How a quantity was written, and is written again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Notation {
+    /// `k`, `M`, `m`: powers of a thousand.
+    Decimal,
+    /// `Ki`, `Mi`: powers of 1024.
+    Binary,
+    /// `e3`
+    Exponent,
+}
+
+impl PartialEq for Quantity {
+    fn eq(&self, other: &Quantity) -> bool {
+        self.billionths == other.billionths
+    }
+}
+
+impl Eq for Quantity {}
+
+impl PartialOrd for Quantity {
+    fn partial_cmp(&self, other: &Quantity) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Quantity {
+    fn cmp(&self, other: &Quantity) -> Ordering {
+        self.billionths.cmp(&other.billionths)
+    }
 }
 
 /// A text that is no quantity.
@@ -20,7 +56,7 @@ const ONE: i128 = 1_000_000_000;
 
 impl Quantity {
     /// Nothing.
-    pub const ZERO: Quantity = Quantity { billionths: 0 };
+    pub const ZERO: Quantity = Quantity { billionths: 0, notation: Notation::Decimal };
 
     /// The quantity in a value of an object: a string, or a number that a client wrote without quotes.
     ///
@@ -54,7 +90,9 @@ impl std::ops::Add for Quantity {
     type Output = Quantity;
 
     fn add(self, other: Quantity) -> Quantity {
-        Quantity { billionths: self.billionths.saturating_add(other.billionths) }
+        // The first amount says how sums are written, as upstream's do; nothing says nothing.
+        let notation = if self.billionths == 0 { other.notation } else { self.notation };
+        Quantity { billionths: self.billionths.saturating_add(other.billionths), notation }
     }
 }
 
@@ -80,8 +118,47 @@ impl FromStr for Quantity {
         let (digits, decimals) = decimal(number).ok_or(QuantityError)?;
         let numerator = digits.saturating_mul(numerator).saturating_mul(ONE);
         let amount = div_up(numerator, denominator.saturating_mul(10i128.saturating_pow(decimals)));
-        Ok(Quantity { billionths: if is_negative { -amount } else { amount } })
+        let notation = match suffix {
+            _ if suffix.ends_with('i') => Notation::Binary,
+            "" | "n" | "u" | "m" | "k" | "M" | "G" | "T" | "P" | "E" => Notation::Decimal,
+            _ => Notation::Exponent,
+        };
+        Ok(Quantity { billionths: if is_negative { -amount } else { amount }, notation })
     }
+}
+
+impl fmt::Display for Quantity {
+    /// In the canonical form: no fraction, and the largest suffix with which there is none.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_small = self.billionths.abs() < 1024 * ONE;
+        if self.notation == Notation::Binary && !is_small && self.is_whole() {
+            const SUFFIXES: [&str; 7] = ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
+            let (amount, power) = reduce(self.billionths / ONE, 1024, SUFFIXES.len() - 1);
+            return write!(f, "{amount}{}", SUFFIXES.get(power).copied().unwrap_or_default());
+        }
+        const SUFFIXES: [&str; 10] = ["n", "u", "m", "", "k", "M", "G", "T", "P", "E"];
+        let (amount, power) = match self.billionths {
+            0 => (0, 3),
+            billionths => reduce(billionths, 1000, SUFFIXES.len() - 1),
+        };
+        match self.notation {
+            Notation::Exponent if power != 3 => {
+                let exponent = i64::try_from(power).unwrap_or_default() * 3 - 9;
+                write!(f, "{amount}e{exponent}")
+            }
+            _ => write!(f, "{amount}{}", SUFFIXES.get(power).copied().unwrap_or_default()),
+        }
+    }
+}
+
+/// Divides as often as nothing is left over; gives the amount and how often.
+fn reduce(mut amount: i128, base: i128, power_max: usize) -> (i128, usize) {
+    let mut power = 0;
+    while amount != 0 && amount % base == 0 && power < power_max {
+        amount /= base;
+        power += 1;
+    }
+    (amount, power)
 }
 
 /// The digits of a decimal number, and how many of them stand behind its point.
@@ -172,6 +249,35 @@ mod tests {
     fn what_is_no_quantity_is_refused() {
         for text in ["", "m", "1Z", "1 Gi", "1..2", "one", "1mi", "1e", ".", "--1", "1e999"] {
             assert_eq!(text.parse::<Quantity>(), Err(QuantityError), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn quantities_are_written_as_upstream_writes_them() {
+        let cases = [
+            ("1000m", "1"),
+            ("0.5", "500m"),
+            ("1.5", "1500m"),
+            ("1024Mi", "1Gi"),
+            ("1.5Gi", "1536Mi"),
+            ("0.5Ki", "512"),
+            ("1023Ki", "1023Ki"),
+            ("1000Ki", "1000Ki"),
+            ("1000k", "1M"),
+            ("1024", "1024"),
+            ("12e6", "12e6"),
+            ("12000e3", "12e6"),
+            ("100e-3", "100e-3"),
+            ("2E3", "2e3"),
+            ("5e0", "5"),
+            ("0Gi", "0"),
+            ("-1.5Gi", "-1536Mi"),
+            ("0.1Gi", "107374182400m"),
+            ("1n", "1n"),
+        ];
+        for (text, canonical) in cases {
+            assert_eq!(text.parse::<Quantity>().unwrap().to_string(), canonical, "{text}");
+            assert_eq!(canonical.parse::<Quantity>().unwrap().to_string(), canonical, "{canonical}");
         }
     }
 

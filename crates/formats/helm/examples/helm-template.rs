@@ -1,0 +1,124 @@
+//! Renders a chart from disk as `helm template` prints it: `helm-template NAME CHART [VALUES.yaml ...]`.
+//!
+//! For comparing with Helm; see `tools/compare-with-helm`.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, bail};
+use bythos_helm::{
+    ArchiveLimits, Capabilities, Chart, File, KeyAlgorithm, Limits, Release, Request, Wanted, World, generate_key,
+    render,
+};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde_json::{Map, Value};
+
+/// This machine, without a cluster.
+struct Machine;
+
+impl World for Machine {
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+
+    fn time_zone(&self, name: &str) -> Option<TimeZone> {
+        if name == "Local" { Some(TimeZone::system()) } else { TimeZone::get(name).ok() }
+    }
+
+    fn fill_random(&self, bytes: &mut [u8]) {
+        // Without chance there is nothing to compare.
+        if aws_lc_rs::rand::fill(bytes).is_err() {
+            std::process::abort();
+        }
+    }
+
+    fn private_key(&self, algorithm: KeyAlgorithm) -> Result<Vec<u8>, String> {
+        generate_key(algorithm)
+    }
+
+    fn lookup(&self, _wanted: Wanted<'_>) -> Result<Option<Value>, String> {
+        Ok(None)
+    }
+
+    fn host_addresses(&self, _name: &str) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+#[allow(clippy::print_stdout, clippy::print_stderr, reason = "this is the example's own output")]
+fn main() -> ExitCode {
+    match run() {
+        Ok(text) => {
+            print!("{text}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("Error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<String> {
+    let mut arguments = std::env::args().skip(1);
+    let usage = "usage: helm-template NAME CHART [VALUES.yaml ...]";
+    let name = arguments.next().context(usage)?;
+    let chart = read_chart(Path::new(&arguments.next().context(usage)?))?;
+    let mut values = Map::new();
+    for file in arguments {
+        let text = std::fs::read_to_string(&file).with_context(|| format!("failed to read {file:?}"))?;
+        match bythos_yaml::parse(&text, bythos_yaml::Limits::MANIFESTS)? {
+            Value::Null => {}
+            Value::Object(fields) => lay_over(&mut values, fields),
+            _ => bail!("{file}: expected fields"),
+        }
+    }
+    let versions = std::env::var("API_VERSIONS").unwrap_or_default();
+    let capabilities = Capabilities {
+        kube_version: std::env::var("KUBE_VERSION").unwrap_or_else(|_| "v1.37.0".to_owned()),
+        api_versions: versions.split(',').map(str::to_owned).collect(),
+    };
+    let release = Release { name, namespace: "default".to_owned(), revision: 1, is_upgrade: false };
+    let world = Arc::new(Machine);
+    let request = Request { chart: &chart, values: &values, release, capabilities, world, is_linting: false };
+    let rendered = render(&request, Limits::CHARTS)?;
+    let hooks = rendered.manifests.hooks.iter().map(|hook| &hook.manifest);
+    let all = rendered.manifests.resources.iter().chain(hooks);
+    Ok(all.map(|manifest| format!("---\n# Source: {}\n{}\n", manifest.source, manifest.content)).collect())
+}
+
+fn lay_over(values: &mut Map<String, Value>, over: Map<String, Value>) {
+    for (key, value) in over {
+        match (values.get_mut(&key), value) {
+            (Some(Value::Object(below)), Value::Object(over)) => lay_over(below, over),
+            (_, value) => {
+                values.insert(key, value);
+            }
+        }
+    }
+}
+
+fn read_chart(path: &Path) -> Result<Chart> {
+    let limits = ArchiveLimits::CHARTS;
+    if path.is_file() {
+        return Ok(Chart::from_archive(&std::fs::read(path)?, limits)?);
+    }
+    let mut files = Vec::new();
+    collect(path, path, &mut files)?;
+    Ok(Chart::from_folder(files, limits)?)
+}
+
+fn collect(root: &Path, folder: &Path, files: &mut Vec<File>) -> Result<()> {
+    for entry in std::fs::read_dir(folder).with_context(|| format!("failed to read {folder:?}"))? {
+        let path = entry?.path();
+        if path.is_dir() {
+            collect(root, &path, files)?;
+        } else {
+            let name = path.strip_prefix(root)?.to_string_lossy().into_owned();
+            files.push(File::new(name, &std::fs::read(&path)?));
+        }
+    }
+    Ok(())
+}

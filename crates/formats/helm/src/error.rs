@@ -1,0 +1,102 @@
+//! What is wrong with a chart.
+
+use bythos_gotemplate as gotemplate;
+
+/// What is wrong with a chart, its values, or what came out of it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The archive cannot be read.
+    #[error("failed to read the chart archive")]
+    ReadArchive(#[source] std::io::Error),
+    /// The archive or folder has something that a chart must not have.
+    #[error("the chart holds {name:?}: {why}")]
+    Refused {
+        /// The entry.
+        name: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// It is too large.
+    #[error("the chart is larger than {0} bytes")]
+    TooLarge(u64),
+    /// It has too many files, or charts inside of charts.
+    #[error("the chart has more than {max} {what}")]
+    TooMany {
+        /// Files or levels of charts.
+        what: &'static str,
+        /// How many there may be.
+        max: usize,
+    },
+    /// A file of the chart is no YAML, or not what it should be.
+    #[error("{chart}: failed to read {file}: {message}")]
+    ReadFile {
+        /// The chart, as far as it is known.
+        chart: String,
+        /// The file in the chart.
+        file: String,
+        /// What was found and expected.
+        message: String,
+    },
+    /// Chart.yaml lacks something, or has something wrong.
+    #[error("Chart.yaml of {chart:?}: {field}: {message}")]
+    Metadata {
+        /// The chart, as far as it is known.
+        chart: String,
+        /// The path of the field.
+        field: String,
+        /// What was found and expected.
+        message: String,
+    },
+    /// Values do not fit the charts.
+    #[error("values: {path}: {message}")]
+    Values {
+        /// The path of the value.
+        path: String,
+        /// What was found and expected.
+        message: String,
+    },
+    /// Values do not fit values.schema.json.
+    #[error("the values do not fit values.schema.json of {chart}:\n{faults}")]
+    Schema {
+        /// The chart.
+        chart: String,
+        /// One line for each.
+        faults: String,
+    },
+    /// A template cannot be parsed or carried out. It prints as Go prints it, with file, line and column.
+    #[error("{0}")]
+    Template(Box<gotemplate::Error>),
+    /// What a template gave is no manifest.
+    #[error("{file}: what the template gives is no manifest: {message}")]
+    Manifest {
+        /// The template.
+        file: String,
+        /// What is wrong.
+        message: String,
+    },
+    /// The chart wants another cluster.
+    #[error(
+        "chart {chart} requires Kubernetes {constraint}, which is incompatible with Kubernetes {version}; \
+         install a version of the chart that supports it"
+    )]
+    KubeVersion {
+        /// The chart.
+        chart: String,
+        /// What it wants.
+        constraint: String,
+        /// What the cluster is.
+        version: String,
+    },
+    /// A limit is reached.
+    #[error(transparent)]
+    Spent(#[from] gotemplate::Spent),
+    /// The thread that renders could not be started, or was stopped by a fault.
+    #[error("failed to render: {0}")]
+    Thread(String),
+}
+
+impl From<gotemplate::Error> for Error {
+    fn from(error: gotemplate::Error) -> Error {
+        Error::Template(Box::new(error))
+    }
+}

@@ -1,0 +1,168 @@
+//! What templates give, as manifests: split, told apart from hooks, and in the order in which they are applied.
+
+mod order;
+
+use bythos_yaml::Limits;
+use serde_json::Value;
+
+pub use order::{install_order, uninstall_order};
+
+use crate::error::Error;
+
+const HOOK: &str = "helm.sh/hook";
+const WEIGHT: &str = "helm.sh/hook-weight";
+const DELETE_POLICY: &str = "helm.sh/hook-delete-policy";
+const LOG_POLICY: &str = "helm.sh/hook-output-log-policy";
+
+/// One object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Manifest {
+    /// The template that it came from: `chart/templates/service.yaml`.
+    pub source: String,
+    /// Its `kind`.
+    pub kind: String,
+    /// Its `apiVersion`.
+    pub api_version: String,
+    /// Its `metadata.name`.
+    pub name: String,
+    /// As the template gave it.
+    pub content: String,
+}
+
+/// When a hook is carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum HookEvent {
+    /// `pre-install`
+    PreInstall,
+    /// `post-install`
+    PostInstall,
+    /// `pre-delete`
+    PreDelete,
+    /// `post-delete`
+    PostDelete,
+    /// `pre-upgrade`
+    PreUpgrade,
+    /// `post-upgrade`
+    PostUpgrade,
+    /// `pre-rollback`
+    PreRollback,
+    /// `post-rollback`
+    PostRollback,
+    /// `test`
+    Test,
+}
+
+/// An object that is made at certain times, apart from the others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hook {
+    /// The object.
+    pub manifest: Manifest,
+    /// When it is carried out.
+    pub events: Vec<HookEvent>,
+    /// Smaller ones come first.
+    pub weight: i64,
+    /// When it is deleted: `before-hook-creation`, `hook-succeeded`, `hook-failed`.
+    pub delete_policies: Vec<String>,
+    /// When its log is shown: `hook-succeeded`, `hook-failed`.
+    pub log_policies: Vec<String>,
+}
+
+/// Hooks and all others, each by the order in which kinds are made.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Manifests {
+    /// Carried out at certain times.
+    pub hooks: Vec<Hook>,
+    /// Made and kept.
+    pub resources: Vec<Manifest>,
+}
+
+impl HookEvent {
+    fn named(name: &str) -> Option<HookEvent> {
+        Some(match name {
+            "pre-install" => HookEvent::PreInstall,
+            "post-install" => HookEvent::PostInstall,
+            "pre-delete" => HookEvent::PreDelete,
+            "post-delete" => HookEvent::PostDelete,
+            "pre-upgrade" => HookEvent::PreUpgrade,
+            "post-upgrade" => HookEvent::PostUpgrade,
+            "pre-rollback" => HookEvent::PreRollback,
+            "post-rollback" => HookEvent::PostRollback,
+            "test" | "test-success" => HookEvent::Test,
+            _ => return None,
+        })
+    }
+}
+
+/// The documents of a text, without empty ones. As Helm: a line that begins with `---` ends one, whatever follows.
+pub fn split(text: &str) -> Vec<&str> {
+    let text = text.trim_start();
+    let mut documents = Vec::new();
+    let mut start = 0;
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        if let Some(rest) = line.strip_prefix("---") {
+            let spaces = rest.len() - rest.trim_start_matches([' ', '\t']).len();
+            documents.extend(text.get(start..at));
+            start = at + "---".len() + spaces;
+        }
+        at += line.len();
+    }
+    documents.extend(text.get(start..));
+    documents.into_iter().filter(|document| !document.trim().is_empty()).map(str::trim_start).collect()
+}
+
+impl Manifests {
+    /// From what templates gave, by name.
+    pub(crate) fn sort<'r>(rendered: impl Iterator<Item = (&'r str, &'r str)>) -> Result<Manifests, Error> {
+        let mut sorted: Vec<(&str, &str)> = rendered.collect();
+        sorted.sort_unstable();
+        let mut manifests = Manifests::default();
+        for (source, text) in sorted {
+            for document in split(text) {
+                manifests.add(source, document)?;
+            }
+        }
+        manifests.resources.sort_by(|left, right| install_order(&left.kind, &right.kind));
+        manifests.hooks.sort_by(|left, right| install_order(&left.manifest.kind, &right.manifest.kind));
+        Ok(manifests)
+    }
+
+    fn add(&mut self, source: &str, document: &str) -> Result<(), Error> {
+        let wrong = |message: String| Error::Manifest { file: source.to_owned(), message };
+        let parsed = bythos_yaml::parse_all(document, Limits::MANIFESTS).map_err(|error| wrong(error.to_string()))?;
+        let object = parsed.into_iter().next().unwrap_or(Value::Null);
+        if !matches!(object, Value::Object(_) | Value::Null) {
+            return Err(wrong("expected fields (`name: value`), found something else".to_owned()));
+        }
+        let text = |path: &str| object.pointer(path).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let manifest = Manifest {
+            source: source.to_owned(),
+            kind: text("/kind"),
+            api_version: text("/apiVersion"),
+            name: text("/metadata/name"),
+            content: document.to_owned(),
+        };
+        let annotation = |name: &str| object.pointer("/metadata/annotations")?.get(name)?.as_str();
+        match annotation(HOOK) {
+            None => self.resources.push(manifest),
+            Some(events) => self.hooks.extend(hook(manifest, events, annotation)),
+        }
+        Ok(())
+    }
+}
+
+/// Nothing, if it names an event that is none: Helm passes it over.
+fn hook<'o>(manifest: Manifest, events: &str, annotation: impl Fn(&str) -> Option<&'o str>) -> Option<Hook> {
+    let parts = |text: &str| -> Vec<String> { text.split(',').map(|part| part.trim().to_lowercase()).collect() };
+    let events = parts(events).iter().map(|event| HookEvent::named(event)).collect::<Option<Vec<_>>>()?;
+    Some(Hook {
+        manifest,
+        events,
+        weight: annotation(WEIGHT).and_then(|weight| weight.parse().ok()).unwrap_or(0),
+        delete_policies: annotation(DELETE_POLICY).map(parts).unwrap_or_default(),
+        log_policies: annotation(LOG_POLICY).map(parts).unwrap_or_default(),
+    })
+}
+
+#[cfg(test)]
+mod tests;

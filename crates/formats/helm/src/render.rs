@@ -1,0 +1,183 @@
+//! From a chart and values to manifests.
+
+mod context;
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use bythos_gotemplate::{Budget, Limits, MissingKey, Scope, Templates, Value};
+
+use crate::capabilities::Capabilities;
+use crate::chart::{Chart, ChartType};
+use crate::error::Error;
+use crate::functions::{Functions, Rendering, without_no_value};
+use crate::manifest::Manifests;
+use crate::semver::{Constraint, Version};
+use crate::values::{Coalesce, process_dependencies, validate};
+use crate::world::World;
+use context::Renderable;
+
+/// What each level of templates may take of the stack, in bytes.
+const STACK_PER_LEVEL: usize = 48 << 10;
+const STACK_MIN: usize = 8 << 20;
+const NOTES: &str = "templates/NOTES.txt";
+
+/// What a release is called, and what happens to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Release {
+    /// Its name.
+    pub name: String,
+    /// The namespace that it is made in.
+    pub namespace: String,
+    /// How often it was made or changed, this time included.
+    pub revision: i64,
+    /// Whether it is changed, and not made.
+    pub is_upgrade: bool,
+}
+
+/// Everything that rendering stands on.
+#[derive(Clone)]
+pub struct Request<'r> {
+    /// The chart.
+    pub chart: &'r Chart,
+    /// What the user gives, to be laid over the chart's own values.
+    pub values: &'r serde_json::Map<String, serde_json::Value>,
+    /// The release.
+    pub release: Release,
+    /// The cluster.
+    pub capabilities: Capabilities,
+    /// What templates may ask for.
+    pub world: Arc<dyn World>,
+    /// Whether `required` and `fail` let pass, to find other faults.
+    pub is_linting: bool,
+}
+
+/// What came out.
+#[derive(Debug, Clone, Default)]
+pub struct Rendered {
+    /// What each template gave, by its name: `chart/templates/service.yaml`. Files that begin with `_` and notes are left
+    /// out.
+    pub files: BTreeMap<String, String>,
+    /// What is to be shown to the user.
+    pub notes: String,
+    /// Hooks and resources.
+    pub manifests: Manifests,
+    /// The chart with the charts inside that are used.
+    pub chart: Option<Chart>,
+    /// What was odd about the values.
+    pub warnings: Vec<String>,
+}
+
+/// Renders a chart.
+///
+/// # Errors
+/// Values, templates or manifests are wrong, or the limits are reached.
+pub fn render(request: &Request<'_>, limits: Limits) -> Result<Rendered, Error> {
+    // Templates call each other as deep as Helm lets them: that needs a stack of its own.
+    let stack = limits.depth_max.saturating_mul(STACK_PER_LEVEL).max(STACK_MIN);
+    std::thread::scope(|threads| {
+        let thread = std::thread::Builder::new().name("render".to_owned()).stack_size(stack);
+        let thread = thread.spawn_scoped(threads, || render_here(request, limits));
+        let thread = thread.map_err(|error| Error::Thread(error.to_string()))?;
+        thread.join().unwrap_or_else(|_| Err(Error::Thread("a fault in the renderer".to_owned())))
+    })
+}
+
+fn render_here(request: &Request<'_>, limits: Limits) -> Result<Rendered, Error> {
+    let Prepared { chart, texts, warnings } = prepare(request, &Budget::new(limits))?;
+    let (files, notes) = without_notes(&chart, texts);
+    let named = files.iter().map(|(name, text)| (name.as_str(), text.as_str()));
+    let manifests = Manifests::sort(named)?;
+    Ok(Rendered { files, notes, manifests, chart: Some(chart), warnings })
+}
+
+/// What all templates gave, before it is read.
+struct Prepared {
+    chart: Chart,
+    texts: BTreeMap<String, String>,
+    warnings: Vec<String>,
+}
+
+fn prepare(request: &Request<'_>, budget: &Budget) -> Result<Prepared, Error> {
+    check_kube_version(request)?;
+    let mut coalesce = Coalesce::default();
+    let mut chart = request.chart.clone();
+    process_dependencies(&mut chart, request.values, budget, &mut coalesce)?;
+    let values = crate::values::to_map(request.values);
+    coalesce.chart(&chart, &values, crate::values::Nulls::Removed)?;
+    validate(&chart, &values, budget)?;
+    let rendering = Rendering::new(Arc::clone(&request.world), request.is_linting);
+    let root = context::root(request, &values);
+    let texts = render_templates(&chart, &root, budget, &rendering);
+    rendering.end();
+    Ok(Prepared { chart, texts: texts?, warnings: coalesce.warnings })
+}
+
+fn check_kube_version(request: &Request<'_>) -> Result<(), Error> {
+    let metadata = &request.chart.metadata;
+    if metadata.kube_version.is_empty() {
+        return Ok(());
+    }
+    let version = request.capabilities.plain_version();
+    let parsed = Constraint::parse(&metadata.kube_version).ok().zip(Version::parse(&version).ok());
+    match parsed {
+        Some((constraint, parsed)) if constraint.allows(&parsed) => Ok(()),
+        _ => Err(Error::KubeVersion {
+            chart: metadata.name.clone(),
+            constraint: metadata.kube_version.clone(),
+            version,
+        }),
+    }
+}
+
+fn render_templates(
+    chart: &Chart,
+    root: &Value,
+    budget: &Budget,
+    rendering: &Rendering,
+) -> Result<BTreeMap<String, String>, Error> {
+    let mut renderables = context::renderables(chart, root);
+    // Deep ones first, so that those of outer charts replace definitions of inner ones.
+    renderables.sort_by_cached_key(|one| std::cmp::Reverse((one.name.matches('/').count(), one.name.clone())));
+    let mut templates = Templates::new();
+    for one in &renderables {
+        budget.spend_bytes(one.text.len())?;
+        templates.add(&one.name, &one.text, &Functions)?;
+    }
+    let templates = Rc::new(templates);
+    let mut scope = Scope::new(templates, &Functions, budget, rendering).with_missing_key(MissingKey::Zero);
+    let shown = renderables.iter().filter(|one| !one.is_partial());
+    let render = |one: &Renderable| {
+        one.values.set("Template", one.about());
+        let output = scope.execute(&one.name, Value::Map(one.values.clone()))?;
+        Ok((one.name.clone(), without_no_value(output).to_str().into_owned()))
+    };
+    shown.map(render).collect()
+}
+
+/// Only the outermost chart's notes are shown.
+fn without_notes(chart: &Chart, files: BTreeMap<String, String>) -> (BTreeMap<String, String>, String) {
+    let own = format!("{}/{NOTES}", chart.name());
+    let (notes, files): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        files.into_iter().partition(|(name, _)| name.ends_with("NOTES.txt"));
+    (files, notes.into_iter().find(|(name, _)| *name == own).map(|(_, text)| text).unwrap_or_default())
+}
+
+/// Whether a template of the chart is rendered at all.
+fn counts(chart: &Chart, template: &str) -> bool {
+    let base = template.rsplit('/').next().unwrap_or(template);
+    chart.metadata.chart_type() == ChartType::Application || base.starts_with('_')
+}
+
+/// What each template gave, even if it is no manifest.
+#[cfg(test)]
+pub(crate) fn texts_for_tests(chart: &Chart) -> Result<BTreeMap<String, String>, Error> {
+    let values = serde_json::Map::new();
+    let request = crate::tests::request(chart, &values);
+    std::thread::scope(|threads| {
+        let thread = std::thread::Builder::new().stack_size(Limits::CHARTS.depth_max * STACK_PER_LEVEL);
+        let render = || prepare(&request, &Budget::new(Limits::CHARTS)).map(|prepared| prepared.texts);
+        thread.spawn_scoped(threads, render).unwrap().join().unwrap()
+    })
+}

@@ -1,0 +1,73 @@
+use std::sync::Arc;
+
+use aws_lc_rs::rand;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde_json::{Map, Value, json};
+
+use crate::{
+    Capabilities, Chart, Error, File, KeyAlgorithm, Limits, Release, Rendered, Request, Wanted, World, generate_key,
+    render,
+};
+
+/// A world in which it is always the same second, and in which there is one secret.
+pub(super) struct Frozen;
+
+impl World for Frozen {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_second(1_136_214_245).unwrap()
+    }
+
+    fn time_zone(&self, name: &str) -> Option<TimeZone> {
+        if name == "Local" { Some(TimeZone::UTC) } else { TimeZone::get(name).ok() }
+    }
+
+    fn fill_random(&self, bytes: &mut [u8]) {
+        rand::fill(bytes).unwrap();
+    }
+
+    fn private_key(&self, algorithm: KeyAlgorithm) -> Result<Vec<u8>, String> {
+        generate_key(algorithm)
+    }
+
+    fn lookup(&self, wanted: Wanted<'_>) -> Result<Option<Value>, String> {
+        let secret = json!({"metadata": {"name": "there"}, "data": {"password": "eA=="}});
+        match (wanted.kind, wanted.name) {
+            ("Secret", "there") => Ok(Some(secret)),
+            ("Secret", "") => Ok(Some(json!({"items": [secret]}))),
+            ("Broken", _) => Err("the cluster cannot be reached".to_owned()),
+            _ => Ok(None),
+        }
+    }
+
+    fn host_addresses(&self, _name: &str) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+pub(crate) fn request<'r>(chart: &'r Chart, values: &'r Map<String, Value>) -> Request<'r> {
+    Request {
+        chart,
+        values,
+        release: Release { name: "rel".into(), namespace: "ns".into(), revision: 1, is_upgrade: false },
+        capabilities: Capabilities {
+            kube_version: "v1.37.0".into(),
+            api_versions: vec!["v1".into(), "apps/v1".into()],
+        },
+        world: Arc::new(Frozen),
+        is_linting: false,
+    }
+}
+
+pub(super) fn files(files: &[(&str, &str)]) -> Vec<File> {
+    files.iter().map(|(name, text)| File::new(*name, text.as_bytes())).collect()
+}
+
+pub(super) fn chart(texts: &[(&str, &str)]) -> Chart {
+    Chart::from_files(files(texts), crate::ArchiveLimits::CHARTS).unwrap()
+}
+
+pub(super) fn render_with(chart: &Chart, values: Value) -> Result<Rendered, Error> {
+    let Value::Object(values) = values else { panic!("values are fields") };
+    render(&request(chart, &values), Limits::CHARTS)
+}
