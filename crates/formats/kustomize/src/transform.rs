@@ -15,7 +15,7 @@ pub(crate) use namespace::Subjects;
 pub(crate) use values::{ValueAdd, ValueTarget};
 
 use crate::config::FieldSpec;
-use crate::kustomization::{Image, Replacement};
+use crate::kustomization::{ImageChange, Replacement};
 use crate::merge::Definitions;
 use crate::order::{self, Order};
 use crate::origin::ConfiguredBy;
@@ -44,7 +44,7 @@ pub(crate) enum Action {
     Suffix { suffix: String, specs: Vec<FieldSpec> },
     Labels { pairs: BTreeMap<String, String>, specs: Vec<FieldSpec> },
     Replicas { name: String, count: i64, specs: Vec<FieldSpec> },
-    Image { image: Image, specs: Vec<FieldSpec> },
+    Image { change: ImageChange, specs: Vec<FieldSpec> },
     Replacements(Vec<Replacement>),
     ValueAdd(ValueAdd),
     Order(Order),
@@ -84,7 +84,7 @@ impl Transformer {
             Action::Suffix { suffix, specs } => names::put_after(resources, suffix, specs),
             Action::Labels { pairs, specs } => labels::set(resources, pairs, specs),
             Action::Replicas { name, count, specs } => replicas::set(resources, name, *count, specs),
-            Action::Image { image, specs } => images::replace(resources, image, specs),
+            Action::Image { change, specs } => images::replace(resources, change, specs),
             Action::ValueAdd(value) => value.add(resources),
             Action::Order(order) => {
                 order::sort(resources, order);

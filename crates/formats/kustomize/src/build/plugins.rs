@@ -112,7 +112,7 @@ impl Build<'_> {
             "HashTransformer" => Action::Hashes,
             "ImageTagTransformer" => {
                 let image = reader.child("imageTag")?.ok_or_else(|| reader.missing("imageTag"))?;
-                Action::Image { image: read_image(&image)?, specs: specs()? }
+                Action::Image { change: read_image(&image)?, specs: specs()? }
             }
             "NamespaceTransformer" => namespace(plugin, &reader, specs()?)?,
             "PrefixTransformer" => {

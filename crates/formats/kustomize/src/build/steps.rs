@@ -73,7 +73,7 @@ impl Build<'_> {
             add(&replicas.field, "ReplicaCountTransformer", Action::Replicas { name, count, specs });
         }
         for (index, image) in kustomization.images.iter().enumerate() {
-            let action = Action::Image { image: image.clone(), specs: config.images.clone() };
+            let action = Action::Image { change: image.clone(), specs: config.images.clone() };
             add(&format!("images[{index}]"), "ImageTagTransformer", action);
         }
         if !kustomization.replacements.is_empty() {

@@ -1,6 +1,6 @@
 //! What a caller lays over the outermost kustomization.
 
-use super::{Entry, Image, Kustomization, Patch, PatchText};
+use super::{Entry, Image, ImageChange, Kustomization, Patch, PatchText};
 use crate::selector::Selector;
 
 /// What a caller adds to the outermost kustomization, as Flux does with the fields of its own kind.
@@ -57,10 +57,11 @@ impl Kustomization {
     }
 
     fn lay_over_image(&mut self, image: &Image) {
-        let Some(mine) = self.images.iter_mut().find(|mine| mine.name == image.name) else {
-            self.images.push(image.clone());
+        let Some(mine) = self.images.iter_mut().find(|mine| mine.image.name == image.name) else {
+            self.images.push(ImageChange { image: image.clone(), tag_suffix: None });
             return;
         };
+        let mine = &mut mine.image;
         if image.new_name.is_some() {
             mine.new_name.clone_from(&image.new_name);
         }

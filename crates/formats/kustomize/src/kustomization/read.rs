@@ -9,7 +9,7 @@ use serde_json::Value;
 pub(crate) use generators::read_generator;
 pub(crate) use replacements::{read_replacement_file, read_replacements};
 
-use super::{Entry, Image, Kustomization, LabelReach, Labels, Patch, PatchText, Replicas, Var};
+use super::{Entry, Image, ImageChange, Kustomization, LabelReach, Labels, Patch, PatchText, Replicas, Var};
 use crate::Error;
 use crate::config::{self, Gvk};
 use crate::order::{Order, Ranks};
@@ -136,14 +136,14 @@ fn read_labels(reader: &Reader<'_>) -> Result<Labels, Error> {
 }
 
 /// Reads one image.
-pub(crate) fn read_image(reader: &Reader<'_>) -> Result<Image, Error> {
-    Ok(Image {
+pub(crate) fn read_image(reader: &Reader<'_>) -> Result<ImageChange, Error> {
+    let image = Image {
         name: reader.text("name")?.unwrap_or_default(),
         new_name: reader.text("newName")?,
         new_tag: reader.text("newTag")?,
         digest: reader.text("digest")?,
-        tag_suffix: reader.text("tagSuffix")?,
-    })
+    };
+    Ok(ImageChange { image, tag_suffix: reader.text("tagSuffix")? })
 }
 
 fn read_replicas(reader: &Reader<'_>) -> Result<Replicas, Error> {
