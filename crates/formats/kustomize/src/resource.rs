@@ -141,7 +141,11 @@ impl Resource {
 
     /// What tells it apart from all others of a build.
     pub(crate) fn key(&self) -> Key {
-        Key { gvk: self.gvk(), namespace: self.effective_namespace().to_owned(), name: self.name().to_owned() }
+        Key {
+            gvk: self.gvk(),
+            namespace: self.effective_namespace().to_owned(),
+            name: self.name().to_owned(),
+        }
     }
 
     /// `Kind/namespace/name`, as Flux writes it.
@@ -166,9 +170,9 @@ impl Key {
     pub(crate) fn is_of(&self, resource: &Resource) -> bool {
         resource.group() == self.gvk.group
             && resource.version() == self.gvk.version
-            && resource.identities().any(|it| {
-                it.kind == self.gvk.kind && it.name == self.name && it.namespace == self.namespace
-            })
+            && resource
+                .identities()
+                .any(|it| it.kind == self.gvk.kind && it.name == self.name && it.namespace == self.namespace)
     }
 }
 

@@ -76,9 +76,12 @@ impl Transformer {
             Action::MergePatches(all) => return self.run_merges(resources, all, context),
             Action::Patch(patch) => return patch.apply(self, resources, context),
             Action::Operations(operations) => return operations.apply(self, resources, false),
-            Action::Replacements(all) => return all.iter().try_for_each(|it| replacements::replace(resources, it)),
+            Action::Replacements(all) => {
+                return all.iter().try_for_each(|it| replacements::replace(resources, it));
+            }
             Action::Namespace { namespace, specs, only_unset, subjects } => {
-                namespace::Change { namespace, specs, only_unset: *only_unset, subjects: *subjects }.apply(resources)
+                namespace::Change { namespace, specs, only_unset: *only_unset, subjects: *subjects }
+                    .apply(resources)
             }
             Action::Prefix { prefix, specs } => names::put_before(resources, prefix, specs),
             Action::Suffix { suffix, specs } => names::put_after(resources, suffix, specs),

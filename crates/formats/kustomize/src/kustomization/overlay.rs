@@ -40,10 +40,12 @@ impl Kustomization {
         replace(&mut self.namespace, &overlay.namespace);
         replace(&mut self.name_prefix, &overlay.name_prefix);
         replace(&mut self.name_suffix, &overlay.name_suffix);
-        self.components.extend(overlay.components.iter().enumerate().map(|(index, text)| Entry {
-            field: format!("spec.components[{index}]"),
-            text: text.clone(),
-        }));
+        self.components.extend(
+            overlay.components.iter().enumerate().map(|(index, text)| Entry {
+                field: format!("spec.components[{index}]"),
+                text: text.clone(),
+            }),
+        );
         self.patches.extend(overlay.patches.iter().enumerate().map(|(index, patch)| Patch {
             field: format!("spec.patches[{index}]"),
             text: PatchText::Inline(patch.patch.clone()),

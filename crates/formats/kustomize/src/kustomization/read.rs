@@ -86,8 +86,9 @@ fn check_kind(reader: &Reader<'_>, component: bool) -> Result<(), Error> {
 
 /// A file that says nothing is a mistake: nobody writes one to get nothing.
 fn refuse_empty(reader: &Reader<'_>, value: &Value) -> Result<(), Error> {
-    let says_something =
-        |(name, value): (&String, &Value)| !matches!(name.as_str(), "kind" | "apiVersion") && !value.is_null();
+    let says_something = |(name, value): (&String, &Value)| {
+        !matches!(name.as_str(), "kind" | "apiVersion") && !value.is_null()
+    };
     if value.as_object().is_some_and(|map| map.iter().any(says_something)) {
         return Ok(());
     }
@@ -248,11 +249,13 @@ fn read_openapi(reader: &Reader<'_>) -> Result<Option<Entry>, Error> {
     const KNOWN: &str = "v1.21.2";
     let fields = reader.text_map("openapi")?;
     match (fields.get("version"), fields.get("path")) {
-        (Some(_), Some(_)) => Err(reader.refuse("openapi", "only one of \"version\" and \"path\" may be given")),
-        (Some(version), None) if version != KNOWN => Err(reader
-            .refuse("openapi.version", format!("expected {KNOWN:?}, the one that is built in, found {version:?}"))),
-        (_, path) => {
-            Ok(path.map(|path| Entry { field: reader.path_of("openapi.path"), text: path.clone() }))
+        (Some(_), Some(_)) => {
+            Err(reader.refuse("openapi", "only one of \"version\" and \"path\" may be given"))
         }
+        (Some(version), None) if version != KNOWN => Err(reader.refuse(
+            "openapi.version",
+            format!("expected {KNOWN:?}, the one that is built in, found {version:?}"),
+        )),
+        (_, path) => Ok(path.map(|path| Entry { field: reader.path_of("openapi.path"), text: path.clone() })),
     }
 }

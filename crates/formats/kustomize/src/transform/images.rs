@@ -50,9 +50,10 @@ impl Change<'_> {
             Value::Object(map) => map.iter_mut().try_for_each(|(key, child)| {
                 self.in_containers(child)?;
                 match child {
-                    Value::Array(items) if key == "containers" || key == "initContainers" => {
-                        items.iter_mut().filter_map(|item| item.get_mut("image")).try_for_each(|it| self.update(it))
-                    }
+                    Value::Array(items) if key == "containers" || key == "initContainers" => items
+                        .iter_mut()
+                        .filter_map(|item| item.get_mut("image"))
+                        .try_for_each(|it| self.update(it)),
                     _ => Ok(()),
                 }
             }),
