@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Result;
-use bythos_end_to_end::{binary, build_folder};
+use bythos_end_to_end::binary;
 use bythos_testing::machine::{Machine, stdout, succeed};
 
 const CHECKS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/python/checks.py");
 
 #[test]
 fn the_client_of_python_sees_a_kubernetes() -> Result<()> {
-    let python = match environment(&build_folder()?.join("clients/python")) {
+    let python = match environment(&bythos_end_to_end::clients().join("python")) {
         Ok(python) => python,
         Err(error) => {
             tell(&format!("left out: the checks through Python's client: {error:#}"));

@@ -29,13 +29,9 @@ pub fn binary() -> Result<PathBuf> {
     Ok(binary)
 }
 
-/// The folder of all builds: what `CARGO_TARGET_DIR` names.
-///
-/// # Errors
-/// It cannot be found.
-pub fn build_folder() -> Result<PathBuf> {
-    let folder = target_folder()?;
-    Ok(folder.parent().context("a profile's folder lies in that of the build")?.to_owned())
+/// Where clients lie that are only unpacked, not installed: `target/clients`, as `tools/packages` knows it.
+pub fn clients() -> PathBuf {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/clients")).to_owned()
 }
 
 fn target_folder() -> Result<PathBuf> {

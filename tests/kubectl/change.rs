@@ -44,6 +44,30 @@ pub(crate) fn steps() -> Vec<Step> {
         )
         .since(30),
         fails("kubectl scale cm conf --replicas=1", "…the server could not find the requested resource…"),
+        step(
+            "kubectl autoscale deployment web --min=1 --max=3 --cpu-percent=50",
+            "horizontalpodautoscaler.autoscaling/web autoscaled",
+        ),
+        step(
+            "kubectl get hpa web",
+            "NAME   REFERENCE        TARGETS…MINPODS   MAXPODS   REPLICAS   AGE\nweb    Deployment/web   cpu: <unknown>/50%   1         3         0          …s",
+        ),
+        step("kubectl get hpa.v1.autoscaling web -o jsonpath='{.spec.targetCPUUtilizationPercentage}'", "50"),
+        step(
+            "kubectl get hpa.v2.autoscaling web -o jsonpath='{.spec.metrics[0].resource.target.averageUtilization}'",
+            "50",
+        ),
+        step(
+            "kubectl describe hpa web",
+            "Name:…web\n…Reference:…Deployment/web\n…(as a percentage of request):…<unknown> / 50%\nMin replicas:…1\n…",
+        )
+        .since(30),
+        step(
+            "kubectl describe hpa web",
+            "Name:…web\n…Reference:…Deployment/web\nTarget CPU utilization:…50%\n…Min replicas:…1\n…",
+        )
+        .until(29),
+        step("kubectl delete hpa web", "horizontalpodautoscaler.autoscaling \"web\" deleted…"),
         step("kubectl create -f -", "node/one created").input(NODE),
         step(
             "kubectl get nodes",

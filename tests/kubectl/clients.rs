@@ -24,8 +24,7 @@ impl std::fmt::Display for Kubectl {
 
 /// All clients, one of each minor, oldest first.
 pub(crate) fn find() -> Result<Vec<Kubectl>> {
-    let beside = bythos_end_to_end::build_folder()?.join("clients");
-    let unpacked = std::fs::read_dir(beside).into_iter().flatten().flatten();
+    let unpacked = std::fs::read_dir(bythos_end_to_end::clients()).into_iter().flatten().flatten();
     let unpacked = unpacked.map(|entry| entry.path().join("usr/bin"));
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders: Vec<PathBuf> = unpacked.chain(std::env::split_paths(&path)).collect();

@@ -4,7 +4,7 @@
 //! speak against (a namespace that is not there, a limit range). What it read may have to stay as it is until the
 //! commit: it is [`Held`]. Quotas come last, after validation ([`quota::charge`]).
 
-mod amount;
+mod amounts;
 mod default_class;
 mod definition;
 mod escalation;

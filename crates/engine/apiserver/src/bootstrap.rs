@@ -1,4 +1,4 @@
-//! The first objects: namespaces, roles, priority classes, and the service by which pods find the API.
+//! The first objects: namespaces with their accounts, roles, priority classes, and the service by which pods find the API.
 
 use std::sync::Arc;
 
@@ -22,6 +22,7 @@ pub(crate) async fn make_first_objects(state: &Arc<State>) -> Result<(), StartEr
     let objects = NAMESPACES
         .iter()
         .map(|name| json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } }))
+        .chain(NAMESPACES.iter().map(|namespace| default_account(namespace)))
         .chain(bythos_access::bootstrap_objects())
         .chain(system_priority_classes())
         .chain([kubernetes_service(state)]);
@@ -29,6 +30,15 @@ pub(crate) async fn make_first_objects(state: &Arc<State>) -> Result<(), StartEr
         make(state, &user, object).await?;
     }
     Ok(())
+}
+
+/// Controllers make it in every namespace; here it is there before the first pod.
+fn default_account(namespace: &str) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": { "name": "default", "namespace": namespace },
+    })
 }
 
 fn kubernetes_service(state: &State) -> Value {

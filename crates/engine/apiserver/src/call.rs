@@ -16,6 +16,7 @@ use crate::registry::Served;
 use crate::request::Query;
 use crate::state::State;
 use crate::status::Failure;
+use crate::version::shown;
 use crate::write::{FieldValidation, WriteOptions};
 
 /// Who asks, and until when answers may go on.
@@ -86,16 +87,15 @@ impl Call {
         object: &Bytes,
     ) -> Result<Response<Body>, Failure> {
         let form = self.form()?;
-        let object = crate::encode::in_version(object, &served.api_version);
         let bytes = match form.shape {
-            _ if form.is_stored() => object,
-            Shape::Object => form.write(&serde_json::from_slice(&object)?)?,
+            _ if form.is_stored() => shown(served, object),
+            Shape::Object => form.write(&serde_json::from_slice(&shown(served, object))?)?,
             Shape::Metadata => {
-                let object: Value = serde_json::from_slice(&object)?;
+                let object: Value = serde_json::from_slice(object)?;
                 form.write(&crate::table::metadata_only(&object))?
             }
             Shape::Table(include) => {
-                let object: Value = serde_json::from_slice(&object)?;
+                let object: Value = serde_json::from_slice(object)?;
                 let mut table = crate::table::Table::new(served, include);
                 table.add(&object);
                 form.write(&table.finish(crate::object::meta(&object, "resourceVersion"), None))?

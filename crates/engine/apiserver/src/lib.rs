@@ -19,8 +19,9 @@
 //! quotas (`admission::quota::recount`), both of which guard the server's own promises. The store's bytes are JSON with
 //! the revision put in at the commit (`encode`), so that reads, lists and watches hand them out unread.
 //!
-//! Not there yet: answers in protobuf (they are JSON, which such clients accept), OIDC tokens, webhooks and CEL policies,
-//! conversion webhooks of custom resources.
+//! Not there yet: answers in protobuf (they are JSON, which such clients accept), OIDC tokens, admission webhooks,
+//! MutatingAdmissionPolicies, the authorizer and the audit log of ValidatingAdmissionPolicies (what they would write
+//! there is logged), conversion webhooks of custom resources.
 
 #![cfg_attr(
     test,
@@ -59,6 +60,7 @@ mod status;
 mod subresource;
 mod table;
 mod verbs;
+mod version;
 mod write;
 
 use std::collections::BTreeMap;

@@ -70,6 +70,11 @@ impl Served {
         ResourceName::new(&self.kind.group, &self.kind.kind)
     }
 
+    /// The version in which its objects are stored.
+    pub(crate) fn storage_version(&self) -> &str {
+        &self.storage_version
+    }
+
     /// `apiVersion` under which its objects are stored.
     pub(crate) fn stored_api_version(&self) -> String {
         match self.kind.group.as_ref() {
@@ -227,7 +232,8 @@ fn fingerprint(definitions: &[Arc<Entry>]) -> String {
 
 fn built_in_kinds() -> Vec<Arc<Served>> {
     let served = |kind: Kind| {
-        let version = kind.version.to_string();
+        let stored = kind.rules.conversion.map(|conversion| conversion.stored_version);
+        let version = stored.unwrap_or(&kind.version).to_owned();
         Arc::new(Served::new(kind, Origin::BuiltIn, version, CancellationToken::new()))
     };
     bythos_kinds::built_in().into_iter().map(served).collect()

@@ -46,13 +46,17 @@ pub(crate) fn created(writing: &Writing<'_>, new: &mut Value) -> Result<(), Fail
 fn free_name(writing: &Writing<'_>, prefix: &str) -> String {
     let prefix: String = prefix.chars().take(GENERATED_PREFIX_LENGTH_MAX).collect();
     loop {
-        let mut random = rand::rng();
-        let end = (0..5).filter_map(|_| LETTERS.choose(&mut random)).map(|letter| char::from(*letter));
-        let name: String = prefix.chars().chain(end).collect();
+        let name = format!("{prefix}{}", random_suffix());
         if writing.state.store.get(&writing.served.key(writing.namespace, &name)).is_none() {
             return name;
         }
     }
+}
+
+/// Five random letters that form no word.
+pub(crate) fn random_suffix() -> String {
+    let mut random = rand::rng();
+    (0..5).filter_map(|_| LETTERS.choose(&mut random)).map(|letter| char::from(*letter)).collect()
 }
 
 /// Puts back what no update may change.

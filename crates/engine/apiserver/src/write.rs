@@ -10,13 +10,13 @@ use bythos_kinds::AdmissionOperation;
 use bythos_patch::{Writer, track_update};
 use bythos_schema::{FieldError, FieldPath, Step};
 use bythos_store::{Change, CommitError, Entry, Expect, Operation};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::admission::{self, Admitted, quota};
 use crate::encode::Encoded;
 use crate::object;
 use crate::registry::Served;
-use crate::stamp;
+use crate::{stamp, version};
 use crate::state::State;
 use crate::status::{CHANGED_MEANWHILE, Failure};
 
@@ -69,7 +69,7 @@ impl Writing<'_> {
             return Ok(None);
         };
         let mut object: Value = serde_json::from_slice(&entry.value)?;
-        object::set_field(&mut object, "apiVersion", Some(json!(self.served.api_version)));
+        version::to_served(self.served, &mut object);
         Ok(Some(Current { entry, object }))
     }
 
@@ -257,7 +257,7 @@ async fn replace(
 
 /// The object in the version in which its kind is stored.
 fn store_version<'a>(writing: &Writing<'_>, object: &'a mut Value) -> &'a Value {
-    object::set_field(object, "apiVersion", Some(json!(writing.served.stored_api_version())));
+    version::to_stored(writing.served, object);
     object
 }
 
@@ -289,6 +289,9 @@ fn fill_defaults(writing: &Writing<'_>, old: Option<&Value>, object: &mut Value)
     };
     // What another door wrote is not this writer's fault.
     match writing.door {
+        Door::Main if old.is_some() && writing.served.has_status() && !writing.served.is_custom() => {
+            errors.retain(|error| !is_below(&error.path, "status"));
+        }
         Door::Main => {}
         Door::Status => errors.retain(|error| is_below(&error.path, "status")),
         Door::Scale | Door::Binding | Door::Finalize => errors.retain(|error| is_below(&error.path, "spec")),

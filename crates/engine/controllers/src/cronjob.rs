@@ -8,11 +8,11 @@ mod active;
 mod build;
 mod due;
 mod history;
+mod timetable;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use bythos_cron::Schedule;
 use bythos_operator::event::{Publisher, Severity};
 use bythos_operator::{Cache, Controller, Next, ObjectKey};
 use k8s_openapi::api::batch::v1::{CronJob, CronJobStatus, Job};
@@ -27,7 +27,8 @@ use crate::call::{self, CallError};
 use crate::freshness::Freshness;
 use crate::ownership;
 use crate::reconcile::{self, Reconcile};
-use due::Due;
+use due::{Due, Entry};
+use timetable::Timetable;
 
 const WORKERS: usize = 2;
 /// More missed runs than these are worth a warning: a clock may be wrong.
@@ -63,36 +64,26 @@ impl CronJobs {
 
     /// Makes the Job that is due, if one is, and notes it in `status`. Gives the time to look again.
     async fn start_due(&self, cron_job: &CronJob, status: &mut CronJobStatus) -> Result<Next, CallError> {
-        let spec = &cron_job.spec;
-        if spec.suspend == Some(true) {
+        if cron_job.spec.suspend == Some(true) {
             return Ok(Next::Wait);
         }
-        let zone = match spec.time_zone.as_deref().map_or(Ok(TimeZone::UTC), TimeZone::get) {
-            Ok(zone) => zone,
-            Err(error) => {
-                let name = spec.time_zone.as_deref().unwrap_or_default();
-                self.warn(cron_job, "UnknownTimeZone", &format!("invalid timeZone: {name:?}: {error}")).await;
-                return Ok(Next::Wait);
-            }
-        };
-        let schedule: Schedule = match spec.schedule.parse() {
-            Ok(schedule) => schedule,
-            Err(error) => {
-                let message = format!("unparseable schedule: {:?} : {error}", spec.schedule);
-                self.warn(cron_job, "UnparseableSchedule", &message).await;
+        let timetable = match Timetable::of(&cron_job.spec) {
+            Ok(timetable) => timetable,
+            Err(complaint) => {
+                self.warn(cron_job, complaint.reason(), &complaint.to_string()).await;
                 return Ok(Next::Wait);
             }
         };
         let now = Timestamp::now();
-        if let Due::At { time, missed } = due::of(cron_job, &schedule, &zone, now) {
+        if let Due::At { time, missed } = due::of(cron_job, &timetable, now) {
             if missed > MISSED_MAX {
                 let words = "too many missed start times. Set or decrease .spec.startingDeadlineSeconds or check \
                              clock skew";
                 self.warn(cron_job, "TooManyMissedTimes", words).await;
             }
-            self.start(cron_job, status, time, &zone).await?;
+            self.start(cron_job, status, time, &timetable.zone).await?;
         }
-        let next = schedule.next_after(now, &zone).map(|next| next.duration_since(Timestamp::now()));
+        let next = timetable.next_after(now).map(|next| next.duration_since(Timestamp::now()));
         // A moment later, since timers may be early.
         Ok(next.map_or(Next::Wait, |rest| {
             Next::After(Duration::try_from(rest).unwrap_or_default() + Duration::from_millis(100))
@@ -106,24 +97,21 @@ impl CronJobs {
         time: Timestamp,
         zone: &TimeZone,
     ) -> Result<(), CallError> {
-        let spec = &cron_job.spec;
-        let late = Duration::try_from(Timestamp::now().duration_since(time)).unwrap_or_default();
-        let deadline = spec.starting_deadline_seconds.and_then(|seconds| u64::try_from(seconds).ok());
-        if deadline.is_some_and(|seconds| late > Duration::from_secs(seconds)) {
-            let when = time.to_zoned(zone.clone()).strftime("%a, %d %b %Y %H:%M:%S %z");
-            let message = format!("Missed scheduled time to start a job: {when}");
-            self.warn(cron_job, "MissSchedule", &message).await;
-            return Ok(());
-        }
         let running = status.active.clone().unwrap_or_default();
-        match spec.concurrency_policy.as_deref() {
-            Some("Forbid") if !running.is_empty() => {
-                let message =
-                    "Not starting job because prior execution is running and concurrency policy is Forbid";
-                self.events.publish(cron_job, Severity::Normal, "JobAlreadyActive", message).await;
+        match due::entry(&cron_job.spec, time, running.len(), Timestamp::now()) {
+            Entry::TooLate => {
+                let when = time.to_zoned(zone.clone()).strftime("%a, %d %b %Y %H:%M:%S %z");
+                let message = format!("Missed scheduled time to start a job: {when}");
+                self.warn(cron_job, "MissSchedule", &message).await;
                 return Ok(());
             }
-            Some("Replace") => {
+            Entry::Busy => {
+                let message =
+                    "Not starting job because prior execution is running and concurrency policy is Forbid";
+                self.tell(cron_job, "JobAlreadyActive", message).await;
+                return Ok(());
+            }
+            Entry::InPlaceOfOthers => {
                 for job in self.jobs_of(cron_job) {
                     if running.iter().any(|one| one.uid == job.metadata.uid) {
                         self.delete(cron_job, &job).await?;
@@ -131,7 +119,7 @@ impl CronJobs {
                 }
                 status.active = None;
             }
-            _ => {}
+            Entry::Open => {}
         }
         if let Some(job) = self.create(cron_job, time, zone).await? {
             active::add(status, &job);
@@ -153,8 +141,7 @@ impl CronJobs {
         let made = api.create(&PostParams::default(), &job).await;
         match made.map_err(CallError::on::<Job>("create", &key)) {
             Ok(made) => {
-                let message = format!("Created job {}", key.name);
-                self.events.publish(cron_job, Severity::Normal, "SuccessfulCreate", &message).await;
+                self.tell(cron_job, "SuccessfulCreate", &format!("Created job {}", key.name)).await;
                 Ok(Some(made))
             }
             Err(error) if error.is_already_exists() => {
@@ -175,8 +162,7 @@ impl CronJobs {
         let name = job.metadata.name.as_deref().unwrap_or_default();
         match call::delete_with(&self.client, job, DeleteParams::background()).await {
             Ok(()) => {
-                let message = format!("Deleted job {name}");
-                self.events.publish(cron_job, Severity::Normal, "SuccessfulDelete", &message).await;
+                self.tell(cron_job, "SuccessfulDelete", &format!("Deleted job {name}")).await;
                 Ok(())
             }
             Err(error) if error.is_outrun() => Ok(()),
@@ -190,12 +176,16 @@ impl CronJobs {
     async fn tell_left(&self, cron_job: &CronJob, left: &active::Left) {
         for (name, condition) in &left.finished {
             let message = format!("Saw completed job: {name}, condition: {condition}");
-            self.events.publish(cron_job, Severity::Normal, "SawCompletedJob", &message).await;
+            self.tell(cron_job, "SawCompletedJob", &message).await;
         }
         for name in &left.missing {
             let message = format!("Active job went missing: {name}");
-            self.events.publish(cron_job, Severity::Normal, "MissingJob", &message).await;
+            self.tell(cron_job, "MissingJob", &message).await;
         }
+    }
+
+    async fn tell(&self, cron_job: &CronJob, reason: &str, message: &str) {
+        self.events.publish(cron_job, Severity::Normal, reason, message).await;
     }
 
     async fn warn(&self, cron_job: &CronJob, reason: &str, message: &str) {
@@ -207,8 +197,11 @@ impl Reconcile for CronJobs {
     type Error = CallError;
 
     async fn reconcile(&self, key: ObjectKey) -> Result<Next, CallError> {
-        let Some(cron_job) = self.cron_jobs.get(&key) else { return Ok(Next::Wait) };
-        if cron_job.metadata.deletion_timestamp.is_some() || self.freshness.is_stale(&cron_job.metadata) {
+        let Some(cron_job) = self.cron_jobs.get(&key) else {
+            self.freshness.forget(&key);
+            return Ok(Next::Wait);
+        };
+        if cron_job.metadata.deletion_timestamp.is_some() || self.freshness.is_stale(cron_job.as_ref()) {
             return Ok(Next::Wait);
         }
         let jobs = self.jobs_of(&cron_job);
@@ -220,7 +213,7 @@ impl Reconcile for CronJobs {
         if cron_job.status.as_ref() != Some(&status) {
             let updated = CronJob { status: Some(status), ..cron_job.as_ref().clone() };
             if let Some(written) = call::write_status(&self.client, &updated).await? {
-                self.freshness.wrote(&written.metadata);
+                self.freshness.wrote(&written);
                 self.tell_left(&cron_job, &left).await;
             }
         }

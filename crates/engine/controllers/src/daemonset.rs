@@ -97,42 +97,34 @@ impl DaemonSets {
             _ => Ok(()),
         }
     }
-
-    async fn revisions_of(&self, set: &DaemonSet, selector: &Selector) -> Result<Revisions, CallError> {
-        let key = ObjectKey::of(set);
-        let candidates = self.revisions.list_in(&key.namespace);
-        let owned = ownership::claim(&self.control.client, set, selector, candidates).await?;
-        let template = &set.spec.template;
-        let collisions = set.status.as_ref().and_then(|status| status.collision_count).unwrap_or_default();
-        let wish = Wish { template, hash_label: POD_REVISION, collisions };
-        Revisions::keep(&self.control.client, set, &wish, owned).await
-    }
 }
 
 impl Reconcile for DaemonSets {
     type Error = CallError;
 
     async fn reconcile(&self, key: ObjectKey) -> Result<Next, CallError> {
-        let Some(set) = self.sets.get(&key) else { return Ok(Next::Wait) };
+        // One on its way out is left to the garbage collector.
+        let set = self.sets.get(&key).filter(|set| set.metadata.deletion_timestamp.is_none());
+        let Some(set) = set else { return Ok(Next::Wait) };
         let Some(selector) = selector_of(&set) else {
             // The API refuses such a selector; one that slipped in can only be mended by a change.
             warn!(%key, "the selector of this DaemonSet cannot be read");
             return Ok(Next::Wait);
         };
-        let revisions = match self.revisions_of(&set, &selector).await {
-            Err(error) if error.is_namespace_terminating() => return Ok(Next::Wait),
-            other => other?,
+        let wish = Wish {
+            template: &set.spec.template,
+            hash_label: POD_REVISION,
+            collisions: set.status.as_ref().and_then(|status| status.collision_count).unwrap_or_default(),
         };
+        let client = &self.control.client;
+        let revisions = Revisions::keep(client, set.as_ref(), &selector, &wish, &self.revisions).await?;
+        let Some(revisions) = revisions else { return Ok(Next::Wait) };
         let candidates = self.pods.list_in(&key.namespace);
         let pods = ownership::claim(&self.control.client, set.as_ref(), &selector, candidates).await?;
         let nodes = self.nodes.list();
         let view = View::new(&set, &revisions, &pods, &nodes, Timestamp::now());
         let is_behind = self.control.is_awaiting(set.as_ref());
-        let plan = if is_behind || set.metadata.deletion_timestamp.is_some() {
-            Plan::default()
-        } else {
-            plan::plan(&view)
-        };
+        let plan = if is_behind { Plan::default() } else { plan::plan(&view) };
         let done = self.carry_out(&view, &plan).await;
         let (status, soon) = status::of(&view);
         if set.status.as_ref() != Some(&status) {

@@ -4,37 +4,50 @@
 //! the same again, or miss that it is counted. The newer version is on its way and brings the key back.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use bythos_operator::ObjectKey;
+use kube::Resource;
 
-/// The versions that were written and not seen yet, by uid.
+/// The versions that were written and not seen yet, with the uid of the object.
 #[derive(Default)]
-pub(crate) struct Freshness(Mutex<BTreeMap<String, u64>>);
+pub(crate) struct Freshness(Mutex<BTreeMap<ObjectKey, (String, u64)>>);
 
 impl Freshness {
     /// Remembers the version of an object as it was written.
-    pub(crate) fn wrote(&self, meta: &ObjectMeta) {
-        if let Some((uid, version)) = identity(meta) {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(uid, version);
+    pub(crate) fn wrote<K: Resource>(&self, object: &K) {
+        if let Some(version) = version(object) {
+            self.lock().insert(ObjectKey::of(object), version);
         }
     }
 
     /// Whether this is an older version than was written.
-    pub(crate) fn is_stale(&self, seen: &ObjectMeta) -> bool {
-        let Some((uid, version)) = identity(seen) else { return false };
-        let mut written = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match written.get(&uid) {
-            Some(newest) if *newest > version => true,
+    pub(crate) fn is_stale<K: Resource>(&self, seen: &K) -> bool {
+        let Some((uid, version)) = version(seen) else { return false };
+        let key = ObjectKey::of(seen);
+        let mut written = self.lock();
+        match written.get(&key) {
+            Some((same, newest)) if *same == uid && *newest > version => true,
             _ => {
-                written.remove(&uid);
+                written.remove(&key);
                 false
             }
         }
     }
+
+    /// The object is gone.
+    pub(crate) fn forget(&self, key: &ObjectKey) {
+        self.lock().remove(key);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<ObjectKey, (String, u64)>> {
+        // Every change is one insertion or removal: a panic elsewhere leaves the map whole.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Versions of one object compare as numbers, as the API conventions say since Kubernetes 1.35.
-fn identity(meta: &ObjectMeta) -> Option<(String, u64)> {
+fn version<K: Resource>(object: &K) -> Option<(String, u64)> {
+    let meta = object.meta();
     Some((meta.uid.clone()?, meta.resource_version.as_ref()?.parse().ok()?))
 }

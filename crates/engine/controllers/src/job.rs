@@ -144,7 +144,7 @@ impl Jobs {
         let updated = Job { status: Some(status), ..view.job.clone() };
         let written = call::write_status(&self.control.client, &updated).await?;
         if let Some(written) = &written {
-            self.freshness.wrote(&written.metadata);
+            self.freshness.wrote(written);
         }
         Ok(written)
     }
@@ -225,9 +225,12 @@ impl Reconcile for Jobs {
     async fn reconcile(&self, key: ObjectKey) -> Result<Next, CallError> {
         let job = self.jobs.get(&key);
         self.release_orphans(&key, job.as_deref()).await?;
-        let Some(job) = job else { return Ok(Next::Wait) };
+        let Some(job) = job else {
+            self.freshness.forget(&key);
+            return Ok(Next::Wait);
+        };
         let manager = job.spec.as_ref().and_then(|spec| spec.managed_by.as_deref());
-        if manager.is_some_and(|manager| manager != MANAGER) || self.freshness.is_stale(&job.metadata) {
+        if manager.is_some_and(|manager| manager != MANAGER) || self.freshness.is_stale(job.as_ref()) {
             return Ok(Next::Wait);
         }
         let Some(selector) = selector_of(&job) else {

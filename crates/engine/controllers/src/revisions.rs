@@ -6,14 +6,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bythos_operator::ObjectKey;
 use bythos_operator::apply::Applicable;
+use bythos_operator::{Cache, ObjectKey};
 use k8s_openapi::api::apps::v1::ControllerRevision;
 use k8s_openapi::api::core::v1::PodTemplateSpec;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::runtime::RawExtension;
 use kube::api::{Patch, PatchParams, PostParams};
-use kube::core::NamespaceResourceScope;
+use kube::core::{NamespaceResourceScope, Selector};
 use kube::{Api, Client, Resource};
 use serde_json::{Value, json};
 
@@ -41,15 +41,34 @@ pub(crate) struct Wish<'a> {
 }
 
 impl Revisions {
-    /// Finds or makes the revision of the present template. `owned` are those that `owner` controls.
+    /// Finds or makes the revision of the present template among those that `selector` matches. None in a namespace
+    /// that is being deleted.
     pub(crate) async fn keep<O>(
+        client: &Client,
+        owner: &O,
+        selector: &Selector,
+        wish: &Wish<'_>,
+        revisions: &Cache<ControllerRevision>,
+    ) -> Result<Option<Revisions>, CallError>
+    where
+        O: Applicable + Resource<Scope = NamespaceResourceScope>,
+    {
+        let candidates = revisions.list_in(owner.meta().namespace.as_deref().unwrap_or_default());
+        let owned = ownership::claim(client, owner, selector, candidates).await?;
+        match Self::find_or_make(client, owner, wish, owned).await {
+            Err(error) if error.is_namespace_terminating() => Ok(None),
+            other => other.map(Some),
+        }
+    }
+
+    async fn find_or_make<O>(
         client: &Client,
         owner: &O,
         wish: &Wish<'_>,
         owned: Vec<Arc<ControllerRevision>>,
     ) -> Result<Revisions, CallError>
     where
-        O: Applicable + Resource<Scope = NamespaceResourceScope>,
+        O: Resource<DynamicType = ()>,
     {
         let mut others = owned;
         others.sort_by_key(|revision| (number(revision), revision.metadata.name.clone()));

@@ -10,6 +10,8 @@ mod plan;
 mod status;
 mod view;
 
+use std::sync::Arc;
+
 use bythos_operator::event::Severity;
 use bythos_operator::{Cache, Controller, Next, ObjectKey};
 use k8s_openapi::api::apps::v1::{ControllerRevision, StatefulSet};
@@ -28,7 +30,7 @@ use crate::ownership;
 use crate::pod_control::PodControl;
 use crate::reconcile::{self, Reconcile};
 use crate::revisions::{self, Revisions, Wish};
-use crate::selectors::keys_of_owners;
+use crate::selectors::{Selectors, keys_of_owners};
 use plan::Step;
 use view::View;
 
@@ -49,9 +51,13 @@ fn selector_of(set: &StatefulSet) -> Option<Selector> {
 
 impl StatefulSets {
     pub(crate) async fn run(self, shutdown: CancellationToken) {
+        // Claims carry the labels that the set selects by; a pod may wait for the end of one.
+        let selectors = Arc::new(Selectors::default());
+        selectors.follow(&self.sets, selector_of);
         let controller = Controller::new("statefulset")
             .reconciles(&self.sets)
-            .watches(&self.pods, keys_of_owners(&self.sets, selector_of));
+            .watches(&self.pods, keys_of_owners(&self.sets, selector_of))
+            .watches(&self.claims, move |claim| selectors.matching(&claim.metadata));
         reconcile::run(controller, WORKERS, shutdown, self).await;
     }
 
@@ -137,9 +143,6 @@ impl StatefulSets {
 
     /// Lets the claims of each pod go with the pod or with the set, as the retention policy says.
     async fn own_claims(&self, view: &View<'_>) -> Result<(), CallError> {
-        if view.set.metadata.deletion_timestamp.is_some() {
-            return Ok(());
-        }
         for pod in view.members() {
             for wanted in claims::of(view, pod) {
                 let key = ObjectKey::of(&wanted);
@@ -160,37 +163,33 @@ impl StatefulSets {
         }
         Ok(view.next_availability().map_or(Next::Wait, Next::After))
     }
-
-    async fn revisions_of(&self, set: &StatefulSet, selector: &Selector) -> Result<Revisions, CallError> {
-        let key = ObjectKey::of(set);
-        let candidates = self.revisions.list_in(&key.namespace);
-        let owned = ownership::claim(&self.control.client, set, selector, candidates).await?;
-        let template = &set.spec.template;
-        let collisions = set.status.as_ref().and_then(|status| status.collision_count).unwrap_or_default();
-        let wish = Wish { template, hash_label: HASH_LABEL, collisions };
-        Revisions::keep(&self.control.client, set, &wish, owned).await
-    }
 }
 
 impl Reconcile for StatefulSets {
     type Error = CallError;
 
     async fn reconcile(&self, key: ObjectKey) -> Result<Next, CallError> {
-        let Some(set) = self.sets.get(&key) else { return Ok(Next::Wait) };
+        // One on its way out is left to the garbage collector.
+        let set = self.sets.get(&key).filter(|set| set.metadata.deletion_timestamp.is_none());
+        let Some(set) = set else { return Ok(Next::Wait) };
         let Some(selector) = selector_of(&set) else {
             // The API refuses such a selector; one that slipped in can only be mended by a change.
             warn!(%key, "the selector of this StatefulSet cannot be read");
             return Ok(Next::Wait);
         };
-        let revisions = match self.revisions_of(&set, &selector).await {
-            Err(error) if error.is_namespace_terminating() => return Ok(Next::Wait),
-            other => other?,
+        let wish = Wish {
+            template: &set.spec.template,
+            hash_label: HASH_LABEL,
+            collisions: set.status.as_ref().and_then(|status| status.collision_count).unwrap_or_default(),
         };
+        let client = &self.control.client;
+        let revisions = Revisions::keep(client, set.as_ref(), &selector, &wish, &self.revisions).await?;
+        let Some(revisions) = revisions else { return Ok(Next::Wait) };
         let candidates = self.pods.list_in(&key.namespace);
         let candidates = candidates.into_iter().filter(|pod| identity::is_named_after(&set, pod)).collect();
         let pods = ownership::claim(&self.control.client, set.as_ref(), &selector, candidates).await?;
         let view = View::new(&set, &revisions, &pods, Timestamp::now());
-        let done = if self.control.is_awaiting(set.as_ref()) || set.metadata.deletion_timestamp.is_some() {
+        let done = if self.control.is_awaiting(set.as_ref()) {
             Ok(())
         } else {
             self.carry_out(&view, &plan::steps(&view)).await

@@ -193,6 +193,8 @@ pub struct Rules {
     pub prepare_create: fn(&mut Value),
     /// Prepares an update through the main door: old, new. Status is kept from old already.
     pub prepare_update: fn(&Value, &mut Value),
+    /// How its served versions become each other; `None` if all have one shape.
+    pub conversion: Option<&'static crate::Conversion>,
     /// Names of the kind follow this rule.
     pub name: NameRule,
     /// Fields by which it can be selected, besides `metadata.name` and `metadata.namespace`.
@@ -210,6 +212,7 @@ impl Default for Rules {
             validate_update: |_, _| Vec::new(),
             prepare_create: |_| {},
             prepare_update: |_, _| {},
+            conversion: None,
             name: NameRule::Subdomain,
             selectable_fields: &[],
         }

@@ -17,6 +17,10 @@
 //! The rules clear the status of a new object where only the system writes it, and set what a kind alone knows:
 //! a Pod's phase and class of service, a Secret's data, a Namespace's finalizer.
 //!
+//! A kind of a CustomResourceDefinition has its rules in CEL ([`CustomRules`]) in the place of functions; they are held
+//! once everything else is well. Policies of the cluster's owner ([`AdmissionPolicy`]) are compiled and held here, too;
+//! the API server hands them what they ask for.
+//!
 //! Reads go through the columns of a [`Kind`] and [`cell()`] for tables, and through [`LabelSelector`] and
 //! [`FieldSelector`].
 //!
@@ -31,6 +35,7 @@
 mod admission_policy;
 mod cell;
 mod columns;
+mod conversion;
 mod defaults;
 mod definition;
 mod duration;
@@ -48,6 +53,7 @@ pub use admission_policy::{
 };
 pub use bythos_quantity::Quantity;
 pub use cell::cell;
+pub use conversion::Conversion;
 pub use definition::{from_definition, rule_errors};
 pub use duration::human_duration;
 pub use kind::{

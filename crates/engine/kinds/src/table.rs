@@ -3,6 +3,7 @@
 mod access;
 mod admission;
 mod apps;
+mod autoscaling;
 mod batch;
 mod core;
 mod extensions;
@@ -12,13 +13,14 @@ mod policy;
 use serde_json::Value;
 
 use crate::columns::age;
-use crate::{Column, Custom, Kind, NameRule, Rules, SchemaSource, SelectableField, Subresource, Text};
+use crate::{Column, Conversion, Custom, Kind, NameRule, Rules, SchemaSource, SelectableField, Subresource, Text};
 
 /// All built-in kinds, in the order in which discovery lists them.
 pub fn built_in() -> Vec<Kind> {
     let groups = [
         core::kinds(),
         apps::kinds(),
+        autoscaling::kinds(),
         batch::kinds(),
         network::kinds(),
         policy::kinds(),
@@ -114,6 +116,11 @@ impl Kind {
 
     fn validate_update(mut self, validate: fn(&Value, &Value) -> Vec<bythos_schema::FieldError>) -> Self {
         self.rules.validate_update = validate;
+        self
+    }
+
+    fn converted(mut self, conversion: &'static Conversion) -> Self {
+        self.rules.conversion = Some(conversion);
         self
     }
 

@@ -97,6 +97,7 @@ pub(crate) async fn correct(client: &Client, correction: &Correction) {
 }
 
 #[cfg(test)]
+#[expect(clippy::needless_pass_by_value, reason = "cases are written in place")]
 mod tests {
     use serde_json::Value;
 

@@ -121,9 +121,8 @@ impl Following {
     /// Takes in what has changed. True if a service has.
     pub(crate) fn catch_up(&mut self) -> bool {
         let pending = self.changes.take();
-        let states = self.read(&pending.services);
-        for (key, state) in &states {
-            self.replace(key, state.clone());
+        for (key, state) in self.read(&pending.services) {
+            self.replace(key, state);
         }
         if pending.policies {
             self.replace_policies();
@@ -152,10 +151,10 @@ impl Following {
         services::read_one(&service, &own)
     }
 
-    fn replace(&mut self, key: &ObjectKey, new: Option<ServiceState>) {
-        let old = self.services.remove(key);
+    fn replace(&mut self, key: ObjectKey, new: Option<ServiceState>) {
+        let old = self.services.remove(&key);
         if old == new {
-            self.services.extend(old.map(|old| (key.clone(), old)));
+            self.services.extend(old.map(|old| (key, old)));
             return;
         }
         let fragment = |state: &Option<ServiceState>| {
@@ -171,7 +170,7 @@ impl Following {
             old.iter().for_each(|old| zone.remove(old));
             new.iter().for_each(|new| zone.add(new));
         });
-        self.services.extend(new.map(|new| (key.clone(), new)));
+        self.services.extend(new.map(|new| (key, new)));
     }
 
     fn replace_policies(&mut self) {

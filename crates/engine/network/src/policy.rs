@@ -134,7 +134,7 @@ pub(crate) fn of_policies(policies: &[Arc<NetworkPolicy>], world: &World) -> Fra
         rules.push("drop".to_owned());
         fragment.chain(&name, None, rules);
         for pod in pods {
-            fragment.entry(direction.lookup(), pod.address, format!("jump {name}"));
+            fragment.entry(direction.lookup(), pod.address.to_string(), format!("jump {name}"));
         }
     }
     fragment

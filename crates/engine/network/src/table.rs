@@ -96,13 +96,13 @@ impl Fragment {
     }
 
     /// An element of a set.
-    pub(crate) fn member(&mut self, set: &str, key: impl ToString) {
-        self.element(set, key.to_string(), None);
+    pub(crate) fn member(&mut self, set: &str, key: impl Into<String>) {
+        self.element(set, key.into(), None);
     }
 
     /// An element of a map.
-    pub(crate) fn entry(&mut self, map: &str, key: impl ToString, value: impl ToString) {
-        self.element(map, key.to_string(), Some(value.to_string()));
+    pub(crate) fn entry(&mut self, map: &str, key: impl Into<String>, value: impl Into<String>) {
+        self.element(map, key.into(), Some(value.into()));
     }
 
     fn element(&mut self, lookup: &str, key: String, value: Option<String>) {
@@ -229,7 +229,7 @@ mod tests {
     fn web(target: &str) -> Fragment {
         let mut fragment = Fragment::default();
         fragment.chain("web", None, vec![format!("ip daddr {target} accept")]);
-        fragment.entry("ports", 80, "goto web");
+        fragment.entry("ports", "80", "goto web");
         fragment
     }
 
@@ -312,7 +312,7 @@ mod tests {
         let mut table = table();
         table.is_applied();
         let mut other = Fragment::default();
-        other.entry("ports", 80, "accept");
+        other.entry("ports", "80", "accept");
         table.replace(&service("xyz"), &Fragment::default(), other.clone());
         check(&table, &expect![[""]]);
         table.is_applied();

@@ -184,11 +184,7 @@ mod tests {
         let expected = expected.map(|(node, victims)| {
             (node.to_owned(), victims.iter().map(|&name| name.to_owned()).collect::<Vec<_>>())
         });
-        assert_eq!(
-            found.as_ref().map(names).map_err(String::as_str),
-            expected.as_ref().map(Clone::clone).map_err(|e| *e),
-            "{case}"
-        );
+        assert_eq!(found.as_ref().map(names).map_err(String::as_str), expected, "{case}");
     }
 
     fn budget(app: &str, allowed: i32) -> Value {

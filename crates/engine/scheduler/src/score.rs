@@ -115,6 +115,7 @@ fn beside(pod: &Pod, wishes: &[WeightedPodAffinityTerm], node: &NodeState, clust
 }
 
 #[cfg(test)]
+#[expect(clippy::needless_pass_by_value, reason = "cases are written in place")]
 mod tests {
     use serde_json::{Value, json};
 

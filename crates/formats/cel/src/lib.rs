@@ -16,8 +16,9 @@
 //!
 //! [`Rules`] are the `x-kubernetes-validations` of a schema, compiled and held against objects.
 //!
-//! Left out: making messages (`Type{...}`), the authorizer of admission policies, and what the API server
-//! does not switch on either (the math, encoders and bindings extensions).
+//! Left out: making messages (`Type{...}`), the authorizer of admission policies, moments after
+//! `9999-12-30T22:00:00Z`, and what the API server does not switch on either (the math, encoders and bindings
+//! extensions).
 
 #![cfg_attr(
     test,

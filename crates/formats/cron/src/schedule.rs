@@ -133,7 +133,7 @@ impl Schedule {
                 }
                 return last;
             }
-            window = window * 2;
+            window *= 2;
         }
     }
 }

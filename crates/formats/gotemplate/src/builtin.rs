@@ -8,7 +8,6 @@ use crate::budget::Budget;
 use crate::execute::Found;
 use crate::function::Failure;
 use crate::print;
-use crate::text::Text;
 use crate::value::Value;
 
 /// A function that Go builds in. `and`, `or` and `call` are carried out where arguments are evaluated.
@@ -95,7 +94,7 @@ impl Builtin {
             Builtin::Index => return index::index(first, rest),
             Builtin::Slice => index::slice(first, rest)?,
             Builtin::Printf => {
-                let format = Text::from(print::sprint(&values(&[first]), budget)?);
+                let format = print::sprint(&values(&[first]), budget)?;
                 print::sprintf(format.as_bytes(), &values(rest), budget)?.into()
             }
             Builtin::Print => print::sprint(&values(arguments), budget)?.into(),

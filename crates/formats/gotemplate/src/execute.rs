@@ -9,11 +9,13 @@ mod walk;
 
 use std::any::Any;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::budget::{Budget, Spent};
 use crate::error::Error;
 use crate::function::{Failure, Library};
-use crate::templates::{MissingKey, Templates};
+use crate::node::Tree;
+use crate::templates::{MissingKey, Parsed, Templates};
 use crate::text::Text;
 use crate::value::Value;
 
@@ -83,19 +85,36 @@ impl<'s> Scope<'s> {
     /// # Errors
     /// There is none of the name, it failed, or the budget is spent. Also if templates are nested too deep.
     pub fn execute(&mut self, name: &str, data: Value) -> Result<Text, Error> {
-        let Some(tree) = self.templates.find(name).map(std::sync::Arc::clone) else {
-            return Err(Error::NoTemplate { name: name.to_owned(), asked: name.to_owned() });
-        };
+        match self.templates.find(name).map(Arc::clone) {
+            Some(tree) => self.execute_tree(&tree, data),
+            None => Err(Error::NoTemplate { name: name.to_owned(), asked: name.to_owned() }),
+        }
+    }
+
+    /// Carries a text out, whatever is known under its name.
+    ///
+    /// # Errors
+    /// As [`Scope::execute`].
+    pub fn execute_parsed(&mut self, parsed: &Parsed, data: Value) -> Result<Text, Error> {
+        match parsed.main() {
+            Some(tree) => self.execute_tree(tree, data),
+            None => {
+                Err(Error::NoTemplate { name: parsed.name().to_owned(), asked: parsed.name().to_owned() })
+            }
+        }
+    }
+
+    fn execute_tree(&mut self, tree: &Tree, data: Value) -> Result<Text, Error> {
         let depth_max = self.budget.limits().depth_max;
         if self.depth >= depth_max {
-            return Err(Error::TooDeep { name: name.to_owned(), depth_max });
+            return Err(Error::TooDeep { name: tree.name.to_string(), depth_max });
         }
         let data = match data {
             Value::Nil => Found::Nothing,
             value => Found::Plain(value),
         };
         let mut output = Vec::new();
-        walk::execute(self, &tree, data, &mut output)?;
+        walk::execute(self, tree, &data, &mut output)?;
         Ok(output.into())
     }
 }

@@ -34,7 +34,8 @@ pub use budget::{Budget, Limits, NESTING_MAX, Spent, deeper};
 pub use error::{Error, Execution, Frame, Location};
 pub use execute::Scope;
 pub use function::{
-    Arguments, Callable, Failure, Function, InScope, Library, NoLibrary, Outcome, Parameter, Rest, Signature, Type,
+    Arguments, Callable, Failure, Function, InScope, Library, NoLibrary, Outcome, Parameter, Rest, Signature,
+    Type,
 };
 pub use number::{parse_float, parse_signed};
 pub use parse::unquote;

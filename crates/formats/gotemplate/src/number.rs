@@ -65,7 +65,11 @@ impl Number {
     }
 }
 
-#[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "it is checked by going back")]
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "it is checked by going back"
+)]
 fn whole(float: f64) -> Option<i64> {
     let limit = 9_223_372_036_854_775_808.0;
     ((-limit..limit).contains(&float) && (float as i64) as f64 == float).then_some(float as i64)

@@ -51,7 +51,7 @@ impl Templates {
 
     /// As [`Templates::add`], with a text that was parsed before.
     pub fn add_parsed(&mut self, parsed: &Parsed) {
-        for tree in &parsed.0 {
+        for tree in &parsed.trees {
             if !is_empty(&tree.body) || self.find(&tree.name).is_none() {
                 self.own.insert(Arc::clone(&tree.name), Arc::clone(tree));
             }
@@ -71,7 +71,10 @@ impl Templates {
 
 /// A parsed text: a template and those that it defines.
 #[derive(Debug, Clone)]
-pub struct Parsed(Vec<Arc<Tree>>);
+pub struct Parsed {
+    name: String,
+    trees: Vec<Arc<Tree>>,
+}
 
 impl Parsed {
     /// Parses a text.
@@ -79,7 +82,19 @@ impl Parsed {
     /// # Errors
     /// The text is no template, or calls functions that are not there.
     pub fn new(name: &str, text: &str, library: &dyn Library) -> Result<Parsed, Error> {
-        let is_function = |name: &str| library.find(name).is_some() || builtin::Builtin::named(name).is_some();
-        parse(name, text, &is_function).map(Parsed)
+        let is_function =
+            |name: &str| library.find(name).is_some() || builtin::Builtin::named(name).is_some();
+        let trees = parse(name, text, &is_function)?;
+        Ok(Parsed { name: name.to_owned(), trees })
+    }
+
+    /// The text itself, without what it defines.
+    pub(crate) fn main(&self) -> Option<&Arc<Tree>> {
+        self.trees.iter().find(|tree| *tree.name == *self.name)
+    }
+
+    /// The name that the text was parsed under.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 }

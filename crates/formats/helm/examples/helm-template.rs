@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use bythos_helm::{
-    ArchiveLimits, Capabilities, Chart, File, KeyAlgorithm, Limits, Release, Request, Wanted, World, generate_key,
-    render,
+    ArchiveLimits, Capabilities, Chart, File, KeyAlgorithm, Limits, Manifest, Release, Request, Wanted,
+    World, generate_key, render,
 };
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -84,9 +84,10 @@ fn run() -> Result<String> {
     let world = Arc::new(Machine);
     let request = Request { chart: &chart, values: &values, release, capabilities, world, is_linting: false };
     let rendered = render(&request, Limits::CHARTS)?;
-    let hooks = rendered.manifests.hooks.iter().map(|hook| &hook.manifest);
-    let all = rendered.manifests.resources.iter().chain(hooks);
-    Ok(all.map(|manifest| format!("---\n# Source: {}\n{}\n", manifest.source, manifest.content)).collect())
+    let print = |manifest: &Manifest| format!("---\n# Source: {}\n{}\n", manifest.source, manifest.content);
+    let resources: String = rendered.manifests.resources.iter().map(print).collect();
+    let hooks: String = rendered.manifests.hooks.iter().map(|hook| print(&hook.manifest)).collect();
+    Ok(format!("{}\n{hooks}", resources.trim()))
 }
 
 fn lay_over(values: &mut Map<String, Value>, over: Map<String, Value>) {

@@ -33,7 +33,8 @@ struct KubeVersion {
 impl KubeVersion {
     fn of(text: &str) -> KubeVersion {
         let numbers = text.trim_start_matches('v');
-        let end = numbers.find(|digit: char| !digit.is_ascii_digit() && digit != '.').unwrap_or(numbers.len());
+        let end =
+            numbers.find(|digit: char| !digit.is_ascii_digit() && digit != '.').unwrap_or(numbers.len());
         let plain = numbers.get(..end).unwrap_or(numbers).trim_end_matches('.');
         let mut parts = plain.split('.').map(str::to_owned);
         KubeVersion {
@@ -58,7 +59,10 @@ impl Capabilities {
             kind: Kind::Pointer,
             fields: vec![
                 ("KubeVersion", kube_version(&KubeVersion::of(&self.kube_version))),
-                ("APIVersions", Value::List(List::of(Shape::named(Element::String, &VERSION_SET), api_versions))),
+                (
+                    "APIVersions",
+                    Value::List(List::of(Shape::named(Element::String, &VERSION_SET), api_versions)),
+                ),
                 ("HelmVersion", helm_version()),
             ],
             text: None,
@@ -88,7 +92,9 @@ fn kube_version_method(name: &str) -> Option<&'static Function> {
     let methods = || {
         [
             Function::new("GitVersion", |version: Value| match &version {
-                Value::Object(object) => object.fields().into_iter().next().map(|(_, field)| field).unwrap_or_default(),
+                Value::Object(object) => {
+                    object.fields().into_iter().next().map(|(_, field)| field).unwrap_or_default()
+                }
                 _ => Value::Nil,
             }),
             Function::new("String", |version: Value| match &version {
@@ -127,7 +133,9 @@ fn version_set_method(name: &str) -> Option<&'static Function> {
     let has = || {
         Function::new("Has", |versions: Value, wanted: Text| match &versions {
             Value::List(list) => Ok::<_, Failure>(
-                list.items().iter().any(|version| matches!(version, Value::String(version) if *version == wanted)),
+                list.items()
+                    .iter()
+                    .any(|version| matches!(version, Value::String(version) if *version == wanted)),
             ),
             _ => Ok(false),
         })

@@ -36,7 +36,9 @@ pub(crate) fn to_float(value: &Value) -> f64 {
 /// `1.00` is `1`.
 fn without_zero_decimals(text: &str) -> &str {
     match text.split_once('.') {
-        Some((whole, decimals)) if !decimals.is_empty() && decimals.bytes().all(|digit| digit == b'0') => whole,
+        Some((whole, decimals)) if !decimals.is_empty() && decimals.bytes().all(|digit| digit == b'0') => {
+            whole
+        }
         _ => text,
     }
 }

@@ -97,7 +97,7 @@ impl Chart {
     }
 }
 
-fn wrong_file(chart: &str, file: &str, message: impl ToString) -> Error {
+fn wrong_file(chart: &str, file: &str, message: impl std::fmt::Display) -> Error {
     Error::ReadFile { chart: chart.to_owned(), file: file.to_owned(), message: message.to_string() }
 }
 
@@ -117,7 +117,10 @@ fn load(files: Vec<File>, limits: ArchiveLimits, depth_left: usize) -> Result<Ch
     files.into_iter().for_each(|file| sorted.add(file, metadata.api_version));
     let name = metadata.name.clone();
     let values = sorted.values.map(|file| values(&name, &file)).transpose()?.unwrap_or_default();
-    let inner = sorted.charts.into_iter().map(|(folder, files)| inner_chart(&name, &folder, files, limits, depth_left));
+    let inner = sorted
+        .charts
+        .into_iter()
+        .map(|(folder, files)| inner_chart(&name, &folder, &files, limits, depth_left));
     Ok(Chart {
         metadata,
         values,
@@ -162,16 +165,20 @@ impl Sorted {
 fn inner_chart(
     chart: &str,
     folder: &str,
-    files: Vec<File>,
+    files: &[File],
     limits: ArchiveLimits,
     depth_left: usize,
 ) -> Result<Option<Chart>, Error> {
     if folder.starts_with(['_', '.']) {
         return Ok(None);
     }
-    let inside = match files.as_slice() {
-        [archive] if folder.ends_with(".tgz") && archive.name == folder => archive::read(&archive.data, limits)?,
-        _ if folder.ends_with(".tgz") => return Err(wrong_file(chart, folder, "expected an archive, found a folder")),
+    let inside = match files {
+        [archive] if folder.ends_with(".tgz") && archive.name == folder => {
+            archive::read(&archive.data, limits)?
+        }
+        _ if folder.ends_with(".tgz") => {
+            return Err(wrong_file(chart, folder, "expected an archive, found a folder"));
+        }
         _ => {
             let inside = files.iter().filter_map(|file| {
                 let (_, name) = file.name.split_once('/')?;

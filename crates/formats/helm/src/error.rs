@@ -47,6 +47,16 @@ pub enum Error {
         /// What was found and expected.
         message: String,
     },
+    /// Charts that Chart.yaml names are not in `charts/`.
+    #[error(
+        "chart {chart}: found in Chart.yaml, but missing in charts/: {missing}; run `helm dependency build`"
+    )]
+    MissingCharts {
+        /// The chart.
+        chart: String,
+        /// Their names.
+        missing: String,
+    },
     /// Values do not fit the charts.
     #[error("values: {path}: {message}")]
     Values {

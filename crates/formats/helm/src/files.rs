@@ -6,7 +6,9 @@ use std::sync::OnceLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bythos_gotemplate::{Element, Failure, Function, List, Map, Named, Parameter, Scope, Shape, Text, Type, Value};
+use bythos_gotemplate::{
+    Element, Failure, Function, List, Map, Named, Parameter, Scope, Shape, Text, Type, Value,
+};
 
 use crate::chart::File;
 use crate::functions::to_yaml;
@@ -16,7 +18,8 @@ const SHAPE: Shape = Shape::named(Element::Bytes, &NAMED);
 
 /// The files as templates see them.
 pub(crate) fn to_value(files: &[File]) -> Value {
-    let fields = files.iter().map(|file| (file.name.as_str().into(), Value::Bytes(file.data.as_ref().into())));
+    let fields =
+        files.iter().map(|file| (file.name.as_str().into(), Value::Bytes(file.data.as_ref().into())));
     Value::Map(Map::of(SHAPE, fields.collect()))
 }
 
@@ -67,19 +70,21 @@ fn methods() -> Vec<Function> {
     vec![
         Function::new("Get", |files: Files, name: Text| files.get(&name)),
         Function::new("GetBytes", |files: Files, name: Text| Value::Bytes(files.get(&name))),
-        Function::new("Glob", |files: Files, pattern: Text| glob::matching(&files.0, &pattern.to_str(), SHAPE)),
+        Function::new("Glob", |files: Files, pattern: Text| {
+            glob::matching(&files.0, &pattern.to_str(), SHAPE)
+        }),
         Function::new("AsConfig", |scope: &mut Scope<'_>, files: Files| {
             files.as_yaml(scope, |bytes| bytes.to_str().into_owned())
         }),
         Function::new("AsSecrets", |scope: &mut Scope<'_>, files: Files| {
             files.as_yaml(scope, |bytes| STANDARD.encode(bytes.as_bytes()))
         }),
-        Function::new("Lines", lines),
+        Function::new("Lines", |scope: &mut Scope<'_>, files: Files, name: Text| lines(scope, &files, &name)),
     ]
 }
 
-fn lines(scope: &mut Scope<'_>, files: Files, name: Text) -> Result<List, Failure> {
-    let text = files.get(&name);
+fn lines(scope: &mut Scope<'_>, files: &Files, name: &Text) -> Result<List, Failure> {
+    let text = files.get(name);
     let text = text.to_str();
     if text.is_empty() {
         return Ok(List::strings([""; 0]));

@@ -1,5 +1,7 @@
 //! Every function of Helm and Sprig. Each room holds the functions of one subject and says which they are.
 
+#![allow(clippy::needless_pass_by_value, reason = "what is called from a template owns its arguments")]
+
 mod case;
 mod certificates;
 mod crypto;

@@ -129,7 +129,8 @@ impl Manifests {
 
     fn add(&mut self, source: &str, document: &str) -> Result<(), Error> {
         let wrong = |message: String| Error::Manifest { file: source.to_owned(), message };
-        let parsed = bythos_yaml::parse_all(document, Limits::MANIFESTS).map_err(|error| wrong(error.to_string()))?;
+        let parsed =
+            bythos_yaml::parse_all(document, Limits::MANIFESTS).map_err(|error| wrong(error.to_string()))?;
         let object = parsed.into_iter().next().unwrap_or(Value::Null);
         if !matches!(object, Value::Object(_) | Value::Null) {
             return Err(wrong("expected fields (`name: value`), found something else".to_owned()));
@@ -153,7 +154,8 @@ impl Manifests {
 
 /// Nothing, if it names an event that is none: Helm passes it over.
 fn hook<'o>(manifest: Manifest, events: &str, annotation: impl Fn(&str) -> Option<&'o str>) -> Option<Hook> {
-    let parts = |text: &str| -> Vec<String> { text.split(',').map(|part| part.trim().to_lowercase()).collect() };
+    let parts =
+        |text: &str| -> Vec<String> { text.split(',').map(|part| part.trim().to_lowercase()).collect() };
     let events = parts(events).iter().map(|event| HookEvent::named(event)).collect::<Option<Vec<_>>>()?;
     Some(Hook {
         manifest,

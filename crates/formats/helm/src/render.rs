@@ -101,6 +101,7 @@ struct Prepared {
 
 fn prepare(request: &Request<'_>, budget: &Budget) -> Result<Prepared, Error> {
     check_kube_version(request)?;
+    check_dependencies(request.chart)?;
     let mut coalesce = Coalesce::default();
     let mut chart = request.chart.clone();
     process_dependencies(&mut chart, request.values, budget, &mut coalesce)?;
@@ -131,6 +132,17 @@ fn check_kube_version(request: &Request<'_>) -> Result<(), Error> {
     }
 }
 
+/// Whether every chart that Chart.yaml names is there, used or not.
+fn check_dependencies(chart: &Chart) -> Result<(), Error> {
+    let is_there = |name: &str| chart.dependencies.iter().any(|inner| inner.name() == name);
+    let wanted = chart.metadata.dependencies.iter().map(|dependency| dependency.name.as_str());
+    let missing: Vec<&str> = wanted.filter(|name| !is_there(name)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(Error::MissingCharts { chart: chart.name().to_owned(), missing: missing.join(", ") })
+}
+
 fn render_templates(
     chart: &Chart,
     root: &Value,
@@ -139,7 +151,8 @@ fn render_templates(
 ) -> Result<BTreeMap<String, String>, Error> {
     let mut renderables = context::renderables(chart, root);
     // Deep ones first, so that those of outer charts replace definitions of inner ones.
-    renderables.sort_by_cached_key(|one| std::cmp::Reverse((one.name.matches('/').count(), one.name.clone())));
+    renderables
+        .sort_by_cached_key(|one| std::cmp::Reverse((one.name.matches('/').count(), one.name.clone())));
     let mut templates = Templates::new();
     for one in &renderables {
         budget.spend_bytes(one.text.len())?;

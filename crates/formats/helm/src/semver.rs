@@ -100,7 +100,8 @@ impl Version {
 impl fmt::Display for Version {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}.{}.{}", self.major, self.minor, self.patch)?;
-        let tail = |sign: &str, text: &str| if text.is_empty() { String::new() } else { format!("{sign}{text}") };
+        let tail =
+            |sign: &str, text: &str| if text.is_empty() { String::new() } else { format!("{sign}{text}") };
         write!(formatter, "{}{}", tail("-", &self.prerelease), tail("+", &self.metadata))
     }
 }

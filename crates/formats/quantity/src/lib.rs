@@ -70,6 +70,12 @@ impl Quantity {
         }
     }
 
+    /// So many pieces.
+    pub fn pieces(count: usize) -> Quantity {
+        let count = i128::try_from(count).unwrap_or(i128::MAX);
+        Quantity { billionths: count.saturating_mul(ONE), notation: Notation::Decimal }
+    }
+
     /// In whole units, rounded up: bytes, cores, pieces.
     pub fn units(self) -> i128 {
         div_up(self.billionths, ONE)
@@ -93,6 +99,14 @@ impl std::ops::Add for Quantity {
         // The first amount says how sums are written, as upstream's do; nothing says nothing.
         let notation = if self.billionths == 0 { other.notation } else { self.notation };
         Quantity { billionths: self.billionths.saturating_add(other.billionths), notation }
+    }
+}
+
+impl std::ops::Sub for Quantity {
+    type Output = Quantity;
+
+    fn sub(self, other: Quantity) -> Quantity {
+        Quantity { billionths: self.billionths.saturating_sub(other.billionths), ..self }
     }
 }
 

@@ -1,8 +1,9 @@
 //! LimitRanges: what containers get that say nothing, and the bounds for containers, pods and claims.
 
+use bythos_kinds::Quantity;
 use serde_json::{Value, json};
 
-use super::amount::{Amount, Amounts, amounts};
+use super::amounts::{Amounts, amounts};
 use super::pod_resources::{list, of_container, of_pod};
 use crate::object;
 use crate::policy::objects_in;
@@ -75,7 +76,7 @@ impl Limits {
         for limit in self.of_type(type_) {
             usage.check_minimum(limit, type_, &mut problems);
             for (name, max) in amounts(limit.get("max")) {
-                let request = requests.get(&name).filter(|request| request.thousandths() > max.thousandths());
+                let request = requests.get(&name).filter(|request| **request > max);
                 let words = format!("maximum {name} usage per {type_} is {max}");
                 problems.extend(request.map(|request| format!("{words}, but request is {request}")));
             }
@@ -154,8 +155,8 @@ impl Usage {
         }
     }
 
-    fn below(&self, name: &str, min: Amount) -> Option<String> {
-        let is_below = |amount: &&Amount| amount.thousandths() < min.thousandths();
+    fn below(&self, name: &str, min: Quantity) -> Option<String> {
+        let is_below = |amount: &&Quantity| **amount < min;
         match (self.requests.get(name), self.limits.get(name)) {
             (None, _) => Some(". No request is specified".to_owned()),
             (Some(request), _) if is_below(&request) => Some(format!(", but request is {request}")),
@@ -163,8 +164,8 @@ impl Usage {
         }
     }
 
-    fn above(&self, name: &str, max: Amount) -> Option<String> {
-        let is_above = |amount: &&Amount| amount.thousandths() > max.thousandths();
+    fn above(&self, name: &str, max: Quantity) -> Option<String> {
+        let is_above = |amount: &&Quantity| **amount > max;
         match (self.requests.get(name), self.limits.get(name)) {
             (_, None) => Some(". No limit is specified".to_owned()),
             (_, Some(limit)) if is_above(&limit) => Some(format!(", but limit is {limit}")),
@@ -172,8 +173,8 @@ impl Usage {
         }
     }
 
-    fn out_of_ratio(&self, name: &str, ratio: Amount) -> Option<String> {
-        let there = |amounts: &Amounts| amounts.get(name).copied().filter(|amount| !amount.is_zero());
+    fn out_of_ratio(&self, name: &str, ratio: Quantity) -> Option<String> {
+        let there = |amounts: &Amounts| amounts.get(name).copied().filter(|amount| *amount != Quantity::ZERO);
         let Some(request) = there(&self.requests) else {
             return Some("no request is specified or request is 0".to_owned());
         };

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::amount::{Amounts, add, amounts, raise};
+use super::amounts::{Amounts, add, amounts, raise};
 use crate::object;
 
 /// The sum of a pod's containers, or the most that its init containers need at a time; sidecars count with either.
@@ -50,7 +50,7 @@ pub(crate) fn list<'a>(spec: &'a Value, field: &str) -> impl Iterator<Item = &'a
 mod tests {
     use serde_json::json;
 
-    use super::super::amount::listed;
+    use super::super::amounts::listed;
     use super::*;
 
     fn container(cpu: &str, restart_policy: &str) -> Value {

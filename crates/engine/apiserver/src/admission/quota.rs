@@ -11,11 +11,12 @@ mod usage;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use bythos_kinds::Quantity;
 use bythos_store::{Change, Entry, Expect, Operation, Page, Scope, Store};
 use serde_json::{Value, json};
 use tokio::sync::MutexGuard;
 
-use super::amount::{Amount, Amounts, amounts, listed, to_value};
+use super::amounts::{Amounts, amounts, listed, to_value};
 use crate::encode::Encoded;
 use crate::object;
 use crate::status::Failure;
@@ -95,9 +96,9 @@ fn more(usage: &Amounts, before: &Amounts, hard: &Amounts) -> Amounts {
     let limited = usage.iter().filter(|(name, _)| hard.contains_key(*name));
     let more = limited.map(|(name, amount)| {
         let before = before.get(name).copied();
-        (name.clone(), before.map_or(*amount, |before| amount.minus(before)))
+        (name.clone(), before.map_or(*amount, |before| *amount - before))
     });
-    more.filter(|(_, more)| more.thousandths() > 0).collect()
+    more.filter(|(_, more)| *more > Quantity::ZERO).collect()
 }
 
 /// What is used with `more`, if it is within the limits.
@@ -117,9 +118,9 @@ fn used_with(
         return Err(writing.forbidden(new, &message));
     }
     let before = used.clone();
-    super::amount::add(&mut used, more);
+    super::amounts::add(&mut used, more);
     let is_over = |name: &String| match (used.get(name), hard.get(name)) {
-        (Some(used), Some(hard)) => used.thousandths() > hard.thousandths(),
+        (Some(used), Some(hard)) => used > hard,
         _ => false,
     };
     let over: BTreeSet<&String> = more.keys().filter(|name| is_over(name)).collect();
@@ -165,5 +166,5 @@ pub(crate) fn admit_quota(writing: &Writing<'_>, quota: &mut Value) {
 
 /// Nothing used, of what is limited.
 fn nothing(hard: &Amounts) -> Amounts {
-    hard.keys().map(|name| (name.clone(), Amount::pieces(0))).collect()
+    hard.keys().map(|name| (name.clone(), Quantity::ZERO)).collect()
 }

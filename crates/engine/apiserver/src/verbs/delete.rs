@@ -11,7 +11,7 @@ use crate::encode::Encoded;
 use crate::resources::Target;
 use crate::status::{CHANGED_MEANWHILE, Failure, deleted};
 use crate::write::{Current, Door, Writing, deletion_is_complete, is_held_namespace};
-use crate::{decode, object, stamp};
+use crate::{decode, object, stamp, version};
 
 const ATTEMPTS_MAX: usize = 16;
 const FOREGROUND: &str = "foregroundDeletion";
@@ -162,7 +162,7 @@ async fn carry_out(
     dry_run: bool,
 ) -> Result<Deleted, CommitError> {
     let uid = object::meta(&ending, "uid").map(str::to_owned);
-    object::set_field(&mut ending, "apiVersion", Some(json!(writing.served.stored_api_version())));
+    version::to_stored(writing.served, &mut ending);
     let gone_or = |object| if is_gone { Deleted::Gone { uid } } else { Deleted::Ending(object) };
     // A value of JSON types alone always encodes.
     let Ok(encoded) = Encoded::of(&ending) else { return Ok(gone_or(current.entry.value.clone())) };

@@ -13,14 +13,15 @@ use serde_json::{Value, json};
 use crate::body::{Body, full, streamed};
 use crate::call::answer as respond;
 use crate::compress::compressed;
-use crate::encode::in_version;
 use crate::negotiate::{Form, Shape};
+use crate::registry::Served;
 use crate::request::Query;
 use crate::resources::Target;
 use crate::selection::Selection;
 use crate::status::Failure;
 use crate::table::{Table, metadata_only};
 use crate::verbs::list_options::check_list;
+use crate::version::shown;
 
 /// Stored bytes are handed on in pieces of about this size.
 const PIECE_BYTES: usize = 64 * 1024;
@@ -154,7 +155,7 @@ fn values(target: &Target<'_>, found: &Found, form: Form) -> Result<Bytes, Failu
     let served = &target.served;
     let mut items = Vec::with_capacity(found.entries.len());
     for entry in &found.entries {
-        let object: Value = serde_json::from_slice(&in_version(&entry.value, &served.api_version))?;
+        let object: Value = serde_json::from_slice(&shown(served, &entry.value))?;
         items.push(if form.shape == Shape::Metadata { metadata_only(&object) } else { object });
     }
     let (kind, api_version) = match form.shape {
@@ -169,7 +170,7 @@ fn values(target: &Target<'_>, found: &Found, form: Form) -> Result<Bytes, Failu
 struct Pieces {
     head: Option<String>,
     entries: std::vec::IntoIter<Arc<Entry>>,
-    api_version: String,
+    served: Arc<Served>,
     is_first: bool,
     is_done: bool,
 }
@@ -185,7 +186,7 @@ impl Pieces {
         Pieces {
             head: Some(head),
             entries: found.entries.into_iter(),
-            api_version: served.api_version.clone(),
+            served: served.clone(),
             is_first: true,
             is_done: false,
         }
@@ -209,7 +210,7 @@ impl Iterator for Pieces {
             if !std::mem::take(&mut self.is_first) {
                 piece.push(b',');
             }
-            piece.extend_from_slice(&in_version(&entry.value, &self.api_version));
+            piece.extend_from_slice(&shown(&self.served, &entry.value));
         }
         Some(piece.into())
     }

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::body::{Body, streamed};
 use crate::call::answer as respond;
-use crate::encode::{in_version, with_revision};
+use crate::encode::with_revision;
 use crate::negotiate::{Form, Shape};
 use crate::registry::Served;
 use crate::request::Query;
@@ -28,6 +28,7 @@ use crate::state::RunningWatch;
 use crate::status::Failure;
 use crate::table::{Table, metadata_only};
 use crate::verbs::list_options::check_watch;
+use crate::version;
 
 const BOOKMARK_INTERVAL: Duration = Duration::from_secs(60);
 /// Without `timeoutSeconds` a watch ends after this and up to twice this time, as upstream's do.
@@ -230,11 +231,10 @@ impl Writer {
     }
 
     fn object_line(&mut self, type_: &str, stored: &Bytes) -> Bytes {
-        let stored = in_version(stored, &self.served.api_version);
         if self.form.shape == Shape::Object {
-            return wrap(type_, &stored);
+            return wrap(type_, &version::shown(&self.served, stored));
         }
-        let object: Value = serde_json::from_slice(&stored).unwrap_or_default();
+        let object: Value = serde_json::from_slice(stored).unwrap_or_default();
         let shown = match self.form.shape {
             Shape::Table(include) => {
                 let mut table = Table::new(&self.served, include);

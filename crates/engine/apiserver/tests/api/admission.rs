@@ -1,4 +1,4 @@
-//! What the server fills in and refuses by itself: service accounts, addresses and ports of services.
+//! What the server fills in and refuses by itself: the first objects, addresses and ports of services.
 
 use std::collections::BTreeSet;
 
@@ -15,15 +15,6 @@ fn service(name: &str, spec: Value) -> Value {
         object["spec"][field] = value.clone();
     }
     object
-}
-
-#[tokio::test]
-async fn a_pod_runs_under_the_default_service_account() {
-    let Server { admin, .. } = server().await;
-    assert_eq!(post(&admin, PODS, pod("a")).await.ok()["spec"]["serviceAccountName"], "default");
-    let mut named = pod("b");
-    named["spec"]["serviceAccountName"] = json!("other");
-    assert_eq!(post(&admin, PODS, named).await.ok()["spec"]["serviceAccountName"], "other");
 }
 
 #[tokio::test]

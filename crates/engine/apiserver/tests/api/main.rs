@@ -24,11 +24,13 @@ mod patch;
 mod policies;
 mod rbac;
 mod restart;
+mod service_account;
 mod socket;
 mod subresource;
 mod table;
 mod tls;
 mod tokens;
+mod versions;
 mod watch;
 
 use std::time::Duration;

@@ -13,6 +13,9 @@ use crate::storageclass::{self, PROVISIONER};
 /// Written by the scheduler when it has chosen a node for the first pod.
 const SELECTED_NODE: &str = "volume.kubernetes.io/selected-node";
 
+const FIRST_CONSUMER: &str = "WaitForFirstConsumer";
+const FIRST_CONSUMER_WORDS: &str = "waiting for first consumer to be created before binding";
+
 /// What there is.
 pub(super) struct Sight {
     pub(super) volumes: Vec<Arc<PersistentVolume>>,
@@ -56,24 +59,33 @@ pub(super) fn decide(claim: &PersistentVolumeClaim, sight: &Sight) -> Decision {
     if let Some(name) = spec.volume_name.as_deref().filter(|name| !name.is_empty()) {
         return decide_named(claim, name, sight);
     }
-    let Some(class_name) = &spec.storage_class_name else {
-        let default = sight
-            .classes
-            .iter()
-            .filter(|class| storageclass::is_default(class))
-            .max_by_key(|class| class.metadata.creation_timestamp.as_ref().map(|time| time.0));
-        if let Some(name) = default.and_then(|class| class.metadata.name.clone()) {
-            return Decision::Classify { class: name };
-        }
-        return decide_unclassified(claim, &spec, sight);
-    };
-    if class_name.is_empty() {
-        return decide_unclassified(claim, &spec, sight);
+    match spec.storage_class_name.as_deref() {
+        None => match default_class(sight) {
+            Some(class) => Decision::Classify { class },
+            None => decide_unclassified(claim, &spec, sight),
+        },
+        Some("") => decide_unclassified(claim, &spec, sight),
+        Some(class) => decide_classified(claim, &spec, class, sight),
     }
+}
+
+/// The newest of the classes that are the default.
+fn default_class(sight: &Sight) -> Option<String> {
+    let defaults = sight.classes.iter().filter(|class| storageclass::is_default(class));
+    let created = |class: &StorageClass| class.metadata.creation_timestamp.as_ref().map(|time| time.0);
+    defaults.max_by_key(|class| created(class))?.metadata.name.clone()
+}
+
+fn decide_classified(
+    claim: &PersistentVolumeClaim,
+    spec: &PersistentVolumeClaimSpec,
+    class_name: &str,
+    sight: &Sight,
+) -> Decision {
     if let Some(volume) = reserved(claim, sight) {
         return Decision::Bind { volume };
     }
-    let class = sight.classes.iter().find(|class| class.metadata.name.as_ref() == Some(class_name));
+    let class = sight.classes.iter().find(|class| class.metadata.name.as_deref() == Some(class_name));
     let waits =
         class.is_some_and(|class| class.volume_binding_mode.as_deref() == Some("WaitForFirstConsumer"));
     let node = selected_node(claim).map(str::to_owned).or_else(|| sight.node.clone());
@@ -81,30 +93,38 @@ pub(super) fn decide(claim: &PersistentVolumeClaim, sight: &Sight) -> Decision {
         let (reason, message) = if sight.has_users {
             ("WaitForPodScheduled", "waiting for the pod that uses this claim to be scheduled")
         } else {
-            ("WaitForFirstConsumer", "waiting for first consumer to be created before binding")
+            (FIRST_CONSUMER, FIRST_CONSUMER_WORDS)
         };
         return Decision::Wait { reason, message: message.to_owned() };
     }
-    if let Some(volume) = smallest_fit(&spec, sight) {
-        return Decision::Bind { volume };
-    }
-    match class {
-        None => Decision::Refuse {
+    match (smallest_fit(spec, sight), class) {
+        (Some(volume), _) => Decision::Bind { volume },
+        (None, Some(class)) => decide_unfit(spec, class, node),
+        (None, None) => Decision::Refuse {
             reason: "ProvisioningFailed",
             message: format!("storageclass.storage.k8s.io {class_name:?} not found"),
         },
-        Some(class) if class.provisioner == PROVISIONER => provision(&spec, class, node),
-        Some(class) if class.provisioner == "kubernetes.io/no-provisioner" => Decision::Wait {
+    }
+}
+
+/// There is no volume yet: whoever the class names makes one.
+fn decide_unfit(
+    spec: &PersistentVolumeClaimSpec,
+    class: &Arc<StorageClass>,
+    node: Option<String>,
+) -> Decision {
+    match class.provisioner.as_str() {
+        PROVISIONER => provision(spec, class, node),
+        "kubernetes.io/no-provisioner" => Decision::Wait {
             reason: "FailedBinding",
             message: "no persistent volumes available for this claim and its class makes none".to_owned(),
         },
-        Some(class) => Decision::Wait {
+        other => Decision::Wait {
             reason: "ExternalProvisioning",
             message: format!(
-                "Waiting for a volume to be created either by the external provisioner '{}' or manually by the \
+                "Waiting for a volume to be created either by the external provisioner '{other}' or manually by the \
                  system administrator. If volume creation is delayed, please verify that the provisioner is \
-                 running and correctly registered.",
-                class.provisioner
+                 running and correctly registered."
             ),
         },
     }
@@ -119,10 +139,7 @@ fn provision(spec: &PersistentVolumeClaimSpec, class: &Arc<StorageClass>, node: 
     match node {
         Some(node) => Decision::Provision { class: class.clone(), node },
         // Only a class of somebody's own binds at once; its folder needs a node all the same.
-        None => Decision::Wait {
-            reason: "WaitForFirstConsumer",
-            message: "waiting for first consumer to be created before binding".to_owned(),
-        },
+        None => Decision::Wait { reason: FIRST_CONSUMER, message: FIRST_CONSUMER_WORDS.to_owned() },
     }
 }
 
@@ -215,6 +232,7 @@ fn selected_node(claim: &PersistentVolumeClaim) -> Option<&str> {
 }
 
 #[cfg(test)]
+#[expect(clippy::needless_pass_by_value, reason = "cases are written in place")]
 mod tests {
     use super::*;
     use serde_json::{Value, from_value, json};
@@ -334,7 +352,7 @@ mod tests {
         let local = claim(json!({ "storageClassName": "local" }));
         check(&local, &[], None, "WaitForFirstConsumer");
         check(&local, &[], Some("one"), "provision local on one");
-        let mut chosen = local.clone();
+        let mut chosen = claim(json!({ "storageClassName": "local" }));
         chosen
             .metadata
             .annotations

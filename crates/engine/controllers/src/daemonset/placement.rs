@@ -104,6 +104,7 @@ fn tolerates(toleration: &Toleration, taint: &Taint) -> bool {
 }
 
 #[cfg(test)]
+#[expect(clippy::needless_pass_by_value, reason = "cases are written in place")]
 mod tests {
     use super::*;
     use serde_json::{Value, from_value, json};

@@ -132,4 +132,5 @@ fn roll_by_surge(view: &View<'_>, bounds: Bounds, plan: &mut Plan) {
 }
 
 #[cfg(test)]
+#[expect(clippy::needless_pass_by_value, reason = "cases are written in place")]
 mod tests;

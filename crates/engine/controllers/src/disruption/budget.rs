@@ -93,6 +93,7 @@ fn still_disrupted(
 }
 
 #[cfg(test)]
+#[expect(clippy::needless_pass_by_value, reason = "cases are written in place")]
 mod tests {
     use super::*;
     use serde_json::{from_value, json};

@@ -100,6 +100,7 @@ fn labels(service: &Service) -> BTreeMap<String, String> {
 }
 
 #[cfg(test)]
+#[expect(clippy::needless_pass_by_value, reason = "cases are written in place")]
 mod tests {
     use super::*;
     use serde_json::{Value, from_value, json};

@@ -83,7 +83,8 @@ fn set_conditions(
             conditions::set(&mut conditions, Type::Suspended, true, words, view.now);
         }
         None => {
-            conditions::set(&mut conditions, Type::Suspended, false, ("JobResumed", "Job resumed"), view.now)
+            let words = ("JobResumed", "Job resumed");
+            conditions::set(&mut conditions, Type::Suspended, false, words, view.now);
         }
     }
     status.conditions = Some(conditions).filter(|conditions| !conditions.is_empty());

@@ -102,3 +102,60 @@ fn is_complete(view: &View<'_>, tally: &Tally) -> bool {
     };
     is_idle && is_enough
 }
+
+#[cfg(test)]
+#[expect(clippy::needless_pass_by_value, reason = "cases are written in place")]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use k8s_openapi::api::batch::v1::Job;
+    use k8s_openapi::api::core::v1::Pod;
+    use serde_json::{Value, from_value, json};
+
+    fn pod(phase: &str, restarts: i32) -> Arc<Pod> {
+        let container =
+            json!({ "name": "c", "image": "i", "imageID": "", "ready": true, "restartCount": restarts });
+        let metadata = json!({ "finalizers": ["batch.kubernetes.io/job-tracking"], "uid": phase });
+        Arc::new(
+            from_value(json!({ "metadata": metadata, "status": { "phase": phase, "containerStatuses": [container] } }))
+                .unwrap(),
+        )
+    }
+
+    #[track_caller]
+    fn check(spec: Value, pods: &[Arc<Pod>], expected: Option<&str>) {
+        let mut whole = json!({ "template": { "spec": { "containers": [], "restartPolicy": "OnFailure" } } });
+        whole.as_object_mut().unwrap().extend(spec.as_object().unwrap().clone());
+        let status = json!({ "startTime": "2026-01-01T00:00:00Z" });
+        let job: Job = from_value(json!({ "metadata": {}, "spec": whole, "status": status })).unwrap();
+        let view = View::new(&job, pods, "2026-01-01T00:01:00Z".parse().unwrap());
+        let verdict = of(&view, &Tally::of(&view));
+        assert_eq!(verdict.map(|verdict| verdict.reason).as_deref(), expected);
+    }
+
+    #[test]
+    fn pods_that_are_restarted_in_place_fail_by_their_restarts() {
+        let one = json!({ "completions": 1, "backoffLimit": 2 });
+        check(one.clone(), &[pod("Running", 1)], None);
+        check(one, &[pod("Running", 2)], Some("BackoffLimitExceeded"));
+        let none = json!({ "completions": 1, "backoffLimit": 0 });
+        check(none.clone(), &[pod("Running", 0)], None);
+        check(none, &[pod("Running", 1)], Some("BackoffLimitExceeded"));
+    }
+
+    #[test]
+    fn workers_without_a_count_are_done_when_one_has_succeeded_and_the_others_have_ended() {
+        let workers = json!({ "parallelism": 2 });
+        check(workers.clone(), &[pod("Succeeded", 0), pod("Running", 0)], None);
+        check(workers.clone(), &[pod("Succeeded", 0), pod("Failed", 0)], Some("CompletionsReached"));
+        check(workers, &[pod("Failed", 0)], None);
+    }
+
+    #[test]
+    fn a_deadline_ends_a_job_that_is_not_suspended() {
+        check(json!({ "completions": 1, "activeDeadlineSeconds": 61 }), &[], None);
+        check(json!({ "completions": 1, "activeDeadlineSeconds": 60 }), &[], Some("DeadlineExceeded"));
+        check(json!({ "completions": 1, "activeDeadlineSeconds": 60, "suspend": true }), &[], None);
+    }
+}

@@ -105,4 +105,5 @@ fn roll(view: &View<'_>, steps: &mut Vec<Step>) {
 }
 
 #[cfg(test)]
+#[expect(clippy::needless_pass_by_value, reason = "cases are written in place")]
 mod tests;

@@ -1,5 +1,7 @@
 //! CronJobs: a Job for each time, and no time twice.
 
+#![expect(clippy::unwrap_used, reason = "a test may end by a panic")]
+
 use anyhow::Result;
 use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1::Event;

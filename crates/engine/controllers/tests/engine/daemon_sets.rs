@@ -1,5 +1,7 @@
 //! DaemonSets: one pod on each node that fits.
 
+#![expect(clippy::unwrap_used, reason = "a test may end by a panic")]
+
 use std::collections::BTreeMap;
 
 use anyhow::Result;

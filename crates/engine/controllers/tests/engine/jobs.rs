@@ -1,5 +1,7 @@
 //! Jobs: each pod counts once, and the Job ends as its pods say.
 
+#![expect(clippy::unwrap_used, reason = "a test may end by a panic")]
+
 use std::collections::BTreeMap;
 
 use anyhow::Result;
@@ -304,4 +306,41 @@ async fn counting_goes_on_where_a_crash_left_it() -> Result<()> {
     assert_eq!(jobs.get("pi").await?.status.unwrap().succeeded, Some(6));
     stage.until_count("a pod for each", &pods, 6).await?;
     Ok(())
+}
+
+#[tokio::test]
+async fn a_pod_on_its_way_out_is_replaced_only_when_it_has_ended_where_the_job_says_so() -> Result<()> {
+    let stage = Stage::start().await?;
+    let (jobs, pods) = (stage.api::<Job>(), stage.api::<Pod>());
+    let mut placed = job(&json!({ "podReplacementPolicy": "Failed" }));
+    placed["spec"]["template"]["spec"]["nodeName"] = json!("one");
+    create(&jobs, placed).await?;
+    let first = until_running(&pods, &["0"]).await?.remove("0").unwrap();
+    pods.delete(&first, &DeleteParams::default()).await?;
+    let ending = |job: &Job| (job.status.as_ref()?.terminating? == 1).then_some(());
+    stage.until("the status", &jobs, "pi", ending).await?;
+    crate::support::settle(|| async {
+        assert_eq!(pods.list(&ListParams::default()).await.unwrap().items.len(), 1);
+    })
+    .await;
+    end(&pods, &first, 1).await?;
+    let replaced = || async { running(&pods).await?.remove("0").filter(|name| *name != first) };
+    bythos_testing::eventually("the replacement", replaced).await?;
+    assert_eq!(jobs.get("pi").await?.status.unwrap().failed, Some(1));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_job_that_is_made_smaller_lets_pods_go_without_counting_them() -> Result<()> {
+    let stage = Stage::start().await?;
+    let (jobs, pods) = (stage.api::<Job>(), stage.api::<Pod>());
+    create(&jobs, job(&json!({ "completions": 5, "parallelism": 3 }))).await?;
+    until_running(&pods, &["0", "1", "2"]).await?;
+    merge(&jobs, "pi", json!({ "spec": { "parallelism": 1 } })).await?;
+    stage.until_count("one pod", &pods, 1).await?;
+    let counted = |job: &Job| {
+        let status = job.status.as_ref()?;
+        (status.active == Some(1) && status.failed.is_none()).then_some(())
+    };
+    stage.until("the status", &jobs, "pi", counted).await
 }

@@ -1,5 +1,7 @@
 //! Namespaces: furnished when they come, emptied when they go.
 
+#![expect(clippy::unwrap_used, reason = "a test may end by a panic")]
+
 use anyhow::Result;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod, Secret, ServiceAccount};
@@ -82,4 +84,44 @@ async fn a_namespace_says_what_holds_it() -> Result<()> {
         namespaces.get_opt("shop").await.ok()?.is_none().then_some(())
     })
     .await
+}
+
+/// What is logged, in memory.
+#[derive(Clone, Default)]
+struct Log(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_namespace_with_workloads_goes_without_a_warning() -> Result<()> {
+    // The test's tasks all run on its own thread, and log there.
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing_subscriber::filter::LevelFilter::WARN)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let stage = Stage::start().await?;
+    let _node = Node::start(stage.client());
+    let namespaces = shop(&stage).await?;
+    create(&stage.api_in::<Deployment>("shop"), deployment("one")).await?;
+    stage.until_count("the pods", &stage.api_in::<Pod>("shop"), 3).await?;
+    namespaces.delete("shop", &Default::default()).await?;
+    bythos_testing::eventually("the namespace to go", || async {
+        namespaces.get_opt("shop").await.ok()?.is_none().then_some(())
+    })
+    .await?;
+    let logged = String::from_utf8(log.0.lock().unwrap().clone())?;
+    assert_eq!(logged, "");
+    Ok(())
 }

@@ -1,5 +1,7 @@
 //! StatefulSets: pods with names, an order and storage of their own.
 
+#![expect(clippy::unwrap_used, reason = "a test may end by a panic")]
+
 use anyhow::Result;
 use k8s_openapi::api::apps::v1::{ControllerRevision, StatefulSet, StatefulSetStatus};
 use k8s_openapi::api::core::v1::{Event, PersistentVolumeClaim, Pod};

@@ -1,5 +1,7 @@
 //! StatefulSets, DaemonSets and their revisions.
 
+use serde_json::Value;
+
 use super::{age, all_joined, column, count, number_at, template_columns};
 use crate::Column;
 use crate::fields::{at, integer, items, text};
@@ -48,4 +50,20 @@ pub(crate) fn controller_revision() -> Vec<Column> {
         count("Revision", |revision| number_at(revision, "revision")),
         age(),
     ]
+}
+
+pub(crate) fn pod_template() -> Vec<Column> {
+    vec![
+        column("Containers", |template| containers(template, "name")),
+        column("Images", |template| containers(template, "image")),
+        column("Pod Labels", |template| {
+            crate::selector::printed(at(template, "template.metadata.labels")).into()
+        }),
+        age(),
+    ]
+}
+
+fn containers(template: &Value, field: &str) -> Value {
+    let containers = items(template, "template.spec.containers").iter();
+    all_joined(containers.map(|container| text(container, field)))
 }

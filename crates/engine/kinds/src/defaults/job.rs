@@ -79,4 +79,50 @@ pub(crate) fn prepare_create(job: &mut Value) {
     if let Some(labels) = selected {
         labels.entry(CONTROLLER_UID).or_insert_with(|| json!(uid));
     }
+    label_as_template(job);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_gets_limits_and_selects_its_pods_by_its_uid() {
+        let template = json!({"metadata": {"labels": {"app": "pi"}}});
+        let mut made =
+            json!({"metadata": {"name": "pi", "uid": "u"}, "spec": {"template": template}, "status": {}});
+        job(&mut made);
+        prepare_create(&mut made);
+        let spec = &made["spec"];
+        let counts = [&spec["completions"], &spec["parallelism"], &spec["backoffLimit"]];
+        assert_eq!(counts, [&json!(1), &json!(1), &json!(6)]);
+        assert_eq!(spec["podReplacementPolicy"], "TerminatingOrFailed");
+        assert_eq!(spec["selector"], json!({"matchLabels": {CONTROLLER_UID: "u"}}));
+        let labels = json!({
+            "app": "pi", JOB_NAME: "pi", OLD_JOB_NAME: "pi", CONTROLLER_UID: "u", OLD_CONTROLLER_UID: "u",
+        });
+        assert_eq!(spec["template"]["metadata"]["labels"], labels);
+        assert_eq!(made["metadata"]["labels"], json!({"app": "pi"}));
+        assert!(made.get("status").is_none());
+    }
+
+    #[test]
+    fn a_job_that_selects_by_hand_is_left_alone() {
+        let mut made = json!({"metadata": {"name": "pi", "uid": "u"}, "spec": {
+            "manualSelector": true, "selector": {"matchLabels": {"app": "pi"}}, "template": {},
+        }});
+        prepare_create(&mut made);
+        assert_eq!(made["spec"]["selector"], json!({"matchLabels": {"app": "pi"}}));
+        assert_eq!(made["spec"]["template"], json!({}));
+    }
+
+    #[test]
+    fn where_indexes_have_limits_the_job_has_none_and_a_policy_waits_for_the_end() {
+        let rule = json!({"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]});
+        let mut made = json!({"spec": {"backoffLimitPerIndex": 1, "podFailurePolicy": {"rules": [rule]}}});
+        job(&mut made);
+        assert_eq!(made["spec"]["backoffLimit"], i32::MAX);
+        assert_eq!(made["spec"]["podReplacementPolicy"], "Failed");
+        assert_eq!(made["spec"]["podFailurePolicy"]["rules"][0]["onPodConditions"][0]["status"], "True");
+    }
 }

@@ -90,7 +90,7 @@ pub(crate) fn prepare_update(old: &Value, new: &mut Value) {
         }
     }
     if is != "LoadBalancer" && was == "LoadBalancer" {
-        drop_fields(spec, &["allocateLoadBalancerNodePorts"]);
+        drop_fields(spec, &["allocateLoadBalancerNodePorts", "loadBalancerClass", "healthCheckNodePort"]);
     }
 }
 

@@ -81,7 +81,7 @@ spec:
               timeoutSeconds: 1
             resources:
               limits:
-                cpu: 1
+                cpu: "1"
                 memory: 1Gi
               requests:
                 cpu: 100m
@@ -166,7 +166,7 @@ spec:
                 name: web
                 resources:
                   limits:
-                    cpu: 1
+                    cpu: "1"
                 terminationMessagePath: /dev/termination-log
                 terminationMessagePolicy: File
               dnsPolicy: ClusterFirst

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{pod, volume};
-use crate::fields::{fill, items_in, make_object, object_in, text};
+use crate::fields::{at, fill, items_in, make_object, object_in, text};
 
 pub(crate) fn deployment(deployment: &mut Value) {
     let Some(spec) = make_object(deployment, "spec") else { return };
@@ -21,6 +21,21 @@ pub(crate) fn replica_set(replica_set: &mut Value) {
     let Some(spec) = make_object(replica_set, "spec") else { return };
     fill(spec, "replicas", 1);
     pod::default_template(spec);
+}
+
+/// A ReplicationController selects its own pods, and is labelled as they are.
+pub(crate) fn replication_controller(controller: &mut Value) {
+    let labels = at(controller, "spec.template.metadata.labels").clone();
+    if let Some(spec) = make_object(controller, "spec") {
+        fill(spec, "replicas", 1);
+        if !labels.is_null() {
+            fill(spec, "selector", labels.clone());
+        }
+        pod::default_template(spec);
+    }
+    if let (false, Some(metadata)) = (labels.is_null(), controller.get_mut("metadata")) {
+        fill(metadata, "labels", labels);
+    }
 }
 
 pub(crate) fn stateful_set(stateful_set: &mut Value) {

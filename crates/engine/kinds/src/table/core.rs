@@ -1,7 +1,7 @@
 //! Kinds of the core group.
 
 use super::{row, selectable_fields};
-use crate::columns::{config, event, namespace, node, pod, service, storage};
+use crate::columns::{config, event, namespace, node, pod, replica_set, service, storage, workload};
 use crate::defaults;
 use crate::validation;
 use crate::{Kind, NameRule, Subresource};
@@ -106,7 +106,19 @@ pub(super) fn kinds() -> Vec<Kind> {
                 "status.podIP",
                 "status.nominatedNodeName",
             ]),
-        core("ReplicationController", "replicationcontrollers").namespaced().short(&["rc"]).in_all().status(),
+        core("PodTemplate", "podtemplates")
+            .namespaced()
+            .columns(workload::pod_template())
+            .defaults(defaults::pod::default_template)
+            .validate(validation::workload::validate_pod_template),
+        core("ReplicationController", "replicationcontrollers")
+            .namespaced()
+            .short(&["rc"])
+            .in_all()
+            .status()
+            .columns(replica_set::columns())
+            .defaults(defaults::workload::replication_controller)
+            .validate(validation::workload::validate_replication_controller),
         core("ResourceQuota", "resourcequotas")
             .namespaced()
             .short(&["quota"])

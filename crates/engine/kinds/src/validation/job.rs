@@ -80,7 +80,7 @@ fn check_time_zone(zone: &Spot<'_, '_>, errors: &mut Vec<FieldError>) {
         name if name.eq_ignore_ascii_case("local") => {
             errors.push(zone.invalid(
                 "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones",
-            ))
+            ));
         }
         name if jiff::tz::TimeZone::get(name).is_err() => {
             errors.push(zone.invalid(format!("unknown time zone {name}")));

@@ -78,21 +78,22 @@ fn check_block(block: &Spot<'_, '_>, errors: &mut Vec<FieldError>) {
         errors.push(cidr.required(""));
         return;
     }
-    let Some(whole) = network(cidr.text()) else {
-        errors.push(cidr.invalid("must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"));
-        return;
-    };
+    let Some(whole) = check_cidr(&cidr, errors) else { return };
     for except in block.field("except").items() {
-        match network(except.text()) {
-            None => {
-                errors.push(except.invalid("must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"))
-            }
-            Some(part) if !is_strictly_inside(part, whole) => {
-                errors.push(except.invalid("must be a strict subset of `cidr`"));
-            }
-            Some(_) => {}
+        let part = check_cidr(&except, errors);
+        if part.is_some_and(|part| !is_strictly_inside(part, whole)) {
+            errors.push(except.invalid("must be a strict subset of `cidr`"));
         }
     }
+}
+
+/// Checks a network such as `10.9.8.0/24`; gives its address and the length of its prefix.
+pub(super) fn check_cidr(cidr: &Spot<'_, '_>, errors: &mut Vec<FieldError>) -> Option<(IpAddr, u8)> {
+    let parsed = network(cidr.text());
+    if parsed.is_none() {
+        errors.push(cidr.invalid("must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"));
+    }
+    parsed
 }
 
 fn network(text: &str) -> Option<(IpAddr, u8)> {

@@ -7,6 +7,7 @@ use bythos_schema::FieldError;
 use serde_json::{Value, json};
 
 use super::metadata::check_labels;
+use super::network::check_cidr;
 use super::{check_immutable, check_port_number, check_port_number_or_name};
 use crate::fields::{items, text};
 use crate::names;
@@ -25,6 +26,7 @@ pub(crate) fn validate(service: &Value) -> Vec<FieldError> {
     check_labels(&spec.field("selector"), &mut errors);
     check_affinity(&spec, &mut errors);
     check_traffic_policies(&spec, &mut errors);
+    check_load_balancer(&spec, &mut errors);
     errors
 }
 
@@ -43,6 +45,11 @@ pub(crate) fn validate_update(old: &Value, new: &Value) -> Vec<FieldError> {
             &json!([is.text()]),
             "may not change once set",
         ));
+    }
+    let stays_balancer = [text(old, "type"), spec.field("type").text()] == ["LoadBalancer"; 2];
+    let class = spec.field("loadBalancerClass");
+    if stays_balancer && class.text() != text(old, "loadBalancerClass") {
+        errors.push(class.invalid("may not change once set"));
     }
     errors
 }
@@ -66,6 +73,9 @@ fn check_addresses(spec: &Spot<'_, '_>, errors: &mut Vec<FieldError>) {
                 errors.push(spec.field("clusterIPs").forbidden("may not be set when type is 'ExternalName'"));
             }
         }
+        (_, first) if !first.is_empty() && is_contradicted(spec, first) => {
+            errors.push(spec.field("clusterIPs").invalid("first value must match `clusterIP`"));
+        }
         ("NodePort" | "LoadBalancer", "None") => {
             let words = format!("may not be set to 'None' for {} services", type_.text());
             errors.push(address.invalid(words));
@@ -76,6 +86,11 @@ fn check_addresses(spec: &Spot<'_, '_>, errors: &mut Vec<FieldError>) {
     for external in spec.field("externalIPs").items() {
         check_ip(&external, errors);
     }
+}
+
+/// Whether the list of addresses begins with another one.
+fn is_contradicted(spec: &Spot<'_, '_>, first: &str) -> bool {
+    items(spec.value(), "clusterIPs").first().is_some_and(|other| other.as_str() != Some(first))
 }
 
 fn check_ip(address: &Spot<'_, '_>, errors: &mut Vec<FieldError>) {
@@ -180,6 +195,29 @@ fn check_traffic_policies(spec: &Spot<'_, '_>, errors: &mut Vec<FieldError>) {
     }
 }
 
+fn check_load_balancer(spec: &Spot<'_, '_>, errors: &mut Vec<FieldError>) {
+    let is_balancer = spec.field("type").text() == "LoadBalancer";
+    for name in ["loadBalancerSourceRanges", "loadBalancerClass", "allocateLoadBalancerNodePorts"] {
+        let field = spec.field(name);
+        if !field.is_empty() && !is_balancer {
+            errors.push(field.forbidden("may only be used when `type` is 'LoadBalancer'"));
+        }
+    }
+    for range in spec.field("loadBalancerSourceRanges").items() {
+        check_cidr(&range, errors);
+    }
+    let class = spec.field("loadBalancerClass");
+    if !class.is_empty() {
+        class.check_text(names::qualified_name, errors);
+    }
+    let health = spec.field("healthCheckNodePort");
+    let is_local = spec.field("externalTrafficPolicy").text() == "Local";
+    if health.integer().is_some_and(|port| port != 0) && !(is_balancer && is_local) {
+        let words = "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'";
+        errors.push(health.invalid(words));
+    }
+}
+
 pub(crate) fn endpoint_slice(slice: &Value) -> Vec<FieldError> {
     let (root, mut errors) = (Spot::root(slice), Vec::new());
     let type_ = root.field("addressType");
@@ -236,6 +274,34 @@ mod tests {
     fn check(spec: Value, expected: &[&str]) {
         let found: Vec<String> = validate(&json!({ "spec": spec })).iter().map(ToString::to_string).collect();
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn only_a_balancer_has_what_balancers_have() {
+        let ports = json!([{"port": 80, "protocol": "TCP"}]);
+        check(
+            json!({
+                "type": "LoadBalancer", "ports": ports, "loadBalancerClass": "example.com/lb",
+                "loadBalancerSourceRanges": ["10.0.0.0/8"], "externalTrafficPolicy": "Local", "healthCheckNodePort": 30000,
+            }),
+            &[],
+        );
+        check(
+            json!({
+                "type": "ClusterIP", "ports": ports, "loadBalancerClass": "lb",
+                "loadBalancerSourceRanges": ["ten"], "healthCheckNodePort": 30000,
+            }),
+            &[
+                "spec.loadBalancerSourceRanges: Forbidden: may only be used when `type` is 'LoadBalancer'",
+                "spec.loadBalancerClass: Forbidden: may only be used when `type` is 'LoadBalancer'",
+                r#"spec.loadBalancerSourceRanges[0]: Invalid value: "ten": must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"#,
+                "spec.healthCheckNodePort: Invalid value: 30000: may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'",
+            ],
+        );
+        check(
+            json!({"type": "ClusterIP", "ports": ports, "clusterIP": "10.0.0.1", "clusterIPs": ["10.0.0.2"]}),
+            &[r#"spec.clusterIPs: Invalid value: ["10.0.0.2"]: first value must match `clusterIP`"#],
+        );
     }
 
     #[test]

@@ -152,10 +152,11 @@ fn check_capacity(capacity: &Spot<'_, '_>, errors: &mut Vec<FieldError>) {
 
 fn check_source(spec: &Spot<'_, '_>, errors: &mut Vec<FieldError>) {
     let mut sources = spec.entries().filter(|(name, source)| !NOT_SOURCES.contains(name) && source.is_set());
-    let Some((name, source)) = sources.next() else {
+    let Some((name, _)) = sources.next() else {
         errors.push(spec.required("must specify a volume type"));
         return;
     };
+    let source = spec.field(name);
     match name {
         "hostPath" | "local" => check_path(&source.field("path"), errors),
         "nfs" => {

@@ -36,6 +36,39 @@ pub(crate) fn validate_deployment(deployment: &Value) -> Vec<FieldError> {
     errors
 }
 
+/// A ReplicationController, whose selector is a map of labels.
+pub(crate) fn validate_replication_controller(controller: &Value) -> Vec<FieldError> {
+    let (root, mut errors) = (Spot::root(controller), Vec::new());
+    let spec = root.field("spec");
+    for number in ["replicas", "minReadySeconds"] {
+        spec.field(number).check_not_negative(&mut errors);
+    }
+    let (selector, template) = (spec.field("selector"), spec.field("template"));
+    if selector.is_empty() {
+        errors.push(selector.required(""));
+    }
+    if !template.is_set() {
+        errors.push(template.required(""));
+        return errors;
+    }
+    let metadata = template.field("metadata");
+    let labels = metadata.field("labels");
+    if !LabelSelector::from_map(selector.value()).matches(labels.value()) {
+        errors.push(labels.invalid("`selector` does not match template `labels`"));
+    }
+    check_template(&template, &mut errors);
+    errors
+}
+
+/// A PodTemplate, which is only kept.
+pub(crate) fn validate_pod_template(template: &Value) -> Vec<FieldError> {
+    let (root, mut errors) = (Spot::root(template), Vec::new());
+    let template = root.field("template");
+    check_template_metadata(&template.field("metadata"), &mut errors);
+    pod::check_spec(&template.field("spec"), &mut errors);
+    errors
+}
+
 pub(crate) fn validate_daemon_set(daemon_set: &Value) -> Vec<FieldError> {
     let mut errors = validate(daemon_set);
     let root = Spot::root(daemon_set);

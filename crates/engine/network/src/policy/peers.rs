@@ -87,7 +87,7 @@ fn of_pods(
     fragment.set(&set, &["type ipv4_addr"]);
     let addresses: BTreeSet<Ipv4Addr> = peers.iter().map(|pod| pod.address).collect();
     for address in addresses {
-        fragment.member(&set, address);
+        fragment.member(&set, address.to_string());
     }
     format!("{} @{set} ", direction.peer_address())
 }

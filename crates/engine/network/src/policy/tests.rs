@@ -1,3 +1,5 @@
+#![expect(clippy::needless_pass_by_value, reason = "cases are written in place")]
+
 use expect_test::{Expect, expect};
 use serde_json::{Value, from_value, json};
 

@@ -76,7 +76,7 @@ impl Writer<'_> {
                 let refused = format!("{address} . {} . {port}", self.port.protocol);
                 self.fragment.member(REFUSED_PORTS, refused);
             }
-            let chain = if is_balanced { chain.map(|chain| self.from_sources(chain)) } else { chain };
+            let chain = if is_balanced { chain.map(|chain| self.limited_to_sources(chain)) } else { chain };
             self.lead(front, port, chain);
         }
     }
@@ -149,7 +149,7 @@ impl Writer<'_> {
     }
 
     /// A chain that lets only the allowed sources go on to `chain`.
-    fn from_sources(&mut self, chain: String) -> String {
+    fn limited_to_sources(&mut self, chain: String) -> String {
         let Some(sources) = &self.service.sources else { return chain };
         let allowed: Vec<_> = sources.iter().map(ToString::to_string).collect();
         let name = self.name("sources");

@@ -24,7 +24,11 @@ pub(crate) fn config(
             namespace: identity.namespace.clone(),
             attempt,
         }),
-        hostname: network::hostname(config, pod, pod_spec)?,
+        // The host's own name cannot be set, and need not be.
+        hostname: match spec::uses_host_network(pod_spec) {
+            true => String::new(),
+            false => network::hostname(config, pod, pod_spec)?,
+        },
         log_directory: paths::log_dir(config, &identity).display().to_string(),
         dns_config: network::resolver(config, &identity.namespace, pod_spec, &host_resolver),
         labels: identity.labels(),

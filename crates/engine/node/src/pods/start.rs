@@ -191,7 +191,7 @@ impl Worker {
         let ToStart { view, container, start, events } = to_start;
         let addresses = self.addresses(view.pod, view.runtime).await?;
         let objects = self.node.objects.gather(view.pod, self.node.capacity);
-        let target_id = target_id(*view, &start.name);
+        let target_id = target_id(*view, &start.name)?;
         let made = environment::build(view.pod, container, &objects, &addresses)
             .map_err(|error| error_chain(&error))
             .and_then(|environment| {
@@ -271,10 +271,16 @@ impl Files {
     }
 }
 
-/// The container whose processes the ephemeral container `name` shares.
-fn target_id(view: PodView<'_>, name: &str) -> Option<String> {
-    let ephemeral = spec::ephemeral_containers(view.spec).iter().find(|container| container.name == name)?;
-    let target = ephemeral.target_container_name.as_deref().filter(|target| !target.is_empty())?;
-    let running = view.runtime.running().find(|container| container.notes.name == target)?;
-    Some(running.id.clone())
+/// The container whose processes the ephemeral container `name` shares, once it runs.
+fn target_id(view: PodView<'_>, name: &str) -> Result<Option<String>, NotStarted> {
+    let ephemeral = spec::ephemeral_containers(view.spec).iter().find(|container| container.name == name);
+    let target = ephemeral.and_then(|container| container.target_container_name.as_deref());
+    let Some(target) = target.filter(|target| !target.is_empty()) else { return Ok(None) };
+    match view.runtime.running().find(|container| container.notes.name == target) {
+        Some(running) => Ok(Some(running.id.clone())),
+        None => {
+            let message = format!("targetContainerName: container {target:?} does not run");
+            Err(NotStarted::hold("CreateContainerConfigError", message))
+        }
+    }
 }

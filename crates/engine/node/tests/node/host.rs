@@ -14,6 +14,9 @@ use bythos_operator::kubelet::NodePort;
 use bythos_operator::{BoxError, Health, HealthReport, HealthState, PartContext, PlatformInfo};
 use bythos_testing::Engine;
 use futures::FutureExt as _;
+use k8s_openapi::api::core::v1::ServiceAccount;
+use kube::Api;
+use kube::api::{Patch, PatchParams};
 use tokio_util::sync::CancellationToken;
 
 /// Set for the process that runs a test in a network namespace of its own, to the folder that was prepared for it.
@@ -130,14 +133,9 @@ impl Host {
         let network = serde_json::json!({"cniVersion": "1.0.0", "name": "test", "plugins": plugins});
         std::fs::write(config.cni_conf_dir.join("10-test.conflist"), network.to_string())?;
         let port = NodePort::default();
-        Ok(Host {
-            config,
-            engine: Engine::start_with(port.clone()).await?,
-            port,
-            prepared,
-            nodes: Mutex::default(),
-            folder,
-        })
+        let engine = Engine::start_with(port.clone()).await?;
+        go_without_tokens(&engine).await?;
+        Ok(Host { config, engine, port, prepared, nodes: Mutex::default(), folder })
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -270,4 +268,13 @@ impl RunningNode {
         self.shutdown.cancel();
         self.task.await?.map_err(|error| anyhow::anyhow!(error))
     }
+}
+
+/// Nobody here publishes the certificate that comes with a token of the default account: pods go without both, unless
+/// they ask for them.
+async fn go_without_tokens(engine: &Engine) -> anyhow::Result<()> {
+    let accounts = Api::<ServiceAccount>::namespaced(engine.admin.clone(), "default");
+    let no_token = Patch::Merge(serde_json::json!({"automountServiceAccountToken": false}));
+    accounts.patch("default", &PatchParams::default(), &no_token).await?;
+    Ok(())
 }

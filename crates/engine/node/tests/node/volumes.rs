@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use base64::Engine as _;
-use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim, ServiceAccount};
+use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
 use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
@@ -118,14 +118,8 @@ fn a_program_has_a_token_that_is_bound_to_its_pod() {
         let source =
             json!({"serviceAccountToken": {"path": "token", "expirationSeconds": 600, "audience": "vault"}});
         let volumes = json!([{"name": "token", "projected": {"sources": [source]}}]);
-        // Its service account comes late.
         let spec = json!({"restartPolicy": "Never", "containers": [main], "volumes": volumes});
         let pod = host.create("web", spec).await?;
-        let refused = |pod: &_| waiting(pod).1.contains("failed to fetch token: serviceaccount \"default\"");
-        host.wait_for("web", "without a token", refused).await?;
-        let accounts = Api::<ServiceAccount>::namespaced(host.engine.admin.clone(), "default");
-        let account = serde_json::from_value(json!({"metadata": {"name": "default"}}))?;
-        accounts.create(&PostParams::default(), &account).await?;
         host.wait_for("web", "succeeded", |pod| phase(pod) == "Succeeded").await?;
         let (_, log) = host.log("web", "main", "").await?;
         let (token, owner) = log.trim().split_once(' ').context("a token and its owner")?;

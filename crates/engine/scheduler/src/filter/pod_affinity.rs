@@ -84,6 +84,7 @@ fn anti_affinity_of(pod: &Pod) -> Vec<PodAffinityTerm> {
 }
 
 #[cfg(test)]
+#[expect(clippy::needless_pass_by_value, reason = "cases are written in place")]
 mod tests {
     use serde_json::{Value, json};
 

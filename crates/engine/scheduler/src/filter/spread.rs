@@ -120,6 +120,7 @@ fn counts(pod: &Pod, constraint: &TopologySpreadConstraint, topologies: &[&str],
 }
 
 #[cfg(test)]
+#[expect(clippy::needless_pass_by_value, reason = "cases are written in place")]
 mod tests {
     use std::sync::Arc;
 
@@ -149,7 +150,7 @@ mod tests {
         let spec = json!({ "topologySpreadConstraints": [constraint] });
         let new = pod("new", json!({ "metadata": { "labels": labels }, "spec": spec }));
         let spreads = Spread::all(&new, Strictness::DoNotSchedule, &cluster);
-        let mut found = cluster
+        let found = cluster
             .nodes
             .iter()
             .map(|node| (node.name().to_owned(), spreads.iter().find_map(|spread| spread.refusal(node))));

@@ -101,7 +101,11 @@ fn others(left: Option<&Value>, right: Option<&Value>, budget: &Budget) -> Resul
     match (left, right) {
         (Value::Object(left), Value::Object(right)) => Ok(Rc::ptr_eq(left, right)
             || (left.type_name() == right.type_name()
-                && crate::deep_equal(&Value::Object(Rc::clone(left)), &Value::Object(Rc::clone(right)), budget)?)),
+                && crate::deep_equal(
+                    &Value::Object(Rc::clone(left)),
+                    &Value::Object(Rc::clone(right)),
+                    budget,
+                )?)),
         _ => Err(Failure::new(format!("non-comparable type {}: {}", shown(right)?, right.type_name()))),
     }
 }

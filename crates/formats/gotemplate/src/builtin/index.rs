@@ -37,7 +37,8 @@ fn step(found: &Found, index: &Found) -> Result<Found, Failure> {
     match value {
         Value::List(list) => {
             let index = position(index, list.items().len())?;
-            let item = list.items().get(index).cloned().ok_or_else(|| out_of_range(index, list.items().len()))?;
+            let item =
+                list.items().get(index).cloned().ok_or_else(|| out_of_range(index, list.items().len()))?;
             Ok(Found::item(list.shape(), item))
         }
         Value::String(text) | Value::Bytes(text) => {

@@ -255,9 +255,8 @@ fn literal(wanted: Type, operand: &Operand) -> Result<Value, Stopped> {
 
 /// A value as the type that is wanted.
 fn fit(found: Found, wanted: Type) -> Result<Value, Stopped> {
-    let wrong = |name: &str| {
-        Stopped::new(format!("wrong type for value; expected {}; got {name}", wanted.name()))
-    };
+    let wrong =
+        |name: &str| Stopped::new(format!("wrong type for value; expected {}; got {name}", wanted.name()));
     match found {
         Found::Nothing => {
             wanted.nil().ok_or_else(|| Stopped::new(format!("invalid value; expected {}", wanted.name())))

@@ -44,15 +44,12 @@ impl<'t> Run<'_, '_, 't> {
     }
 
     /// `last` is what the command before gave; it becomes the last argument.
-    fn command(
-        &mut self,
-        dot: &Found,
-        command: &'t Command,
-        last: Option<Found>,
-    ) -> Result<Found, Stopped> {
+    fn command(&mut self, dot: &Found, command: &'t Command, last: Option<Found>) -> Result<Found, Stopped> {
         let first = &command.first;
         match &first.term {
-            Term::Field(names) => return self.field_chain(dot, dot.clone(), first, names, &command.rest, last),
+            Term::Field(names) => {
+                return self.field_chain(dot, dot.clone(), first, names, &command.rest, last);
+            }
             Term::Variable(name, names) => {
                 return self.variable_chain(dot, first, name, names, &command.rest, last);
             }

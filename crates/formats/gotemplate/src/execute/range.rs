@@ -31,7 +31,10 @@ impl<'t> Run<'_, '_, 't> {
         match over {
             Value::List(list) => {
                 let items = list.items().iter().enumerate();
-                self.each(items.map(|(index, item)| indexed(index, Found::item(list.shape(), item.clone()))), branch)
+                self.each(
+                    items.map(|(index, item)| indexed(index, Found::item(list.shape(), item.clone()))),
+                    branch,
+                )
             }
             Value::Bytes(bytes) => {
                 let items = bytes.as_bytes().iter().enumerate();
@@ -68,11 +71,7 @@ impl<'t> Run<'_, '_, 't> {
         self.each(rounds, branch)
     }
 
-    fn each(
-        &mut self,
-        rounds: impl Iterator<Item = Round>,
-        branch: &'t Branch,
-    ) -> Result<bool, Stopped> {
+    fn each(&mut self, rounds: impl Iterator<Item = Round>, branch: &'t Branch) -> Result<bool, Stopped> {
         let mut ran = false;
         for round in rounds {
             ran = true;

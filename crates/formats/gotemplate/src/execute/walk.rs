@@ -47,7 +47,7 @@ pub(super) enum Flow {
 pub(super) fn execute(
     scope: &mut Scope<'_>,
     tree: &Tree,
-    data: Found,
+    data: &Found,
     output: &mut Vec<u8>,
 ) -> Result<(), Error> {
     execute_called(scope, tree, data, output, Vec::new())
@@ -56,7 +56,7 @@ pub(super) fn execute(
 fn execute_called(
     scope: &mut Scope<'_>,
     tree: &Tree,
-    data: Found,
+    data: &Found,
     output: &mut Vec<u8>,
     callers: Vec<Frame>,
 ) -> Result<(), Error> {
@@ -64,7 +64,7 @@ fn execute_called(
     let variables = vec![("$", data.clone())];
     scope.depth += 1;
     let mut run = Run { scope, tree, output, variables, at, callers };
-    let result = run.body(&data, &tree.body).map(|_| ()).map_err(|stopped| run.error(stopped));
+    let result = run.body(data, &tree.body).map(|_| ()).map_err(|stopped| run.error(stopped));
     scope.depth -= 1;
     result
 }
@@ -151,7 +151,7 @@ impl<'t> Run<'_, '_, 't> {
             Some(pipe) => self.pipe(dot, pipe)?,
             None => Found::Nothing,
         };
-        execute_called(self.scope, &tree, data, self.output, callers).map_err(Stopped::Said)
+        execute_called(self.scope, &tree, &data, self.output, callers).map_err(Stopped::Said)
     }
 
     fn frame(&self) -> Frame {

@@ -185,7 +185,10 @@ fn check(commands: &[Command], context: &str) -> Result<(), String> {
         return Err(format!("missing value for {context}"));
     }
     let is_value = |command: &Command| {
-        matches!(command.first.term, Term::Bool(_) | Term::Dot | Term::Nil | Term::Number(_) | Term::String(..))
+        matches!(
+            command.first.term,
+            Term::Bool(_) | Term::Dot | Term::Nil | Term::Number(_) | Term::String(..)
+        )
     };
     match commands.iter().skip(1).position(is_value) {
         Some(index) => Err(format!("non executable command in pipeline stage {}", index + 2)),

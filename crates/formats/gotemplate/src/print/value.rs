@@ -61,7 +61,9 @@ impl<'b> Printer<'b> {
             Value::Nil => self.nil(verb, flags),
             Value::Bool(true) if matches!(verb, 't' | 'v') => self.pad(b"true", flags),
             Value::Bool(false) if matches!(verb, 't' | 'v') => self.pad(b"false", flags),
-            Value::Int(number) | Value::Int64(number) => self.integer(value, i128::from(*number), verb, flags),
+            Value::Int(number) | Value::Int64(number) => {
+                self.integer(value, i128::from(*number), verb, flags)
+            }
             Value::Uint64(number) => self.integer(value, i128::from(*number), verb, flags),
             Value::Byte(number) => self.integer(value, i128::from(*number), verb, flags),
             Value::Float(number) => self.float(value, *number, verb, flags),
@@ -168,18 +170,11 @@ impl<'b> Printer<'b> {
         self.push(close.as_bytes())
     }
 
-    fn object(
-        &mut self,
-        value: &Value,
-        object: &dyn Object,
-        verb: char,
-        flags: &Flags,
-    ) -> Result<(), Spent> {
+    fn object(&mut self, value: &Value, object: &dyn Object, verb: char, flags: &Flags) -> Result<(), Spent> {
         let is_syntax = verb == 'v' && flags.sharp;
-        if matches!(verb, 'v' | 's' | 'q' | 'x' | 'X') && !is_syntax {
-            if let Some(text) = object.text() {
-                return self.string(value, text.as_bytes(), verb, flags);
-            }
+        let wants_text = matches!(verb, 'v' | 's' | 'q' | 'x' | 'X') && !is_syntax;
+        if let Some(text) = object.text().filter(|_| wants_text) {
+            return self.string(value, text.as_bytes(), verb, flags);
         }
         if let Some(number) = object.number() {
             return self.integer(value, i128::from(number), verb, flags);
@@ -213,7 +208,8 @@ fn with_point(text: &str, precision: Option<usize>) -> String {
         None => (text, ""),
     };
     let wanted = precision.unwrap_or(6);
-    let digits = mantissa.trim_start_matches(['-', '+', '0', '.']).chars().filter(char::is_ascii_digit).count();
+    let digits =
+        mantissa.trim_start_matches(['-', '+', '0', '.']).chars().filter(char::is_ascii_digit).count();
     let point = if mantissa.contains('.') { "" } else { "." };
     format!("{mantissa}{point}{}{exponent}", "0".repeat(wanted.saturating_sub(digits)))
 }

@@ -1,7 +1,8 @@
 use std::rc::Rc;
 
 use crate::{
-    Budget, Error, Failure, Function, Library, Limits, Map, MissingKey, NoLibrary, Rest, Scope, Templates, Text, Value,
+    Budget, Error, Failure, Function, Library, Limits, Map, MissingKey, NoLibrary, Rest, Scope, Templates,
+    Text, Value,
 };
 
 const LIMITS: Limits = Limits { steps_max: 100_000, bytes_max: 1 << 20, depth_max: 50 };
@@ -60,15 +61,26 @@ fn what_a_map_does_not_have_follows_the_option() {
     let error = run(text, MissingKey::Error).unwrap_err().to_string();
     assert_eq!(error, "template: t:1:3: executing \"t\" at <.nope>: map has no entry for key \"nope\"");
     assert_eq!(run("{{ .nope.deeper }}", MissingKey::Invalid).unwrap(), "<no value>");
-    assert!(run("{{ .nope.deeper }}", MissingKey::Zero).unwrap_err().to_string().contains("nil pointer evaluating"));
+    assert!(
+        run("{{ .nope.deeper }}", MissingKey::Zero)
+            .unwrap_err()
+            .to_string()
+            .contains("nil pointer evaluating")
+    );
 }
 
 #[test]
 fn functions_of_the_caller_take_what_their_signatures_say() {
     check(r#"{{ join "-" "a" "b" }} {{ "b" | join "-" "a" }} [{{ join "-" }}]"#, "a-b a-b []");
-    fails("{{ join }}", "template: t:1:3: executing \"t\" at <join>: wrong number of args for join: want at least 1 got 0");
+    fails(
+        "{{ join }}",
+        "template: t:1:3: executing \"t\" at <join>: wrong number of args for join: want at least 1 got 0",
+    );
     fails("{{ join 1 }}", "template: t:1:8: executing \"t\" at <1>: expected string; found 1");
-    fails("{{ join .a }}", "template: t:1:8: executing \"t\" at <.a>: wrong type for value; expected string; got int");
+    fails(
+        "{{ join .a }}",
+        "template: t:1:8: executing \"t\" at <.a>: wrong type for value; expected string; got int",
+    );
 }
 
 #[test]
@@ -77,7 +89,8 @@ fn an_error_names_line_column_and_what_led_there() {
     let error = execute(text, data(), &NoLibrary, MissingKey::Invalid).unwrap_err();
     let expected = "template: t:2:7: executing \"in\" at <.a.b>: can't evaluate field b in type interface {}";
     assert_eq!(error.to_string(), expected);
-    let stack: Vec<_> = error.stack().iter().map(|frame| (frame.executing.clone(), frame.location.line)).collect();
+    let stack: Vec<_> =
+        error.stack().iter().map(|frame| (frame.executing.clone(), frame.location.line)).collect();
     assert_eq!(stack, [("t".to_owned(), 3), ("out".to_owned(), 2), ("in".to_owned(), 2)]);
 }
 
@@ -98,7 +111,9 @@ fn an_error_inside_of_a_function_is_told_with_its_own_place() {
 fn a_function_can_be_called_as_a_value() {
     let twice = Function::new("twice", |number: i64| number * 2);
     let data = Value::map([("f", Value::Function(Rc::new(twice)))]);
-    let run = |text| execute(text, data.clone(), &NoLibrary, MissingKey::Invalid).map_err(|error| error.to_string());
+    let run = |text| {
+        execute(text, data.clone(), &NoLibrary, MissingKey::Invalid).map_err(|error| error.to_string())
+    };
     assert_eq!(run("{{ call .f 21 }}"), Ok("42".to_owned()));
     assert!(run("{{ call .f }}").unwrap_err().contains("wrong number of args for .f: got 0 want 1"));
 }

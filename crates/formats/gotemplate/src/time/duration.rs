@@ -127,7 +127,7 @@ fn unit_nanoseconds(unit: &str) -> Option<i128> {
 fn scaled(number: &str, unit: i128) -> Option<i128> {
     const FRACTION_DIGITS_MAX: usize = 18;
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-    let whole: i128 = if whole.is_empty() { 0 } else { i64::from_str_radix(whole, 10).ok()?.into() };
+    let whole: i128 = if whole.is_empty() { 0 } else { whole.parse::<i64>().ok()?.into() };
     let fraction = fraction.get(..FRACTION_DIGITS_MAX).unwrap_or(fraction);
     let parts: i128 = if fraction.is_empty() { 0 } else { fraction.parse().ok()? };
     let scale = 10i128.pow(u32::try_from(fraction.len()).ok()?);

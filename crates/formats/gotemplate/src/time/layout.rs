@@ -132,7 +132,9 @@ fn part(rest: &str) -> Option<(Part<'static>, usize)> {
     }
     let (word, part) = WORDS.iter().find(|(word, _)| rest.starts_with(word))?;
     let is_longer_word = matches!(part, Part::MonthShort)
-        && rest.get(word.len()..).is_some_and(|after| after.starts_with(|next: char| next.is_ascii_lowercase()));
+        && rest
+            .get(word.len()..)
+            .is_some_and(|after| after.starts_with(|next: char| next.is_ascii_lowercase()));
     let length = if *word == "_2006" { 1 } else { word.len() };
     (!is_longer_word).then_some((*part, length))
 }
@@ -230,7 +232,13 @@ fn write_offset(text: &mut String, time: &Zoned, offset: Offset) -> std::fmt::Re
     Ok(())
 }
 
-fn write_fraction(text: &mut String, time: &Zoned, sign: char, digits: usize, is_short: bool) -> std::fmt::Result {
+fn write_fraction(
+    text: &mut String,
+    time: &Zoned,
+    sign: char,
+    digits: usize,
+    is_short: bool,
+) -> std::fmt::Result {
     let all = format!("{:09}", time.subsec_nanosecond());
     let mut shown = all.get(..digits.min(9)).unwrap_or(&all);
     if is_short {

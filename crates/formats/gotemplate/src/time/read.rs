@@ -90,7 +90,9 @@ impl Fields {
             Part::Second | Part::SecondPadded => {
                 self.second = small?;
                 // Go takes a fraction behind the seconds even where the layout has none.
-                if rest.starts_with(['.', ',']) && rest.get(1..)?.starts_with(|next: char| next.is_ascii_digit()) {
+                if rest.starts_with(['.', ','])
+                    && rest.get(1..)?.starts_with(|next: char| next.is_ascii_digit())
+                {
                     let digits = rest.get(1..)?.bytes().take_while(u8::is_ascii_digit).count();
                     return self.fraction(rest, digits, false);
                 }
@@ -161,7 +163,8 @@ impl Fields {
             _ => self.hour,
         };
         let (month, day) = (self.month.unwrap_or(1), self.day.unwrap_or(1));
-        let civil = DateTime::new(self.year, month, day, hour, self.minute, self.second, self.nanosecond).ok()?;
+        let civil =
+            DateTime::new(self.year, month, day, hour, self.minute, self.second, self.nanosecond).ok()?;
         let civil = match self.year_day {
             Some(year_day) if self.month.is_none() && self.day.is_none() => {
                 civil.checked_add(Span::new().try_days(i64::from(year_day) - 1).ok()?).ok()?

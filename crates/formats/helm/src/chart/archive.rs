@@ -48,7 +48,11 @@ pub(super) fn read(archive: &[u8], limits: ArchiveLimits) -> Result<Vec<File>, E
     Ok(files)
 }
 
-fn contents(entry: &mut impl io::Read, bytes_left: &mut u64, limits: ArchiveLimits) -> Result<Vec<u8>, Error> {
+fn contents(
+    entry: &mut impl io::Read,
+    bytes_left: &mut u64,
+    limits: ArchiveLimits,
+) -> Result<Vec<u8>, Error> {
     let mut data = Vec::new();
     // One byte more than allowed tells that there is more.
     entry.take(bytes_left.saturating_add(1)).read_to_end(&mut data).map_err(Error::ReadArchive)?;

@@ -28,7 +28,11 @@ fn rule(line: &str) -> Result<Option<Rule>, Error> {
         return Ok(None);
     }
     let wrong = |message: &str| {
-        Err(Error::ReadFile { chart: "?".to_owned(), file: NAME.to_owned(), message: format!("{line}: {message}") })
+        Err(Error::ReadFile {
+            chart: "?".to_owned(),
+            file: NAME.to_owned(),
+            message: format!("{line}: {message}"),
+        })
     };
     if line.contains("**") {
         return wrong("double-star (**) syntax is not supported");
@@ -74,13 +78,20 @@ fn fits(pattern: &[u8], name: &[u8]) -> bool {
             let end = name.iter().position(|byte| *byte == b'/').unwrap_or(name.len());
             (0..=end).any(|skipped| name.get(skipped..).is_some_and(|name| fits(rest, name)))
         }
-        [b'?', rest @ ..] => matches!(name, [first, ..] if *first != b'/') && name.get(1..).is_some_and(|name| fits(rest, name)),
+        [b'?', rest @ ..] => {
+            matches!(name, [first, ..] if *first != b'/')
+                && name.get(1..).is_some_and(|name| fits(rest, name))
+        }
         [b'[', rest @ ..] => match (class(rest, name.first().copied()), name.get(1..)) {
             (Some((true, rest)), Some(name)) => fits(rest, name),
             _ => false,
         },
-        [b'\\', escaped, rest @ ..] => name.first() == Some(escaped) && name.get(1..).is_some_and(|name| fits(rest, name)),
-        [literal, rest @ ..] => name.first() == Some(literal) && name.get(1..).is_some_and(|name| fits(rest, name)),
+        [b'\\', escaped, rest @ ..] => {
+            name.first() == Some(escaped) && name.get(1..).is_some_and(|name| fits(rest, name))
+        }
+        [literal, rest @ ..] => {
+            name.first() == Some(literal) && name.get(1..).is_some_and(|name| fits(rest, name))
+        }
     }
 }
 

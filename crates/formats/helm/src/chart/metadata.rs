@@ -150,7 +150,11 @@ impl Metadata {
 
     /// What the chart is for.
     pub fn chart_type(&self) -> ChartType {
-        if self.type_text.eq_ignore_ascii_case("library") { ChartType::Library } else { ChartType::Application }
+        if self.type_text.eq_ignore_ascii_case("library") {
+            ChartType::Library
+        } else {
+            ChartType::Application
+        }
     }
 
     fn validate(&self, reader: &Reader<'_>) -> Result<(), Error> {

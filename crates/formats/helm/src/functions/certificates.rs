@@ -4,13 +4,13 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::SystemTime;
 
+use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair};
-use aws_lc_rs::encoding::AsDer as _;
 use bythos_gotemplate::{Failure, Function, List, Object, Parameter, Scope, Text, Type, Value};
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
-    SanType, SerialNumber,
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, SanType, SerialNumber,
 };
 
 use super::encoding::base_64;
@@ -56,7 +56,13 @@ pub(super) fn functions() -> Vec<Function> {
         ),
         Function::new(
             "genSignedCertWithKey",
-            |scope: &mut Scope<'_>, name: Text, ips: List, names: List, days: i64, ca: Certificate, key: Text| {
+            |scope: &mut Scope<'_>,
+             name: Text,
+             ips: List,
+             names: List,
+             days: i64,
+             ca: Certificate,
+             key: Text| {
                 signed(params(scope, &name, &ips, &names, days)?, &ca, &given_key(&key)?)
             },
         ),
@@ -151,7 +157,8 @@ fn new_key(scope: &Scope<'_>, algorithm: KeyAlgorithm) -> Result<Key, Failure> {
 }
 
 fn given_key(text: &Text) -> Result<Key, Failure> {
-    let der = pem::key_der(&text.to_str()).map_err(|why| Failure::new(format!("parsing private key: {why}")))?;
+    let der =
+        pem::key_der(&text.to_str()).map_err(|why| Failure::new(format!("parsing private key: {why}")))?;
     key_of(&der).map_err(Failure::new)
 }
 
@@ -170,12 +177,19 @@ fn base_params(scope: &Scope<'_>, name: &Text, days: i64) -> Result<CertificateP
     params.not_before = SystemTime::from(now).into();
     params.not_after = SystemTime::from(end).into();
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyEncipherment];
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+    params.extended_key_usages =
+        vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
     params.is_ca = IsCa::ExplicitNoCa;
     Ok(params)
 }
 
-fn params(scope: &Scope<'_>, name: &Text, ips: &List, names: &List, days: i64) -> Result<CertificateParams, Failure> {
+fn params(
+    scope: &Scope<'_>,
+    name: &Text,
+    ips: &List,
+    names: &List,
+    days: i64,
+) -> Result<CertificateParams, Failure> {
     let mut params = base_params(scope, name, days)?;
     for ip in ips.items() {
         let Value::String(text) = ip else {
@@ -187,7 +201,9 @@ fn params(scope: &Scope<'_>, name: &Text, ips: &List, names: &List, days: i64) -
     }
     for name in names.items() {
         let Value::String(text) = name else {
-            return Err(Failure::new(format!("error processing alternate dns name: {name:?} is not a string")));
+            return Err(Failure::new(format!(
+                "error processing alternate dns name: {name:?} is not a string"
+            )));
         };
         let name = text.to_str().into_owned().try_into();
         let name = name.map_err(|error| Failure::new(format!("error creating certificate: {error}")))?;

@@ -1,7 +1,9 @@
 //! Passwords and encryption.
 
-use aws_lc_rs::cipher::{AES_256, DecryptionContext, EncryptionContext, PaddedBlockEncryptingKey, UnboundCipherKey};
 use aws_lc_rs::cipher::DecryptingKey;
+use aws_lc_rs::cipher::{
+    AES_256, DecryptionContext, EncryptionContext, PaddedBlockEncryptingKey, UnboundCipherKey,
+};
 use aws_lc_rs::iv::FixedLength;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -33,7 +35,9 @@ pub(super) fn functions() -> Vec<Function> {
 fn hash(scope: &mut Scope<'_>, password: Text) -> Result<String, Failure> {
     scope.budget().spend_steps(SLOW_STEPS)?;
     if password.len() > BCRYPT_BYTES_MAX {
-        return Ok("failed to encrypt string with bcrypt: bcrypt: password length exceeds 72 bytes".to_owned());
+        return Ok(
+            "failed to encrypt string with bcrypt: bcrypt: password length exceeds 72 bytes".to_owned()
+        );
     }
     let mut salt = [0; 16];
     rendering(scope)?.world.fill_random(&mut salt);
@@ -72,10 +76,10 @@ fn decrypt(password: Text, text: Text) -> Result<Text, Failure> {
     }
     let bytes = base_64(text.as_bytes())
         .map_err(|offset| Failure::new(format!("illegal base64 data at input byte {offset}")))?;
-    let vector: [u8; BLOCK_BYTES] = bytes
-        .get(..BLOCK_BYTES)
-        .and_then(|vector| vector.try_into().ok())
-        .ok_or_else(|| super::out_of_bounds(format_args!("[:{BLOCK_BYTES}] with capacity {}", bytes.len())))?;
+    let vector: [u8; BLOCK_BYTES] =
+        bytes.get(..BLOCK_BYTES).and_then(|vector| vector.try_into().ok()).ok_or_else(|| {
+            super::out_of_bounds(format_args!("[:{BLOCK_BYTES}] with capacity {}", bytes.len()))
+        })?;
     let mut content = bytes.get(BLOCK_BYTES..).unwrap_or_default().to_vec();
     if content.is_empty() || content.len() % BLOCK_BYTES != 0 {
         return Err(Failure::new("crypto/cipher: input not full blocks"));

@@ -28,12 +28,13 @@ pub(super) fn functions() -> Vec<Function> {
         Function::new("ago", ago),
         Function::new("durationRound", duration_round),
     ];
-    functions.extend(both!("dateInZone", "date_in_zone", |scope: &mut Scope<'_>,
-                                                          layout: Text,
-                                                          value: Value,
-                                                          zone: Text| {
-        format(scope, &layout.to_str(), &value, &zone.to_str())
-    }));
+    functions.extend(both!(
+        "dateInZone",
+        "date_in_zone",
+        |scope: &mut Scope<'_>, layout: Text, value: Value, zone: Text| {
+            format(scope, &layout.to_str(), &value, &zone.to_str())
+        }
+    ));
     functions.extend(both!("dateModify", "date_modify", |duration: Text, time: Time| {
         match durations::parse(&duration) {
             Some(duration) => time.add(duration),

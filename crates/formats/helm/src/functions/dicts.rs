@@ -2,14 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use bythos_gotemplate::{Budget, Element, Failure, Function, List, Map, Rest, Scope, Spent, Text, Value, deeper};
+use bythos_gotemplate::{
+    Budget, Element, Failure, Function, List, Map, Rest, Scope, Spent, Text, Value, deeper,
+};
 
 use super::{both, changing, text_of};
 
 pub(super) fn functions() -> Vec<Function> {
     let mut functions = vec![
         Function::new("dict", dict),
-        Function::new("get", |map: Map, key: Text| map.get(key.as_bytes()).unwrap_or_else(|| Value::from(""))),
+        Function::new("get", |map: Map, key: Text| {
+            map.get(key.as_bytes()).unwrap_or_else(|| Value::from(""))
+        }),
         Function::new("set", set),
         Function::new("unset", |map: Map, key: Text| {
             map.unset(key.as_bytes());

@@ -39,7 +39,9 @@ fn without_line_breaks(text: &[u8]) -> Vec<u8> {
 pub(super) fn base_64(text: &[u8]) -> Result<Vec<u8>, usize> {
     let clean = without_line_breaks(text);
     LENIENT.decode(&clean).map_err(|error| match error {
-        base64::DecodeError::InvalidByte(offset, _) | base64::DecodeError::InvalidLastSymbol(offset, _) => offset,
+        base64::DecodeError::InvalidByte(offset, _) | base64::DecodeError::InvalidLastSymbol(offset, _) => {
+            offset
+        }
         base64::DecodeError::InvalidLength(_) | base64::DecodeError::InvalidPadding => {
             // Go names the first byte of a group that is not complete.
             let whole = clean.len() / 4 * 4;
@@ -83,7 +85,11 @@ fn from_base_32(text: &[u8]) -> Result<Vec<u8>, usize> {
         if let Some(wrong) = group.iter().take(digits).position(|letter| !is_letter(letter)) {
             return Err(number * 8 + wrong);
         }
-        if group.len() < 8 || !padding_is_right || ![2, 4, 5, 7, 8].contains(&digits) || (digits < 8 && !is_last) {
+        if group.len() < 8
+            || !padding_is_right
+            || ![2, 4, 5, 7, 8].contains(&digits)
+            || (digits < 8 && !is_last)
+        {
             return Err(number * 8 + digits.min(group.len()));
         }
         let mut bits: u64 = 0;

@@ -7,7 +7,9 @@ use bythos_gotemplate::{Budget, Failure, Function, List, Map, Scope, Text, Value
 
 pub(super) fn functions() -> Vec<Function> {
     vec![
-        Function::new("toJson", |scope: &mut Scope<'_>, value: Value| quiet(encode(scope, &value, Style::HTML))),
+        Function::new("toJson", |scope: &mut Scope<'_>, value: Value| {
+            quiet(encode(scope, &value, Style::HTML))
+        }),
         Function::new("mustToJson", |scope: &mut Scope<'_>, value: Value| encode(scope, &value, Style::HTML)),
         Function::new("toPrettyJson", |scope: &mut Scope<'_>, value: Value| {
             quiet(encode(scope, &value, Style::PRETTY))
@@ -16,7 +18,9 @@ pub(super) fn functions() -> Vec<Function> {
             encode(scope, &value, Style::PRETTY)
         }),
         Function::new("toRawJson", |scope: &mut Scope<'_>, value: Value| encode(scope, &value, Style::RAW)),
-        Function::new("mustToRawJson", |scope: &mut Scope<'_>, value: Value| encode(scope, &value, Style::RAW)),
+        Function::new("mustToRawJson", |scope: &mut Scope<'_>, value: Value| {
+            encode(scope, &value, Style::RAW)
+        }),
         Function::new("fromJson", |text: Text| from_json(&text)),
         Function::new("fromJsonArray", |text: Text| from_json_array(&text)),
         Function::new("mustFromJson", |text: Text| decode(&text).map(Value::from).map_err(Failure::new)),
@@ -82,7 +86,8 @@ impl Encoder<'_> {
             Value::Map(map) => self.fields(map.to_fields()),
             Value::Object(object) => match object.json().or_else(|| object.text().map(Value::from)) {
                 Some(value) => self.value(&value),
-                None => self.fields(object.fields().into_iter().map(|(name, field)| (name.into(), field)).collect()),
+                None => self
+                    .fields(object.fields().into_iter().map(|(name, field)| (name.into(), field)).collect()),
             },
             Value::Function(_) => Err(Failure::new("json: unsupported type: func")),
         }
@@ -220,7 +225,10 @@ pub(crate) fn to_json_value(value: &Value, budget: &Budget) -> Result<serde_json
 }
 
 /// As [`to_json_value`], with floats as they are.
-pub(super) fn to_json_value_with_floats(value: &Value, budget: &Budget) -> Result<serde_json::Value, Failure> {
+pub(super) fn to_json_value_with_floats(
+    value: &Value,
+    budget: &Budget,
+) -> Result<serde_json::Value, Failure> {
     json_value(value, |number| Ok(number.into()), budget, 0)
 }
 
@@ -273,7 +281,9 @@ fn json_fields(
     depth: usize,
 ) -> Result<serde_json::Value, Failure> {
     let fields = fields.into_iter();
-    let fields = fields.map(|(name, field)| Ok((name.to_str().into_owned(), json_value(&field, float_value, budget, depth)?)));
+    let fields = fields.map(|(name, field)| {
+        Ok((name.to_str().into_owned(), json_value(&field, float_value, budget, depth)?))
+    });
     Ok(serde_json::Value::Object(fields.collect::<Result<_, Failure>>()?))
 }
 

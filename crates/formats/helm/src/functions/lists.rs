@@ -47,8 +47,9 @@ pub(super) fn functions() -> Vec<Function> {
 fn taken(list: &Value, doing: &str) -> Result<Vec<Value>, Failure> {
     match list {
         Value::Nil => Err(nil_dereference()),
-        other => items(other)
-            .ok_or_else(|| Failure::new(format!("Cannot {doing} type {}", other.kind().name()))),
+        other => {
+            items(other).ok_or_else(|| Failure::new(format!("Cannot {doing} type {}", other.kind().name())))
+        }
     }
 }
 
@@ -157,9 +158,8 @@ fn concat(scope: &mut Scope<'_>, lists: Rest<Value>) -> Result<List, Failure> {
     for list in &lists.0 {
         let items = match list {
             Value::Nil => return Err(nil_dereference()),
-            other => items(other).ok_or_else(|| {
-                Failure::new(format!("Cannot concat type {} as list", other.kind().name()))
-            })?,
+            other => items(other)
+                .ok_or_else(|| Failure::new(format!("Cannot concat type {} as list", other.kind().name())))?,
         };
         scope.budget().spend_items(items.len())?;
         all.extend(items);

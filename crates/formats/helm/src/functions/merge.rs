@@ -9,9 +9,13 @@ use super::{both, changing};
 
 pub(super) fn functions() -> Vec<Function> {
     let mut functions = Vec::new();
-    functions.extend(both!("merge", "mustMerge", |scope: &mut Scope<'_>, target: Map, sources: Rest<Map>| {
-        merge_all(scope, target, &sources.0, Existing::Kept)
-    }));
+    functions.extend(both!(
+        "merge",
+        "mustMerge",
+        |scope: &mut Scope<'_>, target: Map, sources: Rest<Map>| {
+            merge_all(scope, target, &sources.0, Existing::Kept)
+        }
+    ));
     functions.extend(both!(
         "mergeOverwrite",
         "mustMergeOverwrite",

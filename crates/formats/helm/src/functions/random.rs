@@ -61,7 +61,8 @@ fn between(scope: &mut Scope<'_>, low: i64, high: i64) -> Result<Value, Failure>
 }
 
 fn bytes(scope: &mut Scope<'_>, count: i64) -> Result<String, Failure> {
-    let count = usize::try_from(count).map_err(|_| Failure::new("runtime error: makeslice: len out of range"))?;
+    let count =
+        usize::try_from(count).map_err(|_| Failure::new("runtime error: makeslice: len out of range"))?;
     scope.budget().spend_bytes(count.saturating_mul(2))?;
     let mut bytes = vec![0; count];
     rendering(scope)?.world.fill_random(&mut bytes);

@@ -19,7 +19,10 @@ pub(super) fn functions() -> Vec<Function> {
         Function::new("regexQuoteMeta", |text: Text| quote(&text.to_str())),
     ];
     for (names, how) in [
-        (["regexFind", "regexFindAll", "regexReplaceAll", "regexReplaceAllLiteral", "regexSplit"], Strictness::Panic),
+        (
+            ["regexFind", "regexFindAll", "regexReplaceAll", "regexReplaceAllLiteral", "regexSplit"],
+            Strictness::Panic,
+        ),
         (
             [
                 "mustRegexFind",
@@ -59,11 +62,14 @@ fn finding(names: [&'static str; 5], how: Strictness) -> [Function; 5] {
             spend_replacing(scope, &regex, &text, &with)?;
             Ok::<_, Failure>(regex.replace_all(&text, &*with.to_str()).into_owned())
         }),
-        Function::new(replace_literal, move |scope: &mut Scope<'_>, expression: Text, text: Text, with: Text| {
-            let (regex, text) = (compiled(&expression, how)?, text.to_str());
-            spend_replacing(scope, &regex, &text, &with)?;
-            Ok::<_, Failure>(regex.replace_all(&text, NoExpand(&with.to_str())).into_owned())
-        }),
+        Function::new(
+            replace_literal,
+            move |scope: &mut Scope<'_>, expression: Text, text: Text, with: Text| {
+                let (regex, text) = (compiled(&expression, how)?, text.to_str());
+                spend_replacing(scope, &regex, &text, &with)?;
+                Ok::<_, Failure>(regex.replace_all(&text, NoExpand(&with.to_str())).into_owned())
+            },
+        ),
         Function::new(split_all, move |scope: &mut Scope<'_>, expression: Text, text: Text, count: i64| {
             split(scope, &compiled(&expression, how)?, &text.to_str(), count)
         }),
@@ -162,5 +168,7 @@ fn split(scope: &Scope<'_>, regex: &Regex, text: &str, count: i64) -> Result<Lis
 
 fn quote(text: &str) -> String {
     let is_special = |character: char| r"\.+*?()|[]{}^$".contains(character);
-    text.chars().flat_map(|character| is_special(character).then_some('\\').into_iter().chain([character])).collect()
+    text.chars()
+        .flat_map(|character| is_special(character).then_some('\\').into_iter().chain([character]))
+        .collect()
 }

@@ -26,7 +26,9 @@ pub(super) fn functions() -> Vec<Function> {
         Function::new("quote", quote),
         Function::new("squote", squote),
         Function::new("cat", cat),
-        Function::new("indent", |scope: &mut Scope<'_>, spaces: i64, text: Text| indent(scope, "", spaces, &text)),
+        Function::new("indent", |scope: &mut Scope<'_>, spaces: i64, text: Text| {
+            indent(scope, "", spaces, &text)
+        }),
         Function::new("nindent", |scope: &mut Scope<'_>, spaces: i64, text: Text| {
             indent(scope, "\n", spaces, &text)
         }),
@@ -39,7 +41,9 @@ pub(super) fn functions() -> Vec<Function> {
         Function::new("join", join),
         Function::new("sortAlpha", sort_alpha),
         Function::new("split", |separator: Text, text: Text| numbered(parts(&text, &separator, -1))),
-        Function::new("splitn", |separator: Text, count: i64, text: Text| numbered(parts(&text, &separator, count))),
+        Function::new("splitn", |separator: Text, count: i64, text: Text| {
+            numbered(parts(&text, &separator, count))
+        }),
         Function::new("splitList", |separator: Text, text: Text| List::strings(parts(&text, &separator, -1))),
         Function::new("hello", || "Hello!"),
     ];

@@ -33,7 +33,8 @@ fn include(scope: &mut Scope<'_>, name: Text, data: Value) -> Result<Text, Failu
     let rendering = rendering(scope)?;
     let nested = rendering.includes.borrow().get(&name).copied().unwrap_or(0);
     if nested > NESTED_MAX {
-        let message = format!("rendering template has a nested reference name: {name}: unable to execute template");
+        let message =
+            format!("rendering template has a nested reference name: {name}: unable to execute template");
         return Err(Failure::new(message));
     }
     rendering.includes.borrow_mut().insert(name.clone(), nested + 1);
@@ -53,9 +54,11 @@ fn tpl(scope: &mut Scope<'_>, text: Text, data: Value) -> Result<Text, Failure> 
         Some(parsed) => parsed,
         None => {
             scope.budget().spend_bytes(text.len().saturating_mul(8))?;
-            let parsed = Parsed::new(TPL_NAME, &text.to_str(), scope.library()).map_err(|error| {
-                Failure::Within { message: format!("cannot parse template {}", shown()), error: Box::new(error) }
-            })?;
+            let parsed =
+                Parsed::new(TPL_NAME, &text.to_str(), scope.library()).map_err(|error| Failure::Within {
+                    message: format!("cannot parse template {}", shown()),
+                    error: Box::new(error),
+                })?;
             let parsed = Rc::new(parsed);
             rendering(scope)?.parsed.borrow_mut().insert(text.clone(), Rc::clone(&parsed));
             parsed
@@ -66,7 +69,7 @@ fn tpl(scope: &mut Scope<'_>, text: Text, data: Value) -> Result<Text, Failure> 
     let missing_key = scope.missing_key();
     let lenient = if missing_key == MissingKey::Error { missing_key } else { MissingKey::Zero };
     let mut inner = scope.with_templates(Rc::new(templates)).with_missing_key(lenient);
-    let output = inner.execute(TPL_NAME, data).map_err(|error| Failure::Within {
+    let output = inner.execute_parsed(&parsed, data).map_err(|error| Failure::Within {
         message: format!("error during tpl function execution for {}", shown()),
         error: Box::new(error),
     })?;

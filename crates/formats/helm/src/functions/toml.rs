@@ -134,9 +134,8 @@ impl Encoder<'_> {
             }
             Value::Map(map) => {
                 let fields = map.to_fields().into_iter().filter(|(_, field)| !matches!(field, Value::Nil));
-                let fields = fields.map(|(name, field)| {
-                    Ok(format!("{} = {}", key(&name.to_str()), self.inline(&field)?))
-                });
+                let fields = fields
+                    .map(|(name, field)| Ok(format!("{} = {}", key(&name.to_str()), self.inline(&field)?)));
                 format!("{{{}}}", fields.collect::<Result<Vec<_>, Failure>>()?.join(", "))
             }
             Value::Object(object) => match object.downcast::<Time>() {

@@ -67,12 +67,14 @@ fn scheme(text: &str) -> Result<(&str, &str), &'static str> {
 
 fn check_host(host: &str) -> Result<(), String> {
     let after_address = host.rfind(']').map_or(host, |end| host.get(end + 1..).unwrap_or_default());
-    if let Some((_, port)) = after_address.rsplit_once(':') {
-        if !port.bytes().all(|digit| digit.is_ascii_digit()) {
-            return Err(format!("invalid port {:?} after host", format!(":{port}")));
-        }
+    let port = after_address.rsplit_once(':').map(|(_, port)| port);
+    if let Some(wrong) = port.filter(|port| !port.bytes().all(|digit| digit.is_ascii_digit())) {
+        return Err(format!("invalid port {:?} after host", format!(":{wrong}")));
     }
-    match host.chars().find(|character| matches!(character, ' ' | '"' | '<' | '>' | '\\' | '^' | '`' | '{' | '}')) {
+    match host
+        .chars()
+        .find(|character| matches!(character, ' ' | '"' | '<' | '>' | '\\' | '^' | '`' | '{' | '}'))
+    {
         Some(wrong) => Err(format!("invalid character {:?} in host name", wrong.to_string())),
         None => Ok(()),
     }
@@ -93,7 +95,8 @@ fn unescape(text: &str) -> Result<String, String> {
         bytes.extend_from_slice(before.as_bytes());
         let digits = after.get(..2).filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
         let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        let wrong = || format!("invalid URL escape {:?}", format!("%{}", after.chars().take(2).collect::<String>()));
+        let wrong =
+            || format!("invalid URL escape {:?}", format!("%{}", after.chars().take(2).collect::<String>()));
         bytes.push(byte.ok_or_else(wrong)?);
         rest = after.get(2..).unwrap_or_default();
     }

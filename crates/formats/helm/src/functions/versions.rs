@@ -82,8 +82,12 @@ fn methods() -> Vec<Function> {
         Function::new("LessThan", move |version: Version, other: Version| order(&version, &other) < 0),
         Function::new("LessThanEqual", move |version: Version, other: Version| order(&version, &other) <= 0),
         Function::new("GreaterThan", move |version: Version, other: Version| order(&version, &other) > 0),
-        Function::new("GreaterThanEqual", move |version: Version, other: Version| order(&version, &other) >= 0),
-        Function::new("IncMajor", |version: Version| Version::of(version.major.saturating_add(1), 0, 0, "", "")),
+        Function::new("GreaterThanEqual", move |version: Version, other: Version| {
+            order(&version, &other) >= 0
+        }),
+        Function::new("IncMajor", |version: Version| {
+            Version::of(version.major.saturating_add(1), 0, 0, "", "")
+        }),
         Function::new("IncMinor", |version: Version| {
             Version::of(version.major, version.minor.saturating_add(1), 0, "", "")
         }),

@@ -42,12 +42,10 @@ fn wrap(
         let (line, after) = match (space, long_words) {
             (Some(space), _) => (space, space + 1),
             (None, LongWords::Broken) => (width, width),
-            (None, LongWords::Whole) => {
-                match rest.iter().skip(width).position(|byte| *byte == b' ') {
-                    Some(space) => (width + space, width + space + 1),
-                    None => break,
-                }
-            }
+            (None, LongWords::Whole) => match rest.iter().skip(width).position(|byte| *byte == b' ') {
+                Some(space) => (width + space, width + space + 1),
+                None => break,
+            },
         };
         wrapped.extend_from_slice(rest.get(..line).unwrap_or_default());
         wrapped.extend_from_slice(separator);

@@ -45,7 +45,8 @@ fn without_line_break(mut text: String) -> String {
 fn decode(scope: &Scope<'_>, text: &Text) -> Result<Result<Json, String>, Failure> {
     scope.budget().spend_bytes(text.len().saturating_mul(4))?;
     let limits = Limits { bytes_max: text.len(), ..Limits::MANIFESTS };
-    let documents = bythos_yaml::parse_all(&text.to_str(), Limits { bytes_max: limits.bytes_max * 3 + 16, ..limits });
+    let documents =
+        bythos_yaml::parse_all(&text.to_str(), Limits { bytes_max: limits.bytes_max * 3 + 16, ..limits });
     Ok(match documents {
         Ok(documents) => Ok(documents.into_iter().next().unwrap_or(Json::Null)),
         Err(error) => Err(format!("error converting YAML to JSON: yaml: {error}")),

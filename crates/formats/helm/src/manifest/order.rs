@@ -58,7 +58,10 @@ pub fn uninstall_order(left: &str, right: &str) -> Ordering {
     let reversed = |kind: &str| match kind {
         // Nothing is led to what is about to end.
         "Service" => place("Ingress").map(|ingress| INSTALLED.len() - ingress + 1),
-        "MutatingWebhookConfiguration" | "ValidatingWebhookConfiguration" | "APIService" | "Ingress"
+        "MutatingWebhookConfiguration"
+        | "ValidatingWebhookConfiguration"
+        | "APIService"
+        | "Ingress"
         | "IngressClass" => place(kind).map(|place| INSTALLED.len() - place - 1),
         _ => place(kind).map(|place| INSTALLED.len() - place + 1),
     };

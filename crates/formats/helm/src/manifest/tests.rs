@@ -9,7 +9,8 @@ fn documents_are_split_at_lines_that_begin_with_dashes() {
 
 #[test]
 fn kinds_are_made_in_the_order_in_which_they_need_each_other() {
-    let text = "kind: Ingress\n---\nkind: Zebra\n---\nkind: Service\n---\nkind: Apple\n---\nkind: Namespace\n";
+    let text =
+        "kind: Ingress\n---\nkind: Zebra\n---\nkind: Service\n---\nkind: Apple\n---\nkind: Namespace\n";
     let manifests = Manifests::sort([("c/templates/a.yaml", text)].into_iter()).unwrap();
     let kinds: Vec<&str> = manifests.resources.iter().map(|manifest| manifest.kind.as_str()).collect();
     assert_eq!(kinds, ["Namespace", "Service", "Ingress", "Apple", "Zebra"]);
@@ -29,7 +30,10 @@ fn an_annotation_makes_a_hook() {
     let manifests = Manifests::sort([("c/templates/job.yaml", text)].into_iter()).unwrap();
     let [hook] = manifests.hooks.as_slice() else { panic!("{manifests:?}") };
     assert_eq!(hook.events, [HookEvent::PreInstall, HookEvent::PreUpgrade]);
-    assert_eq!((hook.weight, hook.delete_policies.as_slice()), (-5, ["hook-succeeded".to_owned()].as_slice()));
+    assert_eq!(
+        (hook.weight, hook.delete_policies.as_slice()),
+        (-5, ["hook-succeeded".to_owned()].as_slice())
+    );
 }
 
 #[test]

@@ -108,7 +108,8 @@ fn about_chart(metadata: &Metadata, is_root: bool) -> Value {
     let annotations = metadata.annotations.as_ref().map(|annotations| {
         annotations.iter().map(|(name, value)| (name.as_str().into(), text(value))).collect()
     });
-    let annotations = annotations.map_or_else(|| Map::nil(Shape::STRINGS), |fields| Map::of(Shape::STRINGS, fields));
+    let annotations =
+        annotations.map_or_else(|| Map::nil(Shape::STRINGS), |fields| Map::of(Shape::STRINGS, fields));
     let maintainers = metadata.maintainers.iter().map(|maintainer| {
         let Maintainer { name, email, url } = maintainer;
         Value::map([("Name", text(name)), ("Email", text(email)), ("URL", text(url))])

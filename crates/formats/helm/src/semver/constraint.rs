@@ -93,7 +93,9 @@ fn parse_group(text: &str) -> Option<Vec<Condition>> {
         let (condition, after) = parse_condition(rest)?;
         let spaceless = after.trim_start();
         let range = spaceless.strip_prefix('-').filter(|_| condition.operator == Operator::Equal);
-        if let Some(end) = range.filter(|end| spaceless.len() < after.len() && end.starts_with(char::is_whitespace)) {
+        if let Some(end) =
+            range.filter(|end| spaceless.len() < after.len() && end.starts_with(char::is_whitespace))
+        {
             let (end, after) = parse_condition(end.trim_start())?;
             conditions.push(Condition { operator: Operator::GreaterEqual, ..condition });
             conditions.push(Condition { operator: Operator::LessEqual, ..end });

@@ -7,7 +7,8 @@ const SMALL: Limits = Limits { steps_max: 300_000, bytes_max: 4 << 20, depth_max
 
 #[track_caller]
 fn stopped(template: &str, expected: &str) {
-    let chart = chart(&[("Chart.yaml", "apiVersion: v2\nname: c\nversion: 1.0.0\n"), ("templates/a.yaml", template)]);
+    let chart =
+        chart(&[("Chart.yaml", "apiVersion: v2\nname: c\nversion: 1.0.0\n"), ("templates/a.yaml", template)]);
     let values = serde_json::Map::new();
     let error = render(&request(&chart, &values), SMALL).unwrap_err().to_string();
     assert!(error.contains(expected), "{error}");
@@ -23,7 +24,10 @@ fn texts_that_grow_without_bound_are_stopped_before_they_are_made() {
     stopped(r#"{{ randBytes 9000000000 }}"#, "bytes");
     stopped(r#"{{ $x := "x" }}{{ range until 64 }}{{ $x = print $x $x }}{{ end }}"#, "bytes");
     stopped(r#"{{ $x := "xx" }}{{ range until 64 }}{{ $x = replace "x" $x $x }}{{ end }}"#, "bytes");
-    stopped(r#"{{ $x := "x" }}{{ range until 64 }}{{ $x = regexReplaceAll "(.*)" $x "$1$1$1" }}{{ end }}"#, "bytes");
+    stopped(
+        r#"{{ $x := "x" }}{{ range until 64 }}{{ $x = regexReplaceAll "(.*)" $x "$1$1$1" }}{{ end }}"#,
+        "bytes",
+    );
 }
 
 #[test]
@@ -40,7 +44,9 @@ fn lists_and_maps_that_repeat_themselves_are_stopped() {
 #[test]
 fn what_contains_itself_is_stopped() {
     let itself = r#"{{ $d := dict }}{{ $_ := set $d "d" $d }}"#;
-    for use_of_it in ["$d", "mustToJson $d", "mustToYaml $d", "mustToToml $d", "deepCopy $d", "printf \"%d\" $d"] {
+    for use_of_it in
+        ["$d", "mustToJson $d", "mustToYaml $d", "mustToToml $d", "deepCopy $d", "printf \"%d\" $d"]
+    {
         stopped(&format!("{itself}{{{{ {use_of_it} }}}}"), "contains itself");
     }
 }
@@ -48,7 +54,10 @@ fn what_contains_itself_is_stopped() {
 #[test]
 fn loops_are_stopped() {
     stopped("{{ range 9000000000 }}{{ end }}", "steps");
-    stopped(r#"{{ define "t" }}{{ template "t" }}{{ end }}{{ template "t" }}"#, "exceeded maximum template depth");
+    stopped(
+        r#"{{ define "t" }}{{ template "t" }}{{ end }}{{ template "t" }}"#,
+        "exceeded maximum template depth",
+    );
     stopped(r#"{{ define "t" }}{{ include "t" . }}{{ end }}{{ include "t" . }}"#, "nested reference name: t");
     stopped(r#"{{ define "t" }}{{ tpl "{{ include \"t\" . }}" . }}{{ end }}{{ include "t" . }}"#, "");
 }
@@ -58,7 +67,10 @@ fn deep_nesting_frees_itself() {
     let chart = chart(&[
         ("Chart.yaml", "apiVersion: v2\nname: c\nversion: 1.0.0\n"),
         ("templates/a.yaml", "{{ $x := list }}{{ range until 100000 }}{{ $x = list $x }}{{ end }}a: 1\n"),
-        ("templates/b.yaml", "{{ $x := dict }}{{ range until 100000 }}{{ $x = dict \"x\" $x }}{{ end }}b: 1\n"),
+        (
+            "templates/b.yaml",
+            "{{ $x := dict }}{{ range until 100000 }}{{ $x = dict \"x\" $x }}{{ end }}b: 1\n",
+        ),
     ]);
     assert_eq!(render_with(&chart, json!({})).unwrap().files.len(), 2);
 }

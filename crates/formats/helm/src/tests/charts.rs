@@ -153,7 +153,10 @@ fn values_that_do_not_fit_the_schema_are_refused_with_their_path() {
     let schema = r#"{"type":"object","properties":{"port":{"type":"integer"}},"required":["port"]}"#;
     let chart = chart(&[("Chart.yaml", OUTER), ("values.schema.json", schema)]);
     let error = render_with(&chart, json!({"port": "x"})).unwrap_err();
-    assert!(matches!(&error, Error::Schema { chart, faults } if chart == "outer" && faults.contains("'/port'")), "{error}");
+    assert!(
+        matches!(&error, Error::Schema { chart, faults } if chart == "outer" && faults.contains("'/port'")),
+        "{error}"
+    );
     assert!(render_with(&chart, json!({})).is_err());
     render_with(&chart, json!({"port": 80})).unwrap();
 }
@@ -183,6 +186,14 @@ fn a_chart_may_ask_for_a_version_of_kubernetes() {
     assert!(error.to_string().starts_with("chart c requires Kubernetes <1.20"), "{error}");
 }
 
+#[test]
+fn a_chart_that_is_named_must_be_there() {
+    let chart =
+        chart(&[("Chart.yaml", "name: c\nversion: 1.0.0\ndependencies: [{name: b, version: 1.x}]\n")]);
+    let error = render_with(&chart, json!({})).unwrap_err();
+    assert!(error.to_string().contains("missing in charts/: b"), "{error}");
+}
+
 #[track_caller]
 fn refused(texts: &[(&str, &str)], expected: &str) {
     let error = Chart::from_files(files(texts), ArchiveLimits::CHARTS).unwrap_err();
@@ -196,7 +207,10 @@ fn what_is_wrong_in_a_description_is_named() {
     refused(&[("Chart.yaml", "apiVersion: v2\nname: a\nversion: x\n")], "version: invalid semantic version");
     refused(&[("Chart.yaml", "apiVersion: v2\nname: a/b\nversion: 1.0.0\n")], "name: ");
     refused(&[("Chart.yaml", "name: a\nversion: 1.0.0\ntype: x\n")], "type: expected application or library");
-    refused(&[("Chart.yaml", "name: a\nversion: 1.0.0\ndependencies: [1]\n")], "dependencies[0]: expected fields");
+    refused(
+        &[("Chart.yaml", "name: a\nversion: 1.0.0\ndependencies: [1]\n")],
+        "dependencies[0]: expected fields",
+    );
     refused(&[("Chart.yaml", OUTER), ("values.yaml", "- 1\n")], "outer: failed to read values.yaml");
     refused(
         &[("Chart.yaml", "name: a\nversion: 1.0.0\ndependencies: [{name: b}, {name: b}]\n")],

@@ -24,8 +24,13 @@ fn read_case(text: &str) -> Option<Case> {
     let rest = format!("\n{rest}");
     let mut sections = rest.split("\n-- ");
     let template = sections.next()?.trim_matches('\n').to_owned();
-    let mut case =
-        Case { name: name.to_owned(), template, values: String::new(), files: Vec::new(), expected: Err(Vec::new()) };
+    let mut case = Case {
+        name: name.to_owned(),
+        template,
+        values: String::new(),
+        files: Vec::new(),
+        expected: Err(Vec::new()),
+    };
     for section in sections {
         let (head, body) = section.split_once('\n').unwrap_or((section, ""));
         let body = body.trim_end_matches('\n').to_owned();
@@ -52,7 +57,9 @@ fn run(case: &Case) -> Result<String, String> {
 /// What the template gave, whether or not that is a manifest.
 fn render_files(files: &[(&str, &str)]) -> Result<String, String> {
     let texts = crate::render::texts_for_tests(&chart(files));
-    texts.map(|mut texts| texts.remove("case/templates/case.txt").unwrap_or_default()).map_err(|error| error.to_string())
+    texts
+        .map(|mut texts| texts.remove("case/templates/case.txt").unwrap_or_default())
+        .map_err(|error| error.to_string())
 }
 
 fn fault(case: &Case) -> Option<String> {
@@ -60,7 +67,8 @@ fn fault(case: &Case) -> Option<String> {
     match (&case.expected, &found) {
         (Ok(expected), Ok(found)) if expected == found => None,
         (Err(lines), Err(message)) if !lines.is_empty() => {
-            let missing: Vec<&String> = lines.iter().filter(|line| !message.contains(line.as_str())).collect();
+            let missing: Vec<&String> =
+                lines.iter().filter(|line| !message.contains(line.as_str())).collect();
             (!missing.is_empty()).then(|| format!("{}\n  found {message}\n  without {missing:#?}", case.name))
         }
         (expected, found) => Some(format!("{}\n  expected {expected:?}\n  found    {found:?}", case.name)),

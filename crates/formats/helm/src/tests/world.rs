@@ -6,8 +6,8 @@ use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    Capabilities, Chart, Error, File, KeyAlgorithm, Limits, Release, Rendered, Request, Wanted, World, generate_key,
-    render,
+    Capabilities, Chart, Error, File, KeyAlgorithm, Limits, Release, Rendered, Request, Wanted, World,
+    generate_key, render,
 };
 
 /// A world in which it is always the same second, and in which there is one secret.

@@ -68,7 +68,8 @@ impl Coalesce {
             match (values.get(key.as_bytes()), default) {
                 (Some(Value::Nil), _) if nulls == Nulls::Removed => values.unset(key.as_bytes()),
                 (Some(Value::Map(given)), Value::Map(default)) => {
-                    let is_inner = chart.dependencies.iter().any(|inner| inner.name().as_bytes() == key.as_bytes());
+                    let is_inner =
+                        chart.dependencies.iter().any(|inner| inner.name().as_bytes() == key.as_bytes());
                     let nulls = if is_inner { Nulls::Kept } else { nulls };
                     if nulls == Nulls::Removed {
                         without_nulls(&default);
@@ -106,7 +107,9 @@ impl Coalesce {
         };
         for (key, value) in source.to_fields() {
             match (value, target.get(key.as_bytes())) {
-                (Value::Map(table), None) => target.set(key, Value::Map(table.to_fields().into_iter().collect())),
+                (Value::Map(table), None) => {
+                    target.set(key, Value::Map(table.to_fields().into_iter().collect()));
+                }
                 (Value::Map(table), Some(Value::Map(given))) => {
                     // A copy of the first level alone, as Helm makes it.
                     let copy: Map = table.to_fields().into_iter().collect();
@@ -116,7 +119,9 @@ impl Coalesce {
                 (Value::Map(_), Some(_)) => {
                     self.warn(format!("cannot merge the table {prefix}.global.{key} onto what is none"));
                 }
-                (_, Some(Value::Map(_))) => self.warn(format!("key {prefix}.global.{key} is a table: skipped")),
+                (_, Some(Value::Map(_))) => {
+                    self.warn(format!("key {prefix}.global.{key} is a table: skipped"));
+                }
                 (value, _) => target.set(key, value),
             }
         }
@@ -136,10 +141,16 @@ impl Coalesce {
                 // A null in the first table hides what is in the second.
                 (Some(Value::Nil), _) => {}
                 (Some(_), Value::Map(_)) => {
-                    self.warn(format!("cannot overwrite the table {} with what is none", joined(prefix, &key.to_str())));
+                    self.warn(format!(
+                        "cannot overwrite the table {} with what is none",
+                        joined(prefix, &key.to_str())
+                    ));
                 }
                 (Some(Value::Map(_)), value) if !matches!(value, Value::Nil) => {
-                    self.warn(format!("{} is a table: a plain value is ignored", joined(prefix, &key.to_str())));
+                    self.warn(format!(
+                        "{} is a table: a plain value is ignored",
+                        joined(prefix, &key.to_str())
+                    ));
                 }
                 _ => {}
             }

@@ -121,7 +121,8 @@ fn import_values(chart: &mut Chart, budget: &Budget, coalesce: &mut Coalesce) ->
     let values = copy(&own);
     coalesce.tables(&values, &imported, "", Nulls::Kept);
     let json = to_json_value(&Value::Map(values), budget);
-    let json = json.map_err(|failure| Error::Values { path: chart.name().to_owned(), message: failure.to_string() })?;
+    let json = json
+        .map_err(|failure| Error::Values { path: chart.name().to_owned(), message: failure.to_string() })?;
     if let serde_json::Value::Object(fields) = json {
         chart.values = fields;
     }

@@ -34,11 +34,11 @@ fn validate_one(chart: &Chart, schema: &[u8], values: &Map, budget: &Budget) -> 
     let schema: serde_json::Value =
         serde_json::from_slice(schema).map_err(|error| wrong(error.to_string()))?;
     let validator = jsonschema::validator_for(&schema).map_err(|error| wrong(error.to_string()))?;
-    let values = to_json_value(&Value::Map(values.clone()), budget).map_err(|failure| wrong(failure.to_string()))?;
+    let values =
+        to_json_value(&Value::Map(values.clone()), budget).map_err(|failure| wrong(failure.to_string()))?;
     let faults = validator.iter_errors(&values).take(FAULTS_MAX);
-    let faults: Vec<String> = faults
-        .map(|fault| format!("- at '{}': {fault}", fault.instance_path()))
-        .collect();
+    let faults: Vec<String> =
+        faults.map(|fault| format!("- at '{}': {fault}", fault.instance_path())).collect();
     if faults.is_empty() {
         return Ok(());
     }

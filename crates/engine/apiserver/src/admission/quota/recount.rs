@@ -11,7 +11,7 @@ use bythos_store::{Change, Entry, Expect, Operation};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
-use super::super::amount::{Amounts, add, amounts, to_value};
+use super::super::amounts::{Amounts, add, amounts, to_value};
 use super::{QUOTAS, nothing, quotas, scope, usage};
 use crate::encode::Encoded;
 use crate::object;

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use bythos_kinds::Quantity;
 use serde_json::Value;
 
-use super::super::amount::{Amount, Amounts, amounts};
+use super::super::amounts::{Amounts, amounts};
 use super::super::pod_resources::{list, of_container, of_pod};
 use crate::object;
 
@@ -24,7 +25,7 @@ const STORAGE_CLASS: &str = ".storageclass.storage.k8s.io/";
 
 /// What an object of this resource uses.
 pub(super) fn of(resource: &str, object: &Value) -> Amounts {
-    let one = Amount::pieces(1);
+    let one = Quantity::pieces(1);
     let mut usage = Amounts::from([(format!("count/{resource}"), one)]);
     if resource == "pods" && has_ended(object) {
         return usage;
@@ -108,8 +109,8 @@ fn of_service(service: &Value) -> Amounts {
         _ => (0, 0),
     };
     Amounts::from([
-        ("services.loadbalancers".to_owned(), Amount::pieces(balancers)),
-        ("services.nodeports".to_owned(), Amount::pieces(node_ports)),
+        ("services.loadbalancers".to_owned(), Quantity::pieces(balancers)),
+        ("services.nodeports".to_owned(), Quantity::pieces(node_ports)),
     ])
 }
 
@@ -126,7 +127,7 @@ fn of_claim(claim: &Value) -> Amounts {
         })
         .map(|class| format!("{class}{STORAGE_CLASS}"));
     if let Some(class) = &class {
-        usage.insert(format!("{class}persistentvolumeclaims"), Amount::pieces(1));
+        usage.insert(format!("{class}persistentvolumeclaims"), Quantity::pieces(1));
     }
     if let Some(storage) = amounts(claim.pointer("/spec/resources/requests")).get("storage") {
         usage.insert("requests.storage".to_owned(), *storage);
@@ -141,7 +142,7 @@ fn of_claim(claim: &Value) -> Amounts {
 mod tests {
     use serde_json::json;
 
-    use super::super::super::amount::listed;
+    use super::super::super::amounts::listed;
     use super::*;
 
     #[track_caller]

@@ -68,7 +68,7 @@ fn check_failure_rule(
     let (codes, conditions) = (rule.field("onExitCodes"), rule.field("onPodConditions"));
     match (codes.is_set(), conditions.is_empty()) {
         (true, false) => {
-            errors.push(rule.invalid("specifying both OnExitCodes and OnPodConditions is not supported"))
+            errors.push(rule.invalid("specifying both OnExitCodes and OnPodConditions is not supported"));
         }
         (false, true) => {
             errors.push(rule.invalid("specifying one of OnExitCodes and OnPodConditions is required"));

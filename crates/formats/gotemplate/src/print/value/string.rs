@@ -49,7 +49,8 @@ impl Printer<'_> {
             (true, _) => "0x",
         };
         let bytes = text.get(..length).unwrap_or_default().iter();
-        let digits = bytes.map(|byte| if verb == 'X' { format!("{byte:02X}") } else { format!("{byte:02x}") });
+        let digits =
+            bytes.map(|byte| if verb == 'X' { format!("{byte:02X}") } else { format!("{byte:02x}") });
         let text = if flags.space {
             digits.map(|digits| format!("{prefix}{digits}")).collect::<Vec<_>>().join(" ")
         } else if length > 0 {

@@ -110,7 +110,8 @@ fn repetition(rest: &mut Peekable<Chars<'_>>, translated: &mut String) -> Result
         translated.push_str(r"\{");
         return Ok(());
     }
-    let too_large = |text: &str| !text.is_empty() && text.parse::<u32>().map_or(true, |count| count > REPEAT_MAX);
+    let too_large =
+        |text: &str| !text.is_empty() && text.parse::<u32>().map_or(true, |count| count > REPEAT_MAX);
     if too_large(low) || too_large(high) {
         return Err(format!("invalid repeat count: `{{{inside}}}`"));
     }

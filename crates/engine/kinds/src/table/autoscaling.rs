@@ -1,0 +1,23 @@
+//! Kinds of `autoscaling`.
+
+use super::row;
+use crate::Kind;
+use crate::columns::autoscaler;
+use crate::conversion::autoscaler::CONVERSION;
+use crate::defaults;
+
+pub(super) fn kinds() -> Vec<Kind> {
+    let autoscaler = |version| {
+        row("autoscaling", version, "HorizontalPodAutoscaler", "horizontalpodautoscalers")
+            .namespaced()
+            .short(&["hpa"])
+            .in_all()
+            .status()
+            .columns(autoscaler::columns())
+            .converted(&CONVERSION)
+    };
+    vec![
+        autoscaler("v1").defaults(defaults::autoscaler::version_1),
+        autoscaler("v2").defaults(defaults::autoscaler::version_2),
+    ]
+}
