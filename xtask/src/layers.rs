@@ -112,7 +112,7 @@ fn may_know(one: &Crate, known: &str, group: Group) -> bool {
     match (one.group, group) {
         (Group::Binary, other) => !matches!(other, Group::Binary | Group::Testing | Group::Workshop),
         (Group::Testing, other) => !matches!(other, Group::Binary | Group::Workshop),
-        (Group::Workshop, other) => matches!(other, Group::Testing | Group::Workshop),
+        (Group::Workshop, other) => matches!(other, Group::Testing | Group::Workshop | Group::Formats),
         (Group::Formats | Group::Base, Group::Formats) | (Group::Base, Group::Base) => true,
         (Group::Engine, Group::Engine) => {
             MAKE_THE_API.contains(&one.name.as_str()) && MAKE_THE_API.contains(&known)
