@@ -53,7 +53,8 @@ pub(crate) fn kustomizations_in(files: &Files, folder: &str) -> Vec<String> {
 
 /// Whether `path` is `folder` or stands below it.
 pub(crate) fn is_within(path: &str, folder: &str) -> bool {
-    folder.is_empty() || path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    folder.is_empty()
+        || path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// `path` as seen from where `folder` is seen, which may lead up.

@@ -22,11 +22,9 @@ pub(crate) fn gather(
 ) -> Result<Data, Error> {
     let refuse = |message| Error::Field { file: file.to_owned(), field: generator.field.clone(), message };
     let mut data = Data::new();
-    let mut add = |key: &str, value: Vec<u8>| {
-        match data.insert(key.to_owned(), value) {
-            Some(_) => Err(refuse(format!("key {key:?} is there twice"))),
-            None => Ok(()),
-        }
+    let mut add = |key: &str, value: Vec<u8>| match data.insert(key.to_owned(), value) {
+        Some(_) => Err(refuse(format!("key {key:?} is there twice"))),
+        None => Ok(()),
     };
     for path in &generator.envs {
         let content = load(path)?;
@@ -74,7 +72,8 @@ pub(crate) fn place(
     generator: &Generator,
     file: &str,
 ) -> Result<(), Error> {
-    let refuse = |message| Err(Error::Field { file: file.to_owned(), field: generator.field.clone(), message });
+    let refuse =
+        |message| Err(Error::Field { file: file.to_owned(), field: generator.field.clone(), message });
     let key = made.key();
     let mut known = resources.iter_mut().filter(|known| key.is_of(known));
     match (known.next(), known.next(), generator.behavior) {
@@ -178,8 +177,8 @@ fn replace(known: &mut Resource, mut made: Resource) {
     for field in ["labels", "annotations"] {
         put_below(&mut made.value["metadata"], field, &known.value["metadata"]);
     }
-    made.set_name(&known.name().to_owned());
-    made.set_namespace(&known.namespace().to_owned());
+    made.set_name(known.name());
+    made.set_namespace(known.namespace());
     known.value = made.value;
     known.hashed = known.hashed && made.hashed;
     known.generated = true;

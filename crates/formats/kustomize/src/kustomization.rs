@@ -29,7 +29,7 @@ pub(crate) struct Kustomization {
     pub(crate) labels: Vec<Labels>,
     pub(crate) common_labels: BTreeMap<String, String>,
     pub(crate) common_annotations: BTreeMap<String, String>,
-    pub(crate) images: Vec<Image>,
+    pub(crate) images: Vec<ImageChange>,
     pub(crate) replicas: Vec<Replicas>,
     pub(crate) merge_patches: Vec<Entry>,
     pub(crate) patches: Vec<Patch>,
@@ -66,8 +66,14 @@ pub struct Image {
     pub new_tag: Option<String>,
     /// Digest in place of its tag and digest.
     pub digest: Option<String>,
+}
+
+/// An entry of `images`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct ImageChange {
+    pub(crate) image: Image,
     /// What is put after its tag, where neither a tag nor a digest is given.
-    pub tag_suffix: Option<String>,
+    pub(crate) tag_suffix: Option<String>,
 }
 
 /// Labels and how far they reach.

@@ -18,7 +18,8 @@ pub(crate) fn read(file: &str, text: &str, limits: Limits) -> Result<Vec<Resourc
     let lines = first_lines(text);
     // Where the scan and the parser count differently, no line is better than a wrong one.
     let lines = if lines.len() == documents.len() { lines } else { Vec::new() };
-    let place = |index: usize| Place { file: file.to_owned(), document: index + 1, line: lines.get(index).copied() };
+    let place =
+        |index: usize| Place { file: file.to_owned(), document: index + 1, line: lines.get(index).copied() };
     let mut queue: VecDeque<(Value, Place)> =
         documents.into_iter().enumerate().map(|(index, document)| (document, place(index))).collect();
     let mut resources = Vec::new();

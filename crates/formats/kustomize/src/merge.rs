@@ -73,7 +73,9 @@ fn walk(there: Option<Value>, patch: Option<Value>, shape: Shape<'_>) -> Result<
         return Ok(kept.map_or(Merged::Nothing, Merged::There));
     };
     for other in [&there, &patch].into_iter().flatten() {
-        if !other.is_null() && std::mem::discriminant(&family(other)) != std::mem::discriminant(&family(leading)) {
+        if !other.is_null()
+            && std::mem::discriminant(&family(other)) != std::mem::discriminant(&family(leading))
+        {
             return Err(format!(": expected {} in the patch, found {}", kind_of(leading), kind_of(other)));
         }
     }
@@ -109,7 +111,8 @@ fn walk_map(there: Option<Value>, patch: Option<Value>, shape: Shape<'_>) -> Res
     }
     let (patch, directive) = match patch {
         Some(Value::Object(mut patch)) => {
-            let directive = patch.remove(DIRECTIVE).map_or(Ok(Directive::Merge), |text| Directive::of(&text))?;
+            let directive =
+                patch.remove(DIRECTIVE).map_or(Ok(Directive::Merge), |text| Directive::of(&text))?;
             (Some(patch), directive)
         }
         _ => (None, Directive::Merge),

@@ -41,7 +41,8 @@ pub(crate) struct ConfiguredBy {
 
 impl Origin {
     fn lines(&self) -> Vec<String> {
-        let scalar = |text: &str| bythos_yaml::to_string(&Value::String(text.to_owned())).trim_end().to_owned();
+        let scalar =
+            |text: &str| bythos_yaml::to_string(&Value::String(text.to_owned())).trim_end().to_owned();
         match self {
             Origin::File { path } => vec![format!("path: {}", scalar(path))],
             Origin::Configured { file, by } => {
@@ -80,7 +81,8 @@ pub(crate) fn write(resource: &mut Resource, metadata: Metadata) {
         annotate(resource, ORIGIN, text);
     }
     if metadata.transformations && !resource.transformations.is_empty() {
-        let items = resource.transformations.iter().map(|origin| format!("- {}\n", origin.lines().join("\n  ")));
+        let items =
+            resource.transformations.iter().map(|origin| format!("- {}\n", origin.lines().join("\n  ")));
         let text = items.collect();
         annotate(resource, TRANSFORMATIONS, text);
     }

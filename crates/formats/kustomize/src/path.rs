@@ -121,7 +121,8 @@ impl Walk<'_> {
             *value = Value::Object(Map::new());
         }
         let found = kind_of(value);
-        let map = value.as_object_mut().ok_or_else(|| format!("expected a map around {step:?}, found {found}"))?;
+        let map =
+            value.as_object_mut().ok_or_else(|| format!("expected a map around {step:?}, found {found}"))?;
         if let Some(child) = map.get_mut(step) {
             return self.walk(child, rest, false);
         }

@@ -37,7 +37,8 @@ impl<'a> Reader<'a> {
     fn get(&self, field: &'static str) -> Option<&'a Value> {
         self.asked.borrow_mut().insert(field);
         // As in Go, a name in other cases is the same name, if nothing is called just so.
-        let alike = || self.map.iter().find(|(key, _)| key.eq_ignore_ascii_case(field)).map(|(_, value)| value);
+        let alike =
+            || self.map.iter().find(|(key, _)| key.eq_ignore_ascii_case(field)).map(|(_, value)| value);
         self.map.get(field).or_else(alike).filter(|value| !value.is_null())
     }
 

@@ -149,7 +149,8 @@ impl Referrer {
         for (referred, spec) in rules {
             // The kind that refers was selected by its first kind; today's may be another.
             let spec = FieldSpec { gvk: Gvk::default(), ..FieldSpec::clone(spec) };
-            let search = Search { referrer: self, referred, known, by_role: spec.path.ends_with("roleRef/name") };
+            let search =
+                Search { referrer: self, referred, known, by_role: spec.path.ends_with("roleRef/name") };
             let mut ambiguous = None;
             let mut change = |found: &mut Value| match search.change(found) {
                 Ok(()) => Ok(()),
@@ -195,7 +196,9 @@ impl Search<'_> {
         match found {
             Value::Null => Ok(()),
             Value::Array(items) => items.iter_mut().try_for_each(|item| match item {
-                Value::Array(_) => Err(Failure::Shape("expected a name or a map with one, found a list".to_owned())),
+                Value::Array(_) => {
+                    Err(Failure::Shape("expected a name or a map with one, found a list".to_owned()))
+                }
                 item => self.change(item),
             }),
             Value::Object(_) => self.change_map(found),
@@ -219,11 +222,14 @@ impl Search<'_> {
             return Err(Failure::Shape("expected a \"name\" in the map".to_owned()));
         };
         let namespace = map.get("namespace").map(scalar_text);
-        let originally = |it: &Candidate| namespace.as_ref().is_none_or(|wanted| *wanted == it.original_namespace);
-        let currently = |it: &Candidate| namespace.as_ref().is_none_or(|wanted| *wanted == it.effective_namespace);
+        let originally =
+            |it: &Candidate| namespace.as_ref().is_none_or(|wanted| *wanted == it.original_namespace);
+        let currently =
+            |it: &Candidate| namespace.as_ref().is_none_or(|wanted| *wanted == it.effective_namespace);
         let any_originally = self.known.candidates.iter().any(|it| self.could_be_meant(it) && originally(it));
         let in_namespace = |it: &Candidate| if any_originally { originally(it) } else { currently(it) };
-        let same = |one: &Candidate, other: &Candidate| one.name == other.name && one.namespace == other.namespace;
+        let same =
+            |one: &Candidate, other: &Candidate| one.name == other.name && one.namespace == other.namespace;
         let Some(found) = self.find(&name, in_namespace, same)? else { return Ok(()) };
         if found.name == name && found.namespace.is_empty() {
             return Ok(());
@@ -239,7 +245,7 @@ impl Search<'_> {
         candidate.is_cluster_scoped()
             || self.referrer.is_cluster_scoped
             || candidate.effective_namespace == self.referrer.effective_namespace
-            || self.referrer.bound_namespaces.iter().any(|it| *it == candidate.namespace)
+            || self.referrer.bound_namespaces.contains(&candidate.namespace)
     }
 
     /// The object that is meant: of the kind, within reach, and, if there are several, renamed as the referrer was.
@@ -278,7 +284,8 @@ impl Search<'_> {
         let alike = |one: &[String], other: &[String]| {
             or_not_at_all && (one.is_empty() || other.is_empty()) || share_an_end(one, other)
         };
-        alike(&candidate.prefixes, &self.referrer.prefixes) && alike(&candidate.suffixes, &self.referrer.suffixes)
+        alike(&candidate.prefixes, &self.referrer.prefixes)
+            && alike(&candidate.suffixes, &self.referrer.suffixes)
     }
 }
 

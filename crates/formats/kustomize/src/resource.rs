@@ -32,8 +32,7 @@ pub(crate) struct Resource {
     pub(crate) hashed: bool,
     /// Whether base64 in it is broken into lines, as the hash of its name wants it.
     pub(crate) generated: bool,
-    /// Whether kustomize would have kept notes on it in annotations: then it has annotations while it is built, and
-    /// those that are empty at the end go.
+    /// Whether kustomize would have kept notes on it in annotations: then patches find a map of annotations.
     pub(crate) noted: bool,
     /// Where it comes from, and what changed it, if that is asked for.
     pub(crate) origin: Option<Origin>,
@@ -142,7 +141,11 @@ impl Resource {
 
     /// What tells it apart from all others of a build.
     pub(crate) fn key(&self) -> Key {
-        Key { gvk: self.gvk(), namespace: self.effective_namespace().to_owned(), name: self.name().to_owned() }
+        Key {
+            gvk: self.gvk(),
+            namespace: self.effective_namespace().to_owned(),
+            name: self.name().to_owned(),
+        }
     }
 
     /// `Kind/namespace/name`, as Flux writes it.
@@ -167,9 +170,9 @@ impl Key {
     pub(crate) fn is_of(&self, resource: &Resource) -> bool {
         resource.group() == self.gvk.group
             && resource.version() == self.gvk.version
-            && resource.identities().any(|it| {
-                it.kind == self.gvk.kind && it.name == self.name && it.namespace == self.namespace
-            })
+            && resource
+                .identities()
+                .any(|it| it.kind == self.gvk.kind && it.name == self.name && it.namespace == self.namespace)
     }
 }
 

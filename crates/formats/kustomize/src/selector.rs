@@ -84,7 +84,8 @@ impl Compiled {
     pub(crate) fn selects(&self, resource: &Resource) -> bool {
         let holds = |pattern: &Option<Regex>, text: &str| pattern.as_ref().is_none_or(|it| it.is_match(text));
         let (original, current) = (resource.original(), resource.identity());
-        let either = |pattern: &Option<Regex>, one: &str, other: &str| holds(pattern, one) || holds(pattern, other);
+        let either =
+            |pattern: &Option<Regex>, one: &str, other: &str| holds(pattern, one) || holds(pattern, other);
         holds(&self.group, resource.group())
             && holds(&self.version, resource.version())
             && holds(&self.kind, resource.kind())
@@ -205,7 +206,8 @@ mod tests {
     #[track_caller]
     fn check(selector: &str, expected: bool) {
         let labels = [("app", "web"), ("tier", "front")];
-        let value_of = |key: &str| labels.iter().find(|(name, _)| *name == key).map(|(_, value)| (*value).to_owned());
+        let value_of =
+            |key: &str| labels.iter().find(|(name, _)| *name == key).map(|(_, value)| (*value).to_owned());
         let terms = parse_terms(selector).unwrap();
         assert_eq!(terms.iter().all(|term| term.holds(value_of)), expected, "{selector}");
     }

@@ -15,7 +15,7 @@ pub(crate) use namespace::Subjects;
 pub(crate) use values::{ValueAdd, ValueTarget};
 
 use crate::config::FieldSpec;
-use crate::kustomization::{Image, Replacement};
+use crate::kustomization::{ImageChange, Replacement};
 use crate::merge::Definitions;
 use crate::order::{self, Order};
 use crate::origin::ConfiguredBy;
@@ -44,7 +44,7 @@ pub(crate) enum Action {
     Suffix { suffix: String, specs: Vec<FieldSpec> },
     Labels { pairs: BTreeMap<String, String>, specs: Vec<FieldSpec> },
     Replicas { name: String, count: i64, specs: Vec<FieldSpec> },
-    Image { image: Image, specs: Vec<FieldSpec> },
+    Image { change: ImageChange, specs: Vec<FieldSpec> },
     Replacements(Vec<Replacement>),
     ValueAdd(ValueAdd),
     Order(Order),
@@ -76,15 +76,18 @@ impl Transformer {
             Action::MergePatches(all) => return self.run_merges(resources, all, context),
             Action::Patch(patch) => return patch.apply(self, resources, context),
             Action::Operations(operations) => return operations.apply(self, resources, false),
-            Action::Replacements(all) => return all.iter().try_for_each(|it| replacements::replace(resources, it)),
+            Action::Replacements(all) => {
+                return all.iter().try_for_each(|it| replacements::replace(resources, it));
+            }
             Action::Namespace { namespace, specs, only_unset, subjects } => {
-                namespace::Change { namespace, specs, only_unset: *only_unset, subjects: *subjects }.apply(resources)
+                namespace::Change { namespace, specs, only_unset: *only_unset, subjects: *subjects }
+                    .apply(resources)
             }
             Action::Prefix { prefix, specs } => names::put_before(resources, prefix, specs),
             Action::Suffix { suffix, specs } => names::put_after(resources, suffix, specs),
             Action::Labels { pairs, specs } => labels::set(resources, pairs, specs),
             Action::Replicas { name, count, specs } => replicas::set(resources, name, *count, specs),
-            Action::Image { image, specs } => images::replace(resources, image, specs),
+            Action::Image { change, specs } => images::replace(resources, change, specs),
             Action::ValueAdd(value) => value.add(resources),
             Action::Order(order) => {
                 order::sort(resources, order);

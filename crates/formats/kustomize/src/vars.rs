@@ -66,7 +66,8 @@ pub(crate) fn resolve(vars: &Vars, resources: &mut [Resource], config: &Config) 
     let values: BTreeMap<&str, Value> = values.collect::<Result<_, Error>>()?;
     for resource in resources {
         for spec in &config.var_reference {
-            let expanded = field::visit(resource, spec, Missing::Skip, &mut |found| expand_in(found, &values));
+            let expanded =
+                field::visit(resource, spec, Missing::Skip, &mut |found| expand_in(found, &values));
             expanded.map_err(|message| Error::Reference { place: resource.place.to_string(), message })?;
         }
     }
@@ -126,7 +127,8 @@ fn expand(text: &str, values: &BTreeMap<&str, Value>) -> Value {
             }
             Some('(') => match next.as_str().split_once(')') {
                 Some((name, after)) => {
-                    let value = values.get(name).filter(|it| it.is_string() || it.is_number() || it.is_boolean());
+                    let value =
+                        values.get(name).filter(|it| it.is_string() || it.is_number() || it.is_boolean());
                     if let Some(value) = value.filter(|_| before.is_empty() && text.len() == name.len() + 3) {
                         return value.clone();
                     }

@@ -70,7 +70,9 @@ pub(crate) fn plain(text: &str) -> Plain {
 /// The form of an unquoted text by the rules of one of Go's libraries.
 fn plain_by(text: &str, rules: Rules) -> Plain {
     match (plain(text), rules) {
-        (Plain::Bool(_), Rules::Go3) if !matches!(text.as_bytes(), [b't' | b'T' | b'f' | b'F', ..]) => Plain::Text,
+        (Plain::Bool(_), Rules::Go3) if !matches!(text.as_bytes(), [b't' | b'T' | b'f' | b'F', ..]) => {
+            Plain::Text
+        }
         (found, _) => found,
     }
 }

@@ -37,16 +37,17 @@ pub(super) fn finish(
     Ok(resources.into_iter().map(|resource| resource.value).collect())
 }
 
-/// Annotations are texts, whatever was written.
+/// Annotations are texts, whatever was written; a map of none is left out.
 fn write_annotations(resource: &mut Resource) {
     let Some(metadata) = resource.value.get_mut("metadata").and_then(Value::as_object_mut) else { return };
-    let Some(Value::Object(annotations)) = metadata.get_mut("annotations") else { return };
-    if annotations.is_empty() && resource.noted {
-        metadata.remove("annotations");
-        return;
-    }
-    for value in annotations.values_mut().filter(|value| !value.is_string()) {
-        *value = Value::String(scalar_text(value));
+    match metadata.get_mut("annotations") {
+        Some(Value::Object(annotations)) if !annotations.is_empty() => {
+            for value in annotations.values_mut().filter(|value| !value.is_string()) {
+                *value = Value::String(scalar_text(value));
+            }
+        }
+        Some(Value::Object(_) | Value::Null) => drop(metadata.remove("annotations")),
+        _ => {}
     }
 }
 

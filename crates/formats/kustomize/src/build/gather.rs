@@ -78,7 +78,10 @@ impl Build<'_> {
             Led::Folder(folder) => {
                 let inner = self.kustomization_of(&folder, false)?;
                 let inner = inner.ok_or_else(|| no_kustomization(at, entry))?;
-                self.enter(At { folder: &folder, kustomization: &inner, origin: &origin }, Gathered::default())
+                self.enter(
+                    At { folder: &folder, kustomization: &inner, origin: &origin },
+                    Gathered::default(),
+                )
             }
             Led::Remote { files, path } => self.elsewhere(at, entry, files, &path, None),
         }

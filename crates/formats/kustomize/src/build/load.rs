@@ -27,10 +27,16 @@ pub type Fetch<'a> = dyn Fn(&str) -> Result<Fetched, String> + 'a;
 
 /// What an entry of `resources` leads to.
 pub(super) enum Led {
-    File { path: String, text: String },
+    File {
+        path: String,
+        text: String,
+    },
     Folder(String),
     /// A folder of another source.
-    Remote { files: Files, path: String },
+    Remote {
+        files: Files,
+        path: String,
+    },
 }
 
 impl Build<'_> {

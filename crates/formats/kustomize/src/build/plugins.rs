@@ -10,6 +10,7 @@ use crate::files;
 use crate::kustomization::{
     Entry, Generated, GeneratorOptions, read_generator, read_image, read_patch, read_replacements,
 };
+use crate::manifest;
 use crate::order::Order;
 use crate::origin::{self, ConfiguredBy, Origin};
 use crate::reader::Reader;
@@ -17,7 +18,6 @@ use crate::resource::Resource;
 use crate::selector::Selector;
 use crate::transform::patches::{self, Allowed};
 use crate::transform::{Action, Subjects, Transformer, ValueAdd, ValueTarget};
-use crate::manifest;
 
 /// A label that a validator may put on what it looked at.
 const VALIDATED_BY: &str = "validated-by";
@@ -45,7 +45,11 @@ impl Build<'_> {
         Ok(())
     }
 
-    pub(super) fn run_transformer_plugins(&mut self, at: At<'_>, gathered: &mut Gathered) -> Result<(), Error> {
+    pub(super) fn run_transformer_plugins(
+        &mut self,
+        at: At<'_>,
+        gathered: &mut Gathered,
+    ) -> Result<(), Error> {
         for plugin in self.plugins(at, &at.kustomization.transformers)? {
             let step = self.plugin_step(at, &plugin)?;
             self.run(&step, &mut gathered.resources)?;
@@ -63,13 +67,17 @@ impl Build<'_> {
             let mut seen = gathered.resources.clone();
             self.run(&step, &mut seen)?;
             for resource in &mut seen {
-                if let Some(labels) = resource.value.pointer_mut("/metadata/labels").and_then(Value::as_object_mut) {
+                if let Some(labels) =
+                    resource.value.pointer_mut("/metadata/labels").and_then(Value::as_object_mut)
+                {
                     labels.remove(VALIDATED_BY);
                 }
             }
             let values = |all: &[Resource]| all.iter().map(|it| it.value.clone()).collect::<Vec<_>>();
             if values(&seen) != values(&gathered.resources) {
-                return Err(step.refuse("a validator must not change objects; name it under \"transformers\"".to_owned()));
+                return Err(step.refuse(
+                    "a validator must not change objects; name it under \"transformers\"".to_owned(),
+                ));
             }
         }
         Ok(())
@@ -107,20 +115,24 @@ impl Build<'_> {
         let reader = reader_of(plugin)?;
         let specs = || read_specs(&reader, "fieldSpecs");
         let action = match plugin.kind() {
-            "AnnotationsTransformer" => Action::Labels { pairs: reader.text_map("annotations")?, specs: specs()? },
+            "AnnotationsTransformer" => {
+                Action::Labels { pairs: reader.text_map("annotations")?, specs: specs()? }
+            }
             "LabelTransformer" => Action::Labels { pairs: reader.text_map("labels")?, specs: specs()? },
             "HashTransformer" => Action::Hashes,
             "ImageTagTransformer" => {
                 let image = reader.child("imageTag")?.ok_or_else(|| reader.missing("imageTag"))?;
-                Action::Image { image: read_image(&image)?, specs: specs()? }
+                Action::Image { change: read_image(&image)?, specs: specs()? }
             }
             "NamespaceTransformer" => namespace(plugin, &reader, specs()?)?,
-            "PrefixTransformer" => {
-                Action::Prefix { prefix: reader.text("prefix")?.unwrap_or_default(), specs: needed(&reader, specs()?)? }
-            }
-            "SuffixTransformer" => {
-                Action::Suffix { suffix: reader.text("suffix")?.unwrap_or_default(), specs: needed(&reader, specs()?)? }
-            }
+            "PrefixTransformer" => Action::Prefix {
+                prefix: reader.text("prefix")?.unwrap_or_default(),
+                specs: needed(&reader, specs()?)?,
+            },
+            "SuffixTransformer" => Action::Suffix {
+                suffix: reader.text("suffix")?.unwrap_or_default(),
+                specs: needed(&reader, specs()?)?,
+            },
             "ReplicaCountTransformer" => {
                 let replica = reader.child("replica")?.ok_or_else(|| reader.missing("replica"))?;
                 let (name, count) = (replica.required_text("name")?, replica.number("count")?);
@@ -189,8 +201,7 @@ fn read_value_targets(reader: &Reader<'_>) -> Result<Vec<ValueTarget>, Error> {
     let target = |one: Reader<'_>| {
         let select = one.child("selector")?.map(Selector::read).transpose()?;
         let select = select.map(|selector| selector.compile()).transpose();
-        let select = select
-            .map_err(|(field, message)| one.refuse(&format!("selector.{field}"), message))?;
+        let select = select.map_err(|(field, message)| one.refuse(&format!("selector.{field}"), message))?;
         let position = usize::try_from(one.number("filePathPosition")?)
             .map_err(|_| one.refuse("filePathPosition", "expected a number from 0"))?;
         Ok(ValueTarget { select, path: one.required_text("fieldPath")?, position })

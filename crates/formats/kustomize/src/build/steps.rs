@@ -46,7 +46,8 @@ impl Build<'_> {
         }
         if let Some(namespace) = &kustomization.namespace {
             let (namespace, specs) = (namespace.clone(), config.namespace.clone());
-            let action = Action::Namespace { namespace, specs, only_unset: false, subjects: Subjects::Default };
+            let action =
+                Action::Namespace { namespace, specs, only_unset: false, subjects: Subjects::Default };
             add("namespace", "NamespaceTransformer", action);
         }
         if let Some(prefix) = &kustomization.name_prefix {
@@ -57,7 +58,7 @@ impl Build<'_> {
             let action = Action::Suffix { suffix: suffix.clone(), specs: config.name_suffix.clone() };
             add("nameSuffix", "SuffixTransformer", action);
         }
-        for (field, pairs, specs) in label_steps(at, config)? {
+        for LabelStep { field, pairs, specs } in label_steps(at, config)? {
             add(&field, "LabelTransformer", Action::Labels { pairs, specs });
         }
         if !kustomization.common_annotations.is_empty() {
@@ -73,7 +74,7 @@ impl Build<'_> {
             add(&replicas.field, "ReplicaCountTransformer", Action::Replicas { name, count, specs });
         }
         for (index, image) in kustomization.images.iter().enumerate() {
-            let action = Action::Image { image: image.clone(), specs: config.images.clone() };
+            let action = Action::Image { change: image.clone(), specs: config.images.clone() };
             add(&format!("images[{index}]"), "ImageTagTransformer", action);
         }
         if !kustomization.replacements.is_empty() {
@@ -115,7 +116,8 @@ impl Build<'_> {
         let allowed = Allowed { name_change: patch.allow_name_change, kind_change: patch.allow_kind_change };
         let target = compile(at, patch)?;
         let limits = self.meter.budget.yaml_limits();
-        TextPatch::read(&text, &patch.field, target, allowed, limits).map_err(|message| refusal(at, patch, &message))
+        TextPatch::read(&text, &patch.field, target, allowed, limits)
+            .map_err(|message| refusal(at, patch, &message))
     }
 
     pub(super) fn operations(&mut self, at: At<'_>, patch: &Patch) -> Result<Operations, Error> {
@@ -185,11 +187,15 @@ fn compile(at: At<'_>, patch: &Patch) -> Result<Option<Compiled>, Error> {
     })
 }
 
+/// Labels and where they go, for one step.
+struct LabelStep {
+    field: String,
+    pairs: BTreeMap<String, String>,
+    specs: Vec<FieldSpec>,
+}
+
 /// Each entry of `labels`, then `commonLabels`, which counts as a step as soon as either is there.
-fn label_steps(
-    at: At<'_>,
-    config: &Config,
-) -> Result<Vec<(String, BTreeMap<String, String>, Vec<FieldSpec>)>, Error> {
+fn label_steps(at: At<'_>, config: &Config) -> Result<Vec<LabelStep>, Error> {
     let kustomization = at.kustomization;
     if kustomization.labels.is_empty() && kustomization.common_labels.is_empty() {
         return Ok(Vec::new());
@@ -198,10 +204,13 @@ fn label_steps(
     for labels in &kustomization.labels {
         let specs = label_specs(labels, config);
         let specs = specs.map_err(|conflict| at.conflict(&labels.field, &conflict))?;
-        steps.push((labels.field.clone(), labels.pairs.clone(), specs));
+        steps.push(LabelStep { field: labels.field.clone(), pairs: labels.pairs.clone(), specs });
     }
-    let common = (kustomization.common_labels.clone(), config.common_labels.clone());
-    steps.push(("commonLabels".to_owned(), common.0, common.1));
+    steps.push(LabelStep {
+        field: "commonLabels".to_owned(),
+        pairs: kustomization.common_labels.clone(),
+        specs: config.common_labels.clone(),
+    });
     Ok(steps)
 }
 

@@ -100,10 +100,7 @@ fn template_labels() -> Vec<FieldSpec> {
         FieldSpec::new(gvk(group, version_of(kind), kind), &format!("{path}/labels"), true)
     };
     let claims = made(("apps", "StatefulSet"), "spec/volumeClaimTemplates[]/metadata/labels");
-    [FieldSpec::everywhere("metadata/labels"), claims]
-        .into_iter()
-        .chain(templates().map(template))
-        .collect()
+    [FieldSpec::everywhere("metadata/labels"), claims].into_iter().chain(templates().map(template)).collect()
 }
 
 fn annotations() -> Vec<FieldSpec> {
@@ -126,13 +123,16 @@ fn selectors() -> Vec<FieldSpec> {
         found(POLICY, "spec/ingress/from/podSelector/matchLabels"),
         found(POLICY, "spec/egress/to/podSelector/matchLabels"),
     ];
-    for (group, kind) in [("", "Deployment"), ("", "ReplicaSet"), ("", "DaemonSet"), ("apps", "StatefulSet")] {
+    for (group, kind) in [("", "Deployment"), ("", "ReplicaSet"), ("", "DaemonSet"), ("apps", "StatefulSet")]
+    {
         specs.push(made((group, kind), "spec/selector/matchLabels"));
     }
     for kind in ["Deployment", "StatefulSet"] {
         let neighbours = ["podAffinity", "podAntiAffinity"].into_iter().flat_map(|affinity| {
             [("preferred", "podAffinityTerm/"), ("required", "")].map(|(when, term)| {
-                format!("affinity/{affinity}/{when}DuringSchedulingIgnoredDuringExecution/{term}labelSelector")
+                format!(
+                    "affinity/{affinity}/{when}DuringSchedulingIgnoredDuringExecution/{term}labelSelector"
+                )
             })
         });
         for selector in neighbours.chain(["topologySpreadConstraints/labelSelector".to_owned()]) {

@@ -27,7 +27,8 @@ pub(crate) fn read(reader: Reader<'_>) -> Result<Config, Error> {
 /// Reads a list of field specifications.
 pub(crate) fn read_specs(reader: &Reader<'_>, field: &'static str) -> Result<Vec<FieldSpec>, Error> {
     let spec = |one: Reader<'_>| {
-        let spec = FieldSpec::new(read_gvk(&one)?, &one.text("path")?.unwrap_or_default(), one.flag("create")?);
+        let spec =
+            FieldSpec::new(read_gvk(&one)?, &one.text("path")?.unwrap_or_default(), one.flag("create")?);
         one.finish()?;
         Ok(spec)
     };

@@ -1,6 +1,6 @@
 //! What a caller lays over the outermost kustomization.
 
-use super::{Entry, Image, Kustomization, Patch, PatchText};
+use super::{Entry, Image, ImageChange, Kustomization, Patch, PatchText};
 use crate::selector::Selector;
 
 /// What a caller adds to the outermost kustomization, as Flux does with the fields of its own kind.
@@ -40,10 +40,12 @@ impl Kustomization {
         replace(&mut self.namespace, &overlay.namespace);
         replace(&mut self.name_prefix, &overlay.name_prefix);
         replace(&mut self.name_suffix, &overlay.name_suffix);
-        self.components.extend(overlay.components.iter().enumerate().map(|(index, text)| Entry {
-            field: format!("spec.components[{index}]"),
-            text: text.clone(),
-        }));
+        self.components.extend(
+            overlay.components.iter().enumerate().map(|(index, text)| Entry {
+                field: format!("spec.components[{index}]"),
+                text: text.clone(),
+            }),
+        );
         self.patches.extend(overlay.patches.iter().enumerate().map(|(index, patch)| Patch {
             field: format!("spec.patches[{index}]"),
             text: PatchText::Inline(patch.patch.clone()),
@@ -57,10 +59,11 @@ impl Kustomization {
     }
 
     fn lay_over_image(&mut self, image: &Image) {
-        let Some(mine) = self.images.iter_mut().find(|mine| mine.name == image.name) else {
-            self.images.push(image.clone());
+        let Some(mine) = self.images.iter_mut().find(|mine| mine.image.name == image.name) else {
+            self.images.push(ImageChange { image: image.clone(), tag_suffix: None });
             return;
         };
+        let mine = &mut mine.image;
         if image.new_name.is_some() {
             mine.new_name.clone_from(&image.new_name);
         }

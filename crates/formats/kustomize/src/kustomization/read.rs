@@ -9,7 +9,7 @@ use serde_json::Value;
 pub(crate) use generators::read_generator;
 pub(crate) use replacements::{read_replacement_file, read_replacements};
 
-use super::{Entry, Image, Kustomization, LabelReach, Labels, Patch, PatchText, Replicas, Var};
+use super::{Entry, Image, ImageChange, Kustomization, LabelReach, Labels, Patch, PatchText, Replicas, Var};
 use crate::Error;
 use crate::config::{self, Gvk};
 use crate::order::{Order, Ranks};
@@ -86,8 +86,9 @@ fn check_kind(reader: &Reader<'_>, component: bool) -> Result<(), Error> {
 
 /// A file that says nothing is a mistake: nobody writes one to get nothing.
 fn refuse_empty(reader: &Reader<'_>, value: &Value) -> Result<(), Error> {
-    let says_something =
-        |(name, value): (&String, &Value)| !matches!(name.as_str(), "kind" | "apiVersion") && !value.is_null();
+    let says_something = |(name, value): (&String, &Value)| {
+        !matches!(name.as_str(), "kind" | "apiVersion") && !value.is_null()
+    };
     if value.as_object().is_some_and(|map| map.iter().any(says_something)) {
         return Ok(());
     }
@@ -136,14 +137,14 @@ fn read_labels(reader: &Reader<'_>) -> Result<Labels, Error> {
 }
 
 /// Reads one image.
-pub(crate) fn read_image(reader: &Reader<'_>) -> Result<Image, Error> {
-    Ok(Image {
+pub(crate) fn read_image(reader: &Reader<'_>) -> Result<ImageChange, Error> {
+    let image = Image {
         name: reader.text("name")?.unwrap_or_default(),
         new_name: reader.text("newName")?,
         new_tag: reader.text("newTag")?,
         digest: reader.text("digest")?,
-        tag_suffix: reader.text("tagSuffix")?,
-    })
+    };
+    Ok(ImageChange { image, tag_suffix: reader.text("tagSuffix")? })
 }
 
 fn read_replicas(reader: &Reader<'_>) -> Result<Replicas, Error> {
@@ -248,11 +249,13 @@ fn read_openapi(reader: &Reader<'_>) -> Result<Option<Entry>, Error> {
     const KNOWN: &str = "v1.21.2";
     let fields = reader.text_map("openapi")?;
     match (fields.get("version"), fields.get("path")) {
-        (Some(_), Some(_)) => Err(reader.refuse("openapi", "only one of \"version\" and \"path\" may be given")),
-        (Some(version), None) if version != KNOWN => Err(reader
-            .refuse("openapi.version", format!("expected {KNOWN:?}, the one that is built in, found {version:?}"))),
-        (_, path) => {
-            Ok(path.map(|path| Entry { field: reader.path_of("openapi.path"), text: path.clone() }))
+        (Some(_), Some(_)) => {
+            Err(reader.refuse("openapi", "only one of \"version\" and \"path\" may be given"))
         }
+        (Some(version), None) if version != KNOWN => Err(reader.refuse(
+            "openapi.version",
+            format!("expected {KNOWN:?}, the one that is built in, found {version:?}"),
+        )),
+        (_, path) => Ok(path.map(|path| Entry { field: reader.path_of("openapi.path"), text: path.clone() })),
     }
 }

@@ -1,5 +1,6 @@
 //! Lists that merge: by the keys of their items, or as sets of scalars.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
@@ -28,7 +29,9 @@ pub(super) fn walk(there: Option<Value>, patch: Option<Value>, shape: Shape<'_>)
     };
     match (there, directive) {
         (_, Directive::Delete) => Ok(Merged::Nothing),
-        (Some(there), Directive::Merge) => Ok(merged(there, patch, shape)?.map_or(Merged::Nothing, Merged::There)),
+        (Some(there), Directive::Merge) => {
+            Ok(merged(there, patch, shape)?.map_or(Merged::Nothing, Merged::There))
+        }
         (_, _) => Ok(merged(patch.clone(), patch, shape)?.map_or(Merged::Nothing, Merged::Patch)),
     }
 }
@@ -36,7 +39,10 @@ pub(super) fn walk(there: Option<Value>, patch: Option<Value>, shape: Shape<'_>)
 /// `- $patch: replace` is no item, but speaks of the list.
 fn take_directive(mut items: Vec<Value>) -> Result<(Vec<Value>, Directive), String> {
     let speaks = |item: &Value| item.as_object().is_some_and(|map| map.contains_key(DIRECTIVE));
-    let Some(first) = items.iter().find(|item| speaks(item)).filter(|item| item.as_object().is_some_and(|it| it.len() == 1))
+    let Some(first) = items
+        .iter()
+        .find(|item| speaks(item))
+        .filter(|item| item.as_object().is_some_and(|it| it.len() == 1))
     else {
         return Ok((items, Directive::Merge));
     };
@@ -94,19 +100,17 @@ fn merge_by_key(
     let mut in_patch: HashMap<String, Value> = HashMap::new();
     let mut in_there: HashMap<String, usize> = HashMap::new();
     for item in patch {
-        let value = value_of(&item, key);
-        if !in_patch.contains_key(&value) {
-            order.push(value.clone());
-            in_patch.insert(value, item);
+        if let Entry::Vacant(place) = in_patch.entry(value_of(&item, key)) {
+            order.push(place.key().clone());
+            place.insert(item);
         }
     }
     for (index, item) in there.iter().enumerate() {
-        let value = value_of(item, key);
-        if !in_there.contains_key(&value) {
-            if !in_patch.contains_key(&value) {
-                order.push(value.clone());
+        if let Entry::Vacant(place) = in_there.entry(value_of(item, key)) {
+            if !in_patch.contains_key(place.key()) {
+                order.push(place.key().clone());
             }
-            in_there.insert(value, index);
+            place.insert(index);
         }
     }
     let mut items = Items::default();
@@ -191,7 +195,8 @@ fn merge_by_keys(
         let (index, new) = (asked.find(&there), asked.find(patch));
         let old = index.and_then(|index| there.get(index)).cloned();
         let new = new.and_then(|index| patch.get(index)).cloned();
-        let merged = super::walk(old, new, shape.items()).map_err(|message| super::at(&values.join("/"), &message))?;
+        let merged =
+            super::walk(old, new, shape.items()).map_err(|message| super::at(&values.join("/"), &message))?;
         let is_old = matches!(merged, Merged::There(_));
         let keyed = Keyed { keys, asked: &used, values };
         match merged.into_value().filter(|it| it.as_object().is_none_or(|map| !map.is_empty())) {
@@ -288,7 +293,8 @@ fn joined(one: &Values, other: &Values) -> Option<Values> {
 
 /// The places of the keys that any item has; of all, if none has any.
 fn used_keys(wanted: &[Values], keys: usize) -> Vec<usize> {
-    let is_used = |key: &usize| wanted.iter().any(|values| values.get(*key).is_some_and(|value| !value.is_empty()));
+    let is_used =
+        |key: &usize| wanted.iter().any(|values| values.get(*key).is_some_and(|value| !value.is_empty()));
     let used: Vec<usize> = (0..keys).filter(is_used).collect();
     if used.is_empty() { (0..keys).collect() } else { used }
 }

@@ -16,7 +16,7 @@ impl Definitions {
     /// Of a document of OpenAPI version 2.
     pub(crate) fn of(mut document: Value) -> Definitions {
         const KINDS: &str = "x-kubernetes-group-version-kind";
-        let all = document["definitions"].take();
+        let all = document.get_mut("definitions").map(Value::take).unwrap_or_default();
         let mut by_kind = BTreeMap::new();
         for (name, definition) in all.as_object().into_iter().flatten() {
             for gvk in definition[KINDS].as_array().into_iter().flatten() {
@@ -101,7 +101,11 @@ impl<'a> Shape<'a> {
             },
             Shape::Defined(_, definition) => match &definition["x-kubernetes-list-map-keys"] {
                 Value::Array(keys) => keys.iter().filter_map(|key| key.as_str().map(str::to_owned)).collect(),
-                _ => definition["x-kubernetes-patch-merge-key"].as_str().map(str::to_owned).into_iter().collect(),
+                _ => definition["x-kubernetes-patch-merge-key"]
+                    .as_str()
+                    .map(str::to_owned)
+                    .into_iter()
+                    .collect(),
             },
         }
     }

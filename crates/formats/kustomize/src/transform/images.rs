@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::config::FieldSpec;
 use crate::field::{self, Missing, scalar_text};
-use crate::kustomization::Image;
+use crate::kustomization::{Image, ImageChange};
 use crate::reader::kind_of;
 use crate::resource::Resource;
 
@@ -14,8 +14,13 @@ const PATTERN_BYTES_MAX: usize = 1 << 20;
 
 /// Replaces an image wherever an object names one: in every list of containers at any depth, and where the
 /// specifications say.
-pub(super) fn replace(resources: &mut [Resource], image: &Image, specs: &[FieldSpec]) -> Result<(), String> {
-    let change = Change { image, pattern: pattern(&image.name)? };
+pub(super) fn replace(
+    resources: &mut [Resource],
+    change: &ImageChange,
+    specs: &[FieldSpec],
+) -> Result<(), String> {
+    let pattern = pattern(&change.image.name)?;
+    let change = Change { image: &change.image, tag_suffix: change.tag_suffix.as_deref(), pattern };
     for resource in resources.iter_mut().filter(|resource| resource.kind() != "CustomResourceDefinition") {
         change.in_containers(&mut resource.value)?;
         for spec in specs {
@@ -34,6 +39,7 @@ fn pattern(name: &str) -> Result<Regex, String> {
 
 struct Change<'a> {
     image: &'a Image,
+    tag_suffix: Option<&'a str>,
     pattern: Regex,
 }
 
@@ -44,9 +50,10 @@ impl Change<'_> {
             Value::Object(map) => map.iter_mut().try_for_each(|(key, child)| {
                 self.in_containers(child)?;
                 match child {
-                    Value::Array(items) if key == "containers" || key == "initContainers" => {
-                        items.iter_mut().filter_map(|item| item.get_mut("image")).try_for_each(|it| self.update(it))
-                    }
+                    Value::Array(items) if key == "containers" || key == "initContainers" => items
+                        .iter_mut()
+                        .filter_map(|item| item.get_mut("image"))
+                        .try_for_each(|it| self.update(it)),
                     _ => Ok(()),
                 }
             }),
@@ -68,13 +75,13 @@ impl Change<'_> {
         if !self.pattern.is_match(text) {
             return None;
         }
-        let Image { new_name, new_tag, digest: new_digest, tag_suffix, .. } = self.image;
+        let Image { new_name, new_tag, digest: new_digest, .. } = self.image;
         let (name, tag, digest) = split(text);
         let mut tag = tag.map(str::to_owned);
         let mut digest = digest.map(str::to_owned);
         if new_tag.is_some() || new_digest.is_some() {
             (tag, digest) = (new_tag.clone(), new_digest.clone());
-        } else if let Some(suffix) = tag_suffix {
+        } else if let Some(suffix) = self.tag_suffix {
             (tag, digest) = (Some(tag.unwrap_or_default() + suffix), None);
         }
         let mut updated = new_name.as_deref().unwrap_or(name).to_owned();
@@ -114,9 +121,8 @@ mod tests {
             new_name: owned(change.1),
             new_tag: owned(change.2),
             digest: owned(change.3),
-            tag_suffix: None,
         };
-        let change = Change { image: &image, pattern: pattern(&image.name).unwrap() };
+        let change = Change { image: &image, tag_suffix: None, pattern: pattern(&image.name).unwrap() };
         assert_eq!(change.updated(found).as_deref(), expected, "{found}");
     }
 

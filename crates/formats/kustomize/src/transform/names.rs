@@ -10,13 +10,27 @@ use crate::resource::Resource;
 const NAME: &str = "metadata/name";
 
 /// Puts `prefix` before names, but not before those that others know.
-pub(super) fn put_before(resources: &mut [Resource], prefix: &str, specs: &[FieldSpec]) -> Result<(), String> {
-    change(resources, specs, |resource| resource.prefixes.push(prefix.to_owned()), |name| format!("{prefix}{name}"))
+pub(super) fn put_before(
+    resources: &mut [Resource],
+    prefix: &str,
+    specs: &[FieldSpec],
+) -> Result<(), String> {
+    change(
+        resources,
+        specs,
+        |resource| resource.prefixes.push(prefix.to_owned()),
+        |name| format!("{prefix}{name}"),
+    )
 }
 
 /// Puts `suffix` after names, but not after those that others know.
 pub(super) fn put_after(resources: &mut [Resource], suffix: &str, specs: &[FieldSpec]) -> Result<(), String> {
-    change(resources, specs, |resource| resource.suffixes.push(suffix.to_owned()), |name| format!("{name}{suffix}"))
+    change(
+        resources,
+        specs,
+        |resource| resource.suffixes.push(suffix.to_owned()),
+        |name| format!("{name}{suffix}"),
+    )
 }
 
 fn change(
@@ -43,5 +57,8 @@ fn change(
 }
 
 fn keeps_its_name(group: &str, kind: &str) -> bool {
-    matches!((group, kind), (_, "CustomResourceDefinition" | "Namespace") | ("apiregistration.k8s.io", "APIService"))
+    matches!(
+        (group, kind),
+        (_, "CustomResourceDefinition" | "Namespace") | ("apiregistration.k8s.io", "APIService")
+    )
 }

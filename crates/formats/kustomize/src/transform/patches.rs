@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::{Context, Transformer, refuse_duplicates};
 use crate::Error;
+use crate::config::Gvk;
 use crate::manifest;
 use crate::merge::{self, Shape};
 use crate::reader::kind_of;
@@ -92,7 +93,9 @@ pub(crate) fn read_operations(text: &str, limits: Limits) -> Result<Value, Strin
     let value = bythos_yaml::parse(text, limits).map_err(|error| error.to_string())?;
     match &value {
         Value::Array(items) if items.iter().all(Value::is_object) => Ok(value),
-        Value::Array(_) => Err("expected a list of operations such as {op: add, path: /a, value: 1}".to_owned()),
+        Value::Array(_) => {
+            Err("expected a list of operations such as {op: add, path: /a, value: 1}".to_owned())
+        }
         other => Err(format!("expected a list of operations, found {}", kind_of(other))),
     }
 }
@@ -137,7 +140,8 @@ impl Operations {
                 // kustomize keeps its notes in annotations, so that there is a map of them.
                 map_in(&mut resource.value["metadata"], "annotations");
             }
-            json_patch(&mut resource.value, &self.operations).map_err(|source| failed(step, &object, source))?;
+            json_patch(&mut resource.value, &self.operations)
+                .map_err(|source| failed(step, &object, source))?;
             check_still_an_object(step, resource, &object)?;
         }
         Ok(())
@@ -171,7 +175,10 @@ impl MergePatch {
         match chosen.iter().filter(|it| **it).count() {
             1 => self.apply_to(step, resources, &chosen, context),
             0 => Err(step.refuse(format!("no object matches the patch of {}", in_words(&self.object, &key)))),
-            _ => Err(step.refuse(format!("several objects match the patch of {}", in_words(&self.object, &key)))),
+            _ => {
+                Err(step
+                    .refuse(format!("several objects match the patch of {}", in_words(&self.object, &key))))
+            }
         }
     }
 
@@ -210,14 +217,9 @@ impl MergePatch {
         let mut patch = self.object.value.clone();
         patch["apiVersion"] = resource.value["apiVersion"].clone();
         let old = std::mem::take(&mut resource.value);
-        let (group, version) = (patch["apiVersion"].as_str().unwrap_or_default(), kind.as_str().unwrap_or_default());
-        let merged = merged(old, patch.clone(), group, version, context);
-        let Some(merged) = merged.map_err(|message| {
-            step.refuse(format!("failed to patch {object}: {message}"))
-        })?
-        else {
-            return Ok(None);
-        };
+        let merged = merged(old, patch, &kind, context);
+        let merged = merged.map_err(|message| step.refuse(format!("failed to patch {object}: {message}")))?;
+        let Some(merged) = merged else { return Ok(None) };
         resource.value = merged;
         if !self.allow_kind_change {
             resource.value["kind"] = kind;
@@ -231,18 +233,13 @@ impl MergePatch {
     }
 }
 
-fn merged(
-    object: Value,
-    patch: Value,
-    api_version: &str,
-    kind: &str,
-    context: &Context<'_>,
-) -> Result<Option<Value>, String> {
-    let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+fn merged(object: Value, patch: Value, kind: &Value, context: &Context<'_>) -> Result<Option<Value>, String> {
+    let api_version = object["apiVersion"].as_str().unwrap_or_default();
+    let Gvk { group, version, kind } = Gvk::of(api_version, kind.as_str().unwrap_or_default());
     match context.definitions {
-        Some(definitions) => merge::merge(object, patch, definitions.shape(group, version, kind)),
+        Some(definitions) => merge::merge(object, patch, definitions.shape(&group, &version, &kind)),
         None => {
-            let schema: Option<Arc<Schema>> = built_in(group, version, kind);
+            let schema: Option<Arc<Schema>> = built_in(&group, &version, &kind);
             merge::merge(object, patch, schema.as_deref().map_or(Shape::Unknown, Shape::BuiltIn))
         }
     }

@@ -17,7 +17,8 @@ pub(super) fn replace(resources: &mut [Resource], replacement: &Replacement) -> 
         field: field.to_owned(),
         message,
     };
-    let value = source_value(resources, replacement).map_err(|message| refuse(&replacement.field, message))?;
+    let value =
+        source_value(resources, replacement).map_err(|message| refuse(&replacement.field, message))?;
     for target in &replacement.targets {
         let targets = Targets::of(target).map_err(|message| refuse(&target.field, message))?;
         for resource in resources.iter_mut().filter(|resource| targets.hold(resource)) {

@@ -40,7 +40,8 @@ impl ValueAdd {
                     };
                     change.apply(std::slice::from_mut(resource))?;
                 } else {
-                    self.put(resource, target).map_err(|message| format!("{}: {message}", resource.label()))?;
+                    self.put(resource, target)
+                        .map_err(|message| format!("{}: {message}", resource.label()))?;
                 }
             }
         }

@@ -113,6 +113,8 @@ impl Facts {
 }
 
 const FIELDS: &[Facts] = &[
+    row("admissionregistration.v1.MutatingWebhookConfiguration", "webhooks").merged_by(&["name"]),
+    row("admissionregistration.v1.ValidatingWebhookConfiguration", "webhooks").merged_by(&["name"]),
     row("apps.v1.DaemonSetStatus", "conditions").merged_by(&["type"]),
     row("apps.v1.DeploymentSpec", "strategy").retaining_keys(),
     row("apps.v1.DeploymentStatus", "conditions").merged_by(&["type"]),

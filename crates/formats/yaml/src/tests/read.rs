@@ -216,9 +216,8 @@ fn by_the_third_rules_a_merge_key_fills_only_what_is_missing() {
 
 #[test]
 fn by_the_third_rules_keys_are_texts_and_there_once() {
-    let refused = |text: &str| {
-        crate::parse_all_by(text, Limits::MANIFESTS, crate::Rules::Go3).expect_err(text).message
-    };
+    let refused =
+        |text: &str| crate::parse_all_by(text, Limits::MANIFESTS, crate::Rules::Go3).expect_err(text).message;
     assert_eq!(refused("{a: 1, a: 2}"), "the key \"a\" is there twice");
     assert_eq!(refused("a: {1: x}"), "expected a text as the key, found 1; put it in quotes");
 }

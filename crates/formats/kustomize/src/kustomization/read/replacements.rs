@@ -13,7 +13,9 @@ pub(crate) fn read_replacements(reader: &Reader<'_>) -> Result<Vec<ReplacementFi
     let one = |one: Reader<'_>| {
         let field = match one.text("path")? {
             Some(_) if one.has("source") || one.has("targets") => {
-                return Err(one.refuse("path", "\"source\" and \"targets\" are there too; only one may be given"));
+                return Err(
+                    one.refuse("path", "\"source\" and \"targets\" are there too; only one may be given")
+                );
             }
             Some(path) => ReplacementField::File(Entry { field: one.path_of("path"), text: path }),
             None => ReplacementField::Here(Box::new(read_replacement(&one)?)),
@@ -63,7 +65,8 @@ fn read_replacement(reader: &Reader<'_>) -> Result<Replacement, Error> {
 
 fn read_target(reader: Reader<'_>) -> Result<ReplacementTarget, Error> {
     let select = reader.child("select")?;
-    let select = select.ok_or_else(|| reader.refuse("select", "is missing; it says which objects are changed"))?;
+    let select =
+        select.ok_or_else(|| reader.refuse("select", "is missing; it says which objects are changed"))?;
     let paths: Vec<String> = entries(&reader, "fieldPaths")?.into_iter().map(|entry| entry.text).collect();
     let target = ReplacementTarget {
         field: reader.path_of("fieldPaths"),
