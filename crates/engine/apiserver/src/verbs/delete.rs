@@ -5,6 +5,7 @@ use bythos_store::{Change, CommitError, Expect, Operation};
 use http::{Response, StatusCode};
 use serde_json::{Value, json};
 
+use crate::admission;
 use crate::body::Body;
 use crate::call::{Call, dry_run};
 use crate::encode::Encoded;
