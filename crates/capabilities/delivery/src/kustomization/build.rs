@@ -50,7 +50,6 @@ fn overlay(spec: &KustomizationSpec) -> Overlay {
         new_tag: it.new_tag.clone(),
         digest: it.digest.clone(),
         // A Kustomization's images have no such field.
-        tag_suffix: None,
     };
     Overlay {
         namespace: spec.target_namespace.clone(),
