@@ -19,7 +19,7 @@ pub(crate) fn steps() -> Vec<Step> {
         step("kubectl --token=\"$(kubectl create token robot)\" --kubeconfig=/dev/null --server=https://127.0.0.1:6443 --insecure-skip-tls-verify auth whoami -o jsonpath='{.status.userInfo.username}'", "system:serviceaccount:tour:robot").since(30),
         step("kubectl auth can-i --list", "Resources…Non-Resource URLs…Resource Names…Verbs\n*.*…[*]\n…"),
         step("kubectl auth reconcile -f -", "role.rbac.authorization.k8s.io/reconciled reconciled…")
-            .input("{apiVersion: rbac.authorization.k8s.io/v1, kind: Role, metadata: {name: reconciled}, rules: [{apiGroups: [\"\"], resources: [pods], verbs: [get]}]}"),
+            .input("{apiVersion: rbac.authorization.k8s.io/v1, kind: Role, metadata: {name: reconciled, namespace: tour}, rules: [{apiGroups: [\"\"], resources: [pods], verbs: [get]}]}"),
         step("kubectl get clusterrole view -o jsonpath='{.metadata.labels}'", "{…\"kubernetes.io/bootstrapping\":\"rbac-defaults\"…}"),
         step("kubectl get clusterrolebinding cluster-admin -o wide --no-headers | tr -s ' ' | cut -d' ' -f 1-2", "cluster-admin ClusterRole/cluster-admin"),
     ]

@@ -40,7 +40,7 @@ pub(crate) fn steps() -> Vec<Step> {
         ),
         fails(
             "kubectl scale deploy nope --replicas=1",
-            "Error from server (NotFound): deployments.apps \"nope\" not found",
+            "error: no objects passed to scale deployments.apps \"nope\" not found",
         )
         .since(30),
         fails("kubectl scale cm conf --replicas=1", "…the server could not find the requested resource…"),

@@ -43,7 +43,7 @@ pub(crate) fn steps() -> Vec<Step> {
         step("kubectl apply -f -", "customresourcedefinition.apiextensions.k8s.io/boats.tour.example.org created").input(DEFINITION),
         step("kubectl wait --for=condition=Established crd/boats.tour.example.org --timeout=10s", "customresourcedefinition.apiextensions.k8s.io/boats.tour.example.org condition met"),
         step("kubectl api-resources --api-group=tour.example.org --no-headers | tr -s ' '", "boats bt tour.example.org/v1 true Boat"),
-        step("kubectl explain boat.spec.crew", "…crew <integer>\n\nDESCRIPTION:\n…How many people sail it.…").comes_true(),
+        step("kubectl explain boat.spec.crew", "…crew <integer>\n…DESCRIPTION:\n…How many people sail it.…").comes_true(),
         step("kubectl explain boat", "…Boat floats.\n…spec\t<…What the boat is to be.…").comes_true(),
         step("kubectl apply -f -", "boat.tour.example.org/ark created").input("{apiVersion: tour.example.org/v1, kind: Boat, metadata: {name: ark}, spec: {name: Ark}}"),
         step("kubectl get bt", "NAME   CREW   AGE\nark    2      …s"),

@@ -32,6 +32,8 @@ pub(crate) struct Crate {
 
 /// The four crates that make the API. Every other crate of the engine runs on it and never sees them.
 const MAKE_THE_API: &[&str] = &["bythos-store", "bythos-kinds", "bythos-access", "bythos-apiserver"];
+/// The benches hold single crates against their peers, besides the whole.
+const MEASURES: &str = "bythos-benches";
 /// `formats` are pure: bytes in, values out.
 const NOT_FOR_FORMATS: &[&str] = &["kube", "tokio", "hyper", "http", "rustls", "tonic"];
 const NAMES_THAT_SAY_NOTHING: &[&str] = &["util", "utils", "common", "helpers", "shared", "misc"];
@@ -112,7 +114,8 @@ fn may_know(one: &Crate, known: &str, group: Group) -> bool {
     match (one.group, group) {
         (Group::Binary, other) => !matches!(other, Group::Binary | Group::Testing | Group::Workshop),
         (Group::Testing, other) => !matches!(other, Group::Binary | Group::Workshop),
-        (Group::Workshop, other) => matches!(other, Group::Testing | Group::Workshop | Group::Formats),
+        (Group::Workshop, Group::Testing | Group::Workshop) => true,
+        (Group::Workshop, other) => one.name == MEASURES && other != Group::Binary,
         (Group::Formats | Group::Base, Group::Formats) | (Group::Base, Group::Base) => true,
         (Group::Engine, Group::Engine) => {
             MAKE_THE_API.contains(&one.name.as_str()) && MAKE_THE_API.contains(&known)

@@ -55,11 +55,20 @@ pub(crate) fn decode(body: &[u8]) -> Result<Value, DecodeError> {
             _ => {}
         }
     }
-    let root = message(&kind).ok_or_else(|| DecodeError::UnknownKind { kind: kind.clone() })?;
+    let root = message(&root_name(&api_version, &kind))
+        .ok_or_else(|| DecodeError::UnknownKind { kind: kind.clone() })?;
     let mut object = decode_message(root, raw, 0)?;
     object.insert("apiVersion".to_owned(), json!(api_version));
     object.insert("kind".to_owned(), json!(kind));
     Ok(Value::Object(object))
+}
+
+/// The table's name of a kind's message. Where the versions of a kind differ, theirs is part of it.
+fn root_name(api_version: &str, kind: &str) -> String {
+    match (api_version, kind) {
+        ("autoscaling/v2", "HorizontalPodAutoscaler") => format!("{kind}V2"),
+        _ => kind.to_owned(),
+    }
 }
 
 fn decode_message(of: &Message, bytes: &[u8], depth: usize) -> Result<Map<String, Value>, DecodeError> {

@@ -16,9 +16,9 @@ use crate::admission::{self, Admitted, quota};
 use crate::encode::Encoded;
 use crate::object;
 use crate::registry::Served;
-use crate::{stamp, version};
 use crate::state::State;
 use crate::status::{CHANGED_MEANWHILE, Failure};
+use crate::{stamp, version};
 
 pub(crate) use options::{Door, FieldValidation, WriteOptions};
 

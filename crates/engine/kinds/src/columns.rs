@@ -1,8 +1,8 @@
 //! What `kubectl get` shows, as upstream's `pkg/printers/internalversion` computes it, one file per kind or family.
 
 pub(crate) mod access;
-pub(crate) mod autoscaler;
 pub(crate) mod admission;
+pub(crate) mod autoscaler;
 pub(crate) mod config;
 pub(crate) mod deployment;
 pub(crate) mod event;

@@ -1,8 +1,8 @@
 //! What upstream's defaulting and strategies fill in, one file per kind or family.
 
 pub(crate) mod access;
-pub(crate) mod autoscaler;
 pub(crate) mod admission_policy;
+pub(crate) mod autoscaler;
 pub(crate) mod container;
 pub(crate) mod custom_resource;
 pub(crate) mod job;

@@ -13,7 +13,9 @@ mod policy;
 use serde_json::Value;
 
 use crate::columns::age;
-use crate::{Column, Conversion, Custom, Kind, NameRule, Rules, SchemaSource, SelectableField, Subresource, Text};
+use crate::{
+    Column, Conversion, Custom, Kind, NameRule, Rules, SchemaSource, SelectableField, Subresource, Text,
+};
 
 /// All built-in kinds, in the order in which discovery lists them.
 pub fn built_in() -> Vec<Kind> {

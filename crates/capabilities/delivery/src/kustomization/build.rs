@@ -49,7 +49,6 @@ fn overlay(spec: &KustomizationSpec) -> Overlay {
         new_name: it.new_name.clone(),
         new_tag: it.new_tag.clone(),
         digest: it.digest.clone(),
-        // A Kustomization's images have no such field.
     };
     Overlay {
         namespace: spec.target_namespace.clone(),

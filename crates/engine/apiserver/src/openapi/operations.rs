@@ -15,6 +15,9 @@ const WATCH_EVENT: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.WatchEvent";
 const WRITTEN: &[&str] = &["application/json", "application/yaml"];
 const READ_TYPES: &[&str] = &["application/json", "application/yaml"];
 const WATCHED: &[&str] = &["application/json", "application/yaml", "application/json;stream=watch"];
+/// A custom kind knows no strategic merge: clients choose their patch by what stands here.
+const CUSTOM_PATCH_TYPES: &[&str] =
+    &["application/apply-patch+yaml", "application/json-patch+json", "application/merge-patch+json"];
 const PATCH_TYPES: &[&str] = &[
     "application/apply-patch+yaml",
     "application/json-patch+json",
@@ -200,7 +203,8 @@ impl KindPaths<'_> {
     fn patch<'a>(&'a self, suffix: &str, kind: Option<GroupVersionKind<'a>>) -> Operation<'a> {
         let operation = Self::of(self.operation("patch", "patch", self.id("patch", "", suffix)), kind);
         let description = self.described("Change parts of", suffix);
-        let body = Some(Body { definition: PATCH_BODY.to_owned(), is_required: true, types: PATCH_TYPES });
+        let types = if self.served.is_custom() { CUSTOM_PATCH_TYPES } else { PATCH_TYPES };
+        let body = Some(Body { definition: PATCH_BODY.to_owned(), is_required: true, types });
         Operation { description, parameters: PATCH, body, success: &[200, 201], ..operation }
     }
 

@@ -54,6 +54,24 @@ fn inlined_messages_and_ports_by_name_are_read() {
 }
 
 #[test]
+fn versions_of_a_kind_that_differ_are_read_as_they_are() {
+    let spec =
+        |fourth: &[u8]| bytes(2, &[bytes(1, &bytes(2, b"web")), vec![3 << 3, 9], fourth.to_vec()].concat());
+    let read = |version: &str, fourth: &[u8]| {
+        let object = decode(&body(version, "HorizontalPodAutoscaler", &spec(fourth))).unwrap();
+        object["spec"].clone()
+    };
+    assert_eq!(
+        read("autoscaling/v1", &[4 << 3, 50]),
+        json!({"scaleTargetRef": {"name": "web"}, "maxReplicas": 9, "targetCPUUtilizationPercentage": 50})
+    );
+    assert_eq!(
+        read("autoscaling/v2", &bytes(4, &bytes(1, b"Resource"))),
+        json!({"scaleTargetRef": {"name": "web"}, "maxReplicas": 9, "metrics": [{"type": "Resource"}]})
+    );
+}
+
+#[test]
 fn what_is_not_known_is_refused() {
     assert_eq!(decode(b"{}"), Err(DecodeError::NoMagic));
     let unknown = DecodeError::UnknownKind { kind: "Widget".to_owned() };

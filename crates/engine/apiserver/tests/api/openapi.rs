@@ -108,6 +108,9 @@ async fn a_custom_kind_comes_and_goes_with_its_definition() {
     assert_eq!(boat["properties"]["spec"]["properties"]["crew"], json!({}), "version 2 knows no null");
     assert!(two["paths"]["/apis/example.org/v1/namespaces/{namespace}/boats/{name}"].is_object());
     let three = get(&admin, "/openapi/v3/apis/example.org/v1").await.ok();
+    let patch = &three["paths"]["/apis/example.org/v1/namespaces/{namespace}/boats/{name}"]["patch"];
+    let patches = patch["requestBody"]["content"].as_object().unwrap();
+    assert!(!patches.contains_key("application/strategic-merge-patch+json"), "kubectl would send it");
     let boat = &three["components"]["schemas"]["org.example.v1.Boat"];
     assert_eq!(boat["properties"]["spec"]["properties"]["crew"]["nullable"], true);
     delete(&admin, &format!("{definitions}/boats.example.org")).await.ok();

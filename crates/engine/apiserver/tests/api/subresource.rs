@@ -131,3 +131,16 @@ async fn logs_are_asked_of_the_node() {
         "the node is not running yet",
     );
 }
+
+#[tokio::test]
+async fn a_pod_that_was_bound_can_still_be_changed() {
+    let Server { admin, .. } = server().await;
+    post(&admin, PODS, pod("a")).await.ok();
+    let binding = json!({"apiVersion": "v1", "kind": "Binding", "metadata": {"name": "a"},
+        "target": {"apiVersion": "v1", "kind": "Node", "name": "one"}});
+    post(&admin, &format!("{PODS}/a/binding"), binding).await.ok();
+    let labels = json!({"metadata": {"labels": {"a": "b"}}});
+    let changed = patch(&admin, "merge", &format!("{PODS}/a"), labels).await.ok();
+    assert_eq!(changed["metadata"]["labels"]["a"], "b");
+    assert_eq!(changed["status"]["conditions"][0]["type"], "PodScheduled");
+}

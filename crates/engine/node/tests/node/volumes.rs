@@ -9,7 +9,7 @@ use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
-use crate::host::{Host, alone};
+use crate::host::{Host, NODE, alone};
 use crate::pods::{container, is_ready, phase, waiting};
 
 fn mounting(name: &str, script: &str, mounts: Value) -> Value {
@@ -147,6 +147,8 @@ async fn create_claim(host: &Host, volume: &str, spec: Value) -> anyhow::Result<
     spec["accessModes"] = json!(["ReadWriteOnce"]);
     spec["capacity"] = json!({"storage": "1Gi"});
     spec["storageClassName"] = json!("local");
+    let here = json!({"key": "kubernetes.io/hostname", "operator": "In", "values": [NODE]});
+    spec["nodeAffinity"] = json!({"required": {"nodeSelectorTerms": [{"matchExpressions": [here]}]}});
     spec["claimRef"] = json!({
         "apiVersion": "v1", "kind": "PersistentVolumeClaim", "namespace": "default", "name": "data",
         "uid": claim.metadata.uid,

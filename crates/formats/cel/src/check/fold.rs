@@ -76,7 +76,9 @@ impl Checker<'_> {
             FoldKind::SortBy => match &range.type_ {
                 list @ (Type::List(_) | Type::Dyn) => list.clone(),
                 other => {
-                    return Err(self.error(fold.range.at, format!("found a {other}, expected a list to sort")));
+                    return Err(
+                        self.error(fold.range.at, format!("found a {other}, expected a list to sort"))
+                    );
                 }
             },
             FoldKind::List => Type::list(body.type_.clone()),

@@ -33,7 +33,9 @@ impl Rules {
     pub fn compile(schema: &Schema, limits: CostLimits) -> (Rules, Vec<FieldError>) {
         let mut compiler = Compiler { errors: Vec::new(), bill: Bill::default(), limits };
         let schema = Arc::new(schema.clone());
-        let root = compiler.place(&schema, &Here { path: FieldPath::root(), is_resource: true, times: Some(1), uncorrelatable: None },
+        let root = compiler.place(
+            &schema,
+            &Here { path: FieldPath::root(), is_resource: true, times: Some(1), uncorrelatable: None },
         );
         let mut errors = compiler.errors;
         if limits == CostLimits::Enforced {
