@@ -52,9 +52,9 @@ pub(crate) fn steps() -> Vec<Step> {
             "kubectl get hpa web",
             "NAME   REFERENCE        TARGETS…MINPODS   MAXPODS   REPLICAS   AGE\nweb    Deployment/web   cpu: <unknown>/50%   1         3         0          …s",
         ),
-        step("kubectl get hpa.v1.autoscaling web -o jsonpath='{.spec.targetCPUUtilizationPercentage}'", "50"),
+        step("kubectl get horizontalpodautoscalers.v1.autoscaling web -o jsonpath='{.spec.targetCPUUtilizationPercentage}'", "50"),
         step(
-            "kubectl get hpa.v2.autoscaling web -o jsonpath='{.spec.metrics[0].resource.target.averageUtilization}'",
+            "kubectl get horizontalpodautoscalers.v2.autoscaling web -o jsonpath='{.spec.metrics[0].resource.target.averageUtilization}'",
             "50",
         ),
         step(

@@ -4,6 +4,7 @@ The same checks run through kube-rs in crates/engine/apiserver/tests/api/clients
 Prints one line per check; ends with 1 if one does not hold.
 """
 
+import json
 import sys
 import traceback
 
@@ -36,17 +37,10 @@ def refused(code, reason, call, *arguments, **named):
     try:
         call(*arguments, **named)
     except ApiException as error:
-        body = client.ApiClient().deserialize(Answer(error.body), "V1Status")
-        assert (error.status, body.reason) == (code, reason), (error.status, error.body)
-        return body
+        status = json.loads(error.body)
+        assert (error.status, status["reason"]) == (code, reason), (error.status, error.body)
+        return status
     raise AssertionError(f"expected {code} {reason}")
-
-
-class Answer:
-    """A body, as the client's reader of answers wants it."""
-
-    def __init__(self, data):
-        self.data = data
 
 
 def names(listed):
@@ -115,7 +109,7 @@ def an_apply_takes_no_field_of_another_unless_forced(core):
 
     apply("1", field_manager="one")
     conflict = refused(409, "Conflict", apply, "2", field_manager="two")
-    assert conflict.details.causes[0].reason == "FieldManagerConflict", conflict
+    assert conflict["details"]["causes"][0]["reason"] == "FieldManagerConflict", conflict
     assert apply("2", field_manager="two", force=True).data == {"k": "2"}
 
 
@@ -173,7 +167,7 @@ def a_refusal_names_its_causes(core):
     spec = client.V1ServiceSpec(ports=[client.V1ServicePort(port=99999)])
     service = client.V1Service(metadata=client.V1ObjectMeta(name="web"), spec=spec)
     status = refused(422, "Invalid", core.create_namespaced_service, NAMESPACE, service)
-    assert status.details.causes[0].field == "spec.ports[0].port", status
+    assert status["details"]["causes"][0]["field"] == "spec.ports[0].port", status
 
 
 def a_dynamic_client_finds_kinds_and_their_fields(core):

@@ -31,7 +31,8 @@ pub(crate) fn table(settings: &Settings, node: &NodePort, ground: Ground) -> Res
             bythos_delivery::part(),
         ];
         let listeners = others.iter().flat_map(|part| &part.listeners);
-        let own_ports = listeners.map(|spec| settings.port(spec.name, spec.port)).chain([settings.api_port()]);
+        let own_ports =
+            listeners.map(|spec| settings.port(spec.name, spec.port)).chain([settings.api_port()]);
         parts.push(bythos_network::part(network_beside(settings, own_ports.collect())?));
         parts.extend(others);
     }

@@ -3,9 +3,10 @@
 //! A node is ended in two ways: as a part, by dropping all of its work at once, wherever it waits; and as a process,
 //! by SIGKILL.
 
-use std::time::Duration;
+use std::path::Path;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::DeleteParams;
 use serde_json::{Value, json};
@@ -17,6 +18,8 @@ use crate::restarts::kill_containerd;
 
 const ROUNDS: u64 = 12;
 const PODS: usize = 4;
+/// How long a program may take to say its first words.
+const LIMIT: Duration = Duration::from_secs(20);
 
 /// Each container writes a line into a file of its own when its program starts.
 fn witnessed(host: &Host) -> Value {
@@ -57,7 +60,7 @@ async fn check_round(host: &Host, round: u64) -> anyhow::Result<()> {
         ensure!(restarts(&pod) == 0, "{name} was restarted: {:#?}", pod.status);
         for container in ["one", "two"] {
             let file = host.folder().join("starts").join(format!("{name}.{container}"));
-            let starts = std::fs::read_to_string(&file).with_context(|| format!("{}", file.display()))?;
+            let starts = witness(&file).await?;
             ensure!(starts == "started\n", "{name}: {container} was started more than once: {starts:?}");
         }
         host.pods().delete(&name, &DeleteParams::default()).await?;
@@ -66,6 +69,18 @@ async fn check_round(host: &Host, round: u64) -> anyhow::Result<()> {
         host.wait_until_gone(&format!("web-{round}-{index}")).await?;
     }
     Ok(())
+}
+
+/// What a container has written. It is ready once its program runs, which may be before its first words.
+async fn witness(file: &Path) -> anyhow::Result<String> {
+    let deadline = Instant::now() + LIMIT;
+    loop {
+        match std::fs::read_to_string(file) {
+            Ok(words) if words.ends_with('\n') => return Ok(words),
+            found => ensure!(Instant::now() < deadline, "{}: {found:?}", file.display()),
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }
 
 async fn create_round(host: &Host, round: u64) -> anyhow::Result<()> {

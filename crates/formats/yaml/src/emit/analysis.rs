@@ -20,15 +20,21 @@ pub(super) fn style(text: &str, is_key: bool) -> Style {
         let is_literal = is_printable && keeps_spaces && !is_key;
         return if is_literal { Style::Literal } else { Style::DoubleQuoted };
     }
-    if !is_printable || !reads_as_text(text) {
+    if !is_printable || !reads_as_text(text, is_key) {
         return Style::DoubleQuoted;
     }
     let outer_space = text.starts_with(' ') || text.ends_with(' ');
     if outer_space || has_indicator(text) { Style::SingleQuoted } else { Style::Plain }
 }
 
-fn reads_as_text(text: &str) -> bool {
-    matches!(scalar::plain(text), Plain::Text | Plain::Merge) && !is_base_60(text)
+fn reads_as_text(text: &str, is_key: bool) -> bool {
+    let is_text = match scalar::plain(text) {
+        Plain::Text => true,
+        // As a key it would merge. Go writes it plain there too, and then cannot read it back.
+        Plain::Merge => !is_key,
+        _ => false,
+    };
+    is_text && !is_base_60(text)
 }
 
 /// `12:30:45` is a number to other readers of YAML 1.1; Go reads it as text but quotes it for them.

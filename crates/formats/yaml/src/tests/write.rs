@@ -111,7 +111,7 @@ fn texts_are_quoted_only_where_go_would_read_something_else() {
     check_scalar("'a'", "'''a'''");
     check_scalar(" a", "' a'");
     check_scalar("a ", "'a '");
-    check_scalar("<<", "\"<<\"");
+    check_scalar("<<", "<<");
     check_scalar("a\tb", "\"a\\tb\"");
     check_scalar("a\u{7f}\u{85}\u{2028}\u{feff}\"\\", "\"a\\x7F\\N\\L\\uFEFF\\\"\\\\\"");
     check_scalar("😀", "\"\\U0001F600\"");
