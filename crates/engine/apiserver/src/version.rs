@@ -23,15 +23,15 @@ pub(crate) fn shown(served: &Served, stored: &Bytes) -> Bytes {
 
 /// A stored object in the version that is served.
 pub(crate) fn to_served(served: &Served, object: &mut Value) {
-    convert(served, object, &served.kind.version, served.api_version.clone());
+    convert(served, object, &served.kind.version, &served.api_version);
 }
 
 /// An object in the version in which its kind is stored.
 pub(crate) fn to_stored(served: &Served, object: &mut Value) {
-    convert(served, object, served.storage_version(), served.stored_api_version());
+    convert(served, object, served.storage_version(), &served.stored_api_version());
 }
 
-fn convert(served: &Served, object: &mut Value, version: &str, api_version: String) {
+fn convert(served: &Served, object: &mut Value, version: &str, api_version: &str) {
     if let Some(conversion) = served.kind.rules.conversion {
         (conversion.to_version)(object, version);
     }

@@ -22,6 +22,11 @@
 //!
 //! Nothing here knows the network, the store, or which kinds are served.
 
+#![cfg_attr(
+    test,
+    allow(clippy::needless_pass_by_value, reason = "tests hand over the literals that they write")
+)]
+
 mod built_in;
 mod defaults;
 mod openapi;

@@ -83,10 +83,10 @@ impl KindPaths<'_> {
             (self.collection(), self.item(&[], collection)),
             (format!("{}/{{name}}", self.collection()), self.item(&["name"], object)),
         ];
-        let everywhere = format!("{}/{}", self.served.root(), kind.plural);
         if kind.namespaced {
+            let everywhere = format!("{}/{}", self.served.root(), kind.plural);
             let list = self.list("ForAllNamespaces");
-            paths.push((everywhere.clone(), self.item_of(&[], vec![list])));
+            paths.push((everywhere, self.item_of(&[], vec![list])));
         }
         if !self.served.is_custom() {
             paths.extend(self.legacy_watches());

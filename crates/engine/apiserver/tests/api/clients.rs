@@ -154,7 +154,7 @@ async fn a_watch_from_a_forgotten_revision_is_expired() {
     let mut events = api.watch(&WatchParams::default(), "1").await.unwrap().boxed();
     match events.try_next().await.unwrap() {
         Some(WatchEvent::Error(status)) => {
-            assert_eq!((status.code, status.reason.as_str()), (410, "Expired"))
+            assert_eq!((status.code, status.reason.as_str()), (410, "Expired"));
         }
         other => panic!("{other:?}"),
     }
