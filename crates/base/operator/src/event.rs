@@ -68,6 +68,7 @@ impl Publisher {
         message: &str,
     ) {
         if let Err(error) = self.try_publish(regarding, severity, reason, message).await
+            // There, there is nobody to tell.
             && !is_namespace_going(&error)
         {
             warn!(reason, message, error = %error_chain(&error), "failed to publish an event");
@@ -112,11 +113,12 @@ impl Publisher {
     }
 }
 
-/// In a namespace that is being deleted, or gone, there is nobody to tell.
-fn is_namespace_going(error: &kube::Error) -> bool {
+/// Whether nothing could be made because the namespace is being deleted, or is gone already.
+pub fn is_namespace_going(error: &kube::Error) -> bool {
     let kube::Error::Api(status) = error else { return false };
-    let causes = status.details.iter().flat_map(|details| &details.causes);
-    status.is_not_found() || causes.into_iter().any(|cause| cause.reason == "NamespaceTerminating")
+    let Some(details) = &status.details else { return false };
+    let is_gone = status.is_not_found() && details.kind == "namespaces";
+    is_gone || details.causes.iter().any(|cause| cause.reason == "NamespaceTerminating")
 }
 
 /// `<object>.<hash>`: the same words about the same object find the same event again.

@@ -4,6 +4,7 @@ use std::fmt::Display;
 
 use bythos_operator::ObjectKey;
 use bythos_operator::apply::{Applicable, ApplyError};
+use bythos_operator::event::is_namespace_going;
 use kube::api::{DeleteParams, PostParams, Preconditions};
 use kube::core::NamespaceResourceScope;
 use kube::{Api, Client, Resource};
@@ -59,16 +60,9 @@ where
     }
 }
 
-/// Whether the API refused because the namespace is being deleted.
-pub(crate) fn is_namespace_terminating(error: &kube::Error) -> bool {
-    let kube::Error::Api(status) = error else { return false };
-    let causes = status.details.iter().flat_map(|details| &details.causes);
-    causes.into_iter().any(|cause| cause.reason == "NamespaceTerminating")
-}
-
-/// As [`is_namespace_terminating`], of an object that was applied.
-pub(crate) fn is_namespace_terminating_by(error: &ApplyError) -> bool {
-    matches!(error, ApplyError::Patch { source, .. } if is_namespace_terminating(source))
+/// As [`is_namespace_going`], of an object that was applied.
+pub(crate) fn is_namespace_going_by(error: &ApplyError) -> bool {
+    matches!(error, ApplyError::Patch { source, .. } if is_namespace_going(source))
 }
 
 impl CallError {
@@ -102,9 +96,9 @@ impl CallError {
         self.has_reason(&["AlreadyExists"])
     }
 
-    /// Nothing can be made in a namespace that is being deleted.
-    pub(crate) fn is_namespace_terminating(&self) -> bool {
-        is_namespace_terminating(&self.source)
+    /// Nothing can be made in a namespace that is being deleted, or gone.
+    pub(crate) fn is_namespace_going(&self) -> bool {
+        is_namespace_going(&self.source)
     }
 
     /// What the API said, without the client's wrapping: the text for conditions and events.

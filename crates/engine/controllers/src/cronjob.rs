@@ -149,7 +149,7 @@ impl CronJobs {
                 let uid = cron_job.metadata.uid.as_deref().unwrap_or_default();
                 Ok(there.filter(|job| ownership::is_controlled_by(&job.metadata, uid)))
             }
-            Err(error) if error.is_namespace_terminating() => Ok(None),
+            Err(error) if error.is_namespace_going() => Ok(None),
             Err(error) => {
                 let message = format!("Error creating job: {}", error.cause());
                 self.warn(cron_job, "FailedCreate", &message).await;

@@ -93,7 +93,7 @@ impl DaemonSets {
         self.control.delete(view.set, &plan.delete).await?;
         let pods: Vec<Pod> = plan.create.iter().map(|node| build::pod(view, node)).collect();
         match self.control.create(view.set, &pods).await {
-            Err(error) if !error.is_namespace_terminating() => Err(error),
+            Err(error) if !error.is_namespace_going() => Err(error),
             _ => Ok(()),
         }
     }

@@ -100,7 +100,7 @@ impl Deployments {
                 Outcome::Created(key.name)
             }
             Err(error) if error.is_already_exists() => self.meet_existing(view, &key).await,
-            Err(error) if error.is_namespace_terminating() => Outcome::Nothing,
+            Err(error) if error.is_namespace_going() => Outcome::Nothing,
             Err(error) => {
                 let message = format!("Failed to create new replica set {:?}: {}", key.name, error.cause());
                 let about = view.deployment;

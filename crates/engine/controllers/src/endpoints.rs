@@ -108,7 +108,7 @@ impl Reconcile for EndpointsOfServices {
             return Ok(Next::Wait);
         }
         match apply::namespaced(&self.client, MANAGER, &wanted).await {
-            Err(source) if !call::is_namespace_terminating_by(&source) => {
+            Err(source) if !call::is_namespace_going_by(&source) => {
                 Err(Error::Apply { service: key.to_string(), source })
             }
             _ => Ok(Next::Wait),

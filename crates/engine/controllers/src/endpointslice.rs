@@ -86,7 +86,7 @@ impl SliceKeeper {
             return Ok(());
         }
         match apply::namespaced(&self.client, manager, wanted).await {
-            Err(source) if !call::is_namespace_terminating_by(&source) => {
+            Err(source) if !call::is_namespace_going_by(&source) => {
                 Err(Error::Apply { service: service.to_string(), source })
             }
             _ => Ok(()),

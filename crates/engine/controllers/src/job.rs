@@ -131,7 +131,7 @@ impl Jobs {
         self.control.delete(view.job, &change.dismiss).await?;
         self.control.delete(view.job, &change.end).await?;
         match self.control.create(view.job, &change.create).await {
-            Err(error) if !error.is_namespace_terminating() => Err(error),
+            Err(error) if !error.is_namespace_going() => Err(error),
             _ => Ok(()),
         }
     }

@@ -84,7 +84,7 @@ impl PodControl {
             Ok(_) => self.tell(owner, "SuccessfulCreate", &self.success("create", owner, &key.name)).await,
             Err(error) => {
                 self.expectations.settle(owner.meta(), &appearance);
-                if !error.is_namespace_terminating() {
+                if !error.is_namespace_going() {
                     let message = self.failure("create", owner, &key.name, error);
                     self.warn(owner, "FailedCreate", &message).await;
                 }

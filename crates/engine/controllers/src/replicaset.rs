@@ -96,7 +96,7 @@ impl Reconcile for ReplicaSets {
         let failure = self.bring_to_size(&set, &claimed).await.err();
         let next = self.write_status(&set, &claimed, failure.as_ref()).await?;
         match failure {
-            Some(failure) if !failure.cause.is_namespace_terminating() => Err(failure.cause),
+            Some(failure) if !failure.cause.is_namespace_going() => Err(failure.cause),
             _ if self.control.is_awaiting(set.as_ref()) => Ok(Next::After(WAIT_MAX)),
             _ => Ok(next),
         }

@@ -56,7 +56,7 @@ impl Revisions {
         let candidates = revisions.list_in(owner.meta().namespace.as_deref().unwrap_or_default());
         let owned = ownership::claim(client, owner, selector, candidates).await?;
         match Self::find_or_make(client, owner, wish, owned).await {
-            Err(error) if error.is_namespace_terminating() => Ok(None),
+            Err(error) if error.is_namespace_going() => Ok(None),
             other => other.map(Some),
         }
     }

@@ -95,7 +95,7 @@ impl Furnishing {
         let map = ConfigMap { metadata: named(&key), data: Some(data), ..ConfigMap::default() };
         let applied = apply::namespaced(&self.client, MANAGER, &map).await;
         match applied {
-            Err(source) if !call::is_namespace_terminating_by(&source) => {
+            Err(source) if !call::is_namespace_going_by(&source) => {
                 Err(Error::RootCertificate { namespace: namespace.to_owned(), source })
             }
             _ => Ok(()),
@@ -105,7 +105,7 @@ impl Furnishing {
 
 /// Somebody was faster, or the namespace ends.
 fn is_settled(error: &CallError) -> bool {
-    error.is_already_exists() || error.is_outrun() || error.is_namespace_terminating()
+    error.is_already_exists() || error.is_outrun() || error.is_namespace_going()
 }
 
 fn named(key: &ObjectKey) -> ObjectMeta {

@@ -82,7 +82,7 @@ impl StatefulSets {
             return Ok(());
         }
         match self.control.create(view.set, &[pod]).await {
-            Err(error) if !error.is_namespace_terminating() => Err(error),
+            Err(error) if !error.is_namespace_going() => Err(error),
             _ => Ok(()),
         }
     }
@@ -100,7 +100,7 @@ impl StatefulSets {
             let made = api.create(&PostParams::default(), &claim).await;
             match made.map_err(CallError::on::<PersistentVolumeClaim>("create", &key)) {
                 Ok(_) => self.tell_claim(view, pod, &key.name, None).await,
-                Err(error) if error.is_already_exists() || error.is_namespace_terminating() => {}
+                Err(error) if error.is_already_exists() || error.is_namespace_going() => {}
                 Err(error) => {
                     self.tell_claim(view, pod, &key.name, Some(&error)).await;
                     return Err(error);

@@ -91,7 +91,7 @@ fn conditions(
     let is_failure = |condition: &ReplicaSetCondition| condition.type_.as_deref() == Some(REPLICA_FAILURE);
     let before = conditions.iter().find(|condition| is_failure(condition)).cloned();
     conditions.retain(|condition| !is_failure(condition));
-    if let Some(failure) = failure.filter(|failure| !failure.cause.is_namespace_terminating()) {
+    if let Some(failure) = failure.filter(|failure| !failure.cause.is_namespace_going()) {
         let since = before.and_then(|before| before.last_transition_time).unwrap_or(Time(now));
         conditions.push(ReplicaSetCondition {
             type_: Some(REPLICA_FAILURE.to_owned()),
