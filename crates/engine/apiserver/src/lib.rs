@@ -21,7 +21,8 @@
 //!
 //! Not there yet: answers in protobuf (they are JSON, which such clients accept), OIDC tokens, admission webhooks,
 //! MutatingAdmissionPolicies, the authorizer and the audit log of ValidatingAdmissionPolicies (what they would write
-//! there is logged), conversion webhooks of custom resources.
+//! there is logged), conversion webhooks of custom resources, `pods/ephemeralcontainers`, an audit log and with it the
+//! mode `audit` of Pod Security, the ConfigMap `extension-apiserver-authentication`.
 
 #![cfg_attr(
     test,
