@@ -100,6 +100,9 @@ pub enum Error {
     /// A limit is reached.
     #[error(transparent)]
     Spent(#[from] gotemplate::Spent),
+    /// The chart in a release record is none.
+    #[error("failed to read the chart in the release record: {0}")]
+    StoredChart(String),
     /// The thread that renders could not be started, or was stopped by a fault.
     #[error("failed to render: {0}")]
     Thread(String),

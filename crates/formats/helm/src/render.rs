@@ -84,6 +84,21 @@ pub fn render(request: &Request<'_>, limits: Limits) -> Result<Rendered, Error> 
     })
 }
 
+/// The chart with those charts inside that are used, under the names that they are used under. It says which definitions
+/// a release brings before anything is rendered.
+///
+/// # Errors
+/// The values do not fit the charts, or the limits are reached.
+pub fn used_chart(
+    chart: &Chart,
+    values: &serde_json::Map<String, serde_json::Value>,
+    limits: Limits,
+) -> Result<Chart, Error> {
+    let mut chart = chart.clone();
+    process_dependencies(&mut chart, values, &Budget::new(limits), &mut Coalesce::default())?;
+    Ok(chart)
+}
+
 fn render_here(request: &Request<'_>, limits: Limits) -> Result<Rendered, Error> {
     let Prepared { chart, texts, warnings } = prepare(request, &Budget::new(limits))?;
     let (files, notes) = without_notes(&chart, texts);

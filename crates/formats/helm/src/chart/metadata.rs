@@ -112,16 +112,16 @@ pub struct Metadata {
 }
 
 /// The fields of one map in Chart.yaml.
-struct Reader<'r> {
+pub(super) struct Reader<'r> {
     chart: &'r str,
     path: String,
     fields: &'r Map<String, Value>,
 }
 
 impl Metadata {
-    pub(super) fn read(fields: &Map<String, Value>) -> Result<Metadata, Error> {
+    pub(crate) fn read(fields: &Map<String, Value>) -> Result<Metadata, Error> {
         let name = fields.get("name").and_then(Value::as_str).unwrap_or("?");
-        let reader = Reader { chart: name, path: String::new(), fields };
+        let reader = Reader::new(name, "", fields);
         let api_version_text = reader.text("apiVersion")?;
         let api_version_text = if api_version_text.is_empty() { "v1".to_owned() } else { api_version_text };
         let metadata = Metadata {
@@ -197,12 +197,16 @@ impl Dependency {
 }
 
 impl<'r> Reader<'r> {
+    pub(super) fn new(chart: &'r str, path: &str, fields: &'r Map<String, Value>) -> Reader<'r> {
+        Reader { chart, path: path.to_owned(), fields }
+    }
+
     fn wrong(&self, field: &str, message: &str) -> Error {
         let field = format!("{}{field}", self.path);
         Error::Metadata { chart: self.chart.to_owned(), field, message: message.to_owned() }
     }
 
-    fn text(&self, field: &str) -> Result<String, Error> {
+    pub(super) fn text(&self, field: &str) -> Result<String, Error> {
         match self.fields.get(field) {
             None => Ok(String::new()),
             Some(value) => {
@@ -236,7 +240,11 @@ impl<'r> Reader<'r> {
         texts.collect()
     }
 
-    fn each<T>(&self, field: &str, read: fn(&Reader<'_>) -> Result<T, Error>) -> Result<Vec<T>, Error> {
+    pub(super) fn each<T>(
+        &self,
+        field: &str,
+        read: fn(&Reader<'_>) -> Result<T, Error>,
+    ) -> Result<Vec<T>, Error> {
         let items = self.items(field)?.iter().enumerate();
         let read = items.map(|(index, item)| {
             let path = format!("{}{field}[{index}].", self.path);
@@ -285,7 +293,7 @@ fn maintainer(reader: &Reader<'_>) -> Result<Maintainer, Error> {
     Ok(Maintainer { name: reader.text("name")?, email: reader.text("email")?, url: reader.text("url")? })
 }
 
-fn dependency(reader: &Reader<'_>) -> Result<Dependency, Error> {
+pub(super) fn dependency(reader: &Reader<'_>) -> Result<Dependency, Error> {
     let imports = reader.items("import-values")?.iter().enumerate().map(|(index, item)| match item {
         Value::String(name) => Ok(ImportValues::Exported(name.clone())),
         Value::Object(fields) => {
