@@ -40,6 +40,8 @@ pub struct Chart {
     pub lock: Option<Lock>,
     /// What values.yaml says. Nulls are kept.
     pub values: Map<String, Value>,
+    /// values.yaml as it stands there, with its comments; a chart out of a record has lost it.
+    pub values_text: Option<Arc<[u8]>>,
     /// values.schema.json.
     pub schema: Option<Arc<[u8]>>,
     /// Everything below `templates/`.
@@ -122,6 +124,7 @@ fn load(files: Vec<File>, limits: ArchiveLimits, depth_left: usize) -> Result<Ch
     files.into_iter().for_each(|file| sorted.add(file, metadata.api_version));
     let name = metadata.name.clone();
     let lock = sorted.lock.map(|file| Lock::read(&name, &yaml_map(&name, &file)?)).transpose()?;
+    let values_text = sorted.values.as_ref().map(|file| Arc::clone(&file.data));
     let values = sorted.values.map(|file| values(&name, &file)).transpose()?.unwrap_or_default();
     let inner = sorted
         .charts
@@ -131,6 +134,7 @@ fn load(files: Vec<File>, limits: ArchiveLimits, depth_left: usize) -> Result<Ch
         metadata,
         lock,
         values,
+        values_text,
         schema: sorted.schema.map(|file| file.data),
         templates: sorted.templates,
         files: sorted.files,

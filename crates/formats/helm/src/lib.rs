@@ -12,7 +12,7 @@
 //! All work is bounded: templates by [`Limits`], charts by [`ArchiveLimits`], values and manifests by those of the YAML
 //! reader.
 //!
-//! Left out: `genPrivateKey "dsa"`, schemas that refer to other documents, repositories, provenance.
+//! Left out: `genPrivateKey "dsa"`, schemas that refer to other documents, provenance.
 
 mod capabilities;
 mod cast;
@@ -20,12 +20,15 @@ mod chart;
 mod error;
 mod files;
 mod functions;
+pub mod lint;
 mod manifest;
 pub mod plan;
 mod record;
 pub mod release;
 mod render;
+pub mod repository;
 mod semver;
+mod show;
 mod values;
 mod world;
 

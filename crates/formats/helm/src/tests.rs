@@ -4,4 +4,4 @@ mod charts;
 mod golden;
 mod world;
 
-pub(crate) use world::request;
+pub(crate) use world::{Frozen, chart, files, request};

@@ -10,7 +10,7 @@ use crate::error::Error;
 pub struct Lock {
     /// When it was written, as RFC 3339.
     pub generated: String,
-    /// What was asked for and what was chosen, hashed: see `repository`.
+    /// What was asked for and what was chosen, hashed: [`crate::repository::lock_digest`].
     pub digest: String,
     /// Each with the one version that was chosen.
     pub dependencies: Vec<Dependency>,

@@ -120,11 +120,25 @@ pub(super) struct Reader<'r> {
 
 impl Metadata {
     pub(crate) fn read(fields: &Map<String, Value>) -> Result<Metadata, Error> {
+        let metadata = Metadata::read_listed(fields)?;
+        metadata.check_names(&Reader::new(&metadata.name, "", fields))?;
+        Ok(metadata)
+    }
+
+    /// As an index has it: some repositories leave aliases out, so that dependencies seem to be there twice.
+    pub(crate) fn read_listed(fields: &Map<String, Value>) -> Result<Metadata, Error> {
+        let metadata = Metadata::read_loosely(fields)?;
+        metadata.validate(&Reader::new(&metadata.name, "", fields))?;
+        Ok(metadata)
+    }
+
+    /// Whatever it says.
+    pub(crate) fn read_loosely(fields: &Map<String, Value>) -> Result<Metadata, Error> {
         let name = fields.get("name").and_then(Value::as_str).unwrap_or("?");
         let reader = Reader::new(name, "", fields);
         let api_version_text = reader.text("apiVersion")?;
         let api_version_text = if api_version_text.is_empty() { "v1".to_owned() } else { api_version_text };
-        let metadata = Metadata {
+        Ok(Metadata {
             name: reader.text("name")?,
             version: reader.text("version")?,
             api_version: if api_version_text == "v1" { ApiVersion::V1 } else { ApiVersion::V2 },
@@ -143,9 +157,7 @@ impl Metadata {
             maintainers: reader.each("maintainers", maintainer)?,
             annotations: reader.annotations()?,
             dependencies: reader.each("dependencies", dependency)?,
-        };
-        metadata.validate(&reader)?;
-        Ok(metadata)
+        })
     }
 
     /// What the chart is for.
@@ -179,6 +191,13 @@ impl Metadata {
                 let field = format!("dependencies[{index}].alias");
                 return Err(reader.wrong(&field, "expected letters, digits, `_` and `-`"));
             }
+        }
+        Ok(())
+    }
+
+    /// Whether dependencies are used under names of their own.
+    fn check_names(&self, reader: &Reader<'_>) -> Result<(), Error> {
+        for (index, dependency) in self.dependencies.iter().enumerate() {
             let earlier = self.dependencies.iter().take(index);
             if earlier.map(Dependency::used_name).any(|name| name == dependency.used_name()) {
                 let field = format!("dependencies[{index}]");

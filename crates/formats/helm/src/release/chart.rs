@@ -77,6 +77,7 @@ impl StoredChart {
             lock: parts.lock.map(|lock| Lock::read(&metadata.name, &lock)).transpose()?,
             metadata,
             values: parts.values.unwrap_or_default(),
+            values_text: None,
             schema: schema.map(|schema| decoded(&schema)).transpose()?.map(Arc::from),
             templates: read_files(parts.templates)?,
             files: read_files(parts.files)?,

@@ -79,6 +79,18 @@ pub enum RecordError {
         #[source]
         source: serde_json::Error,
     },
+    /// The record does not say which revision of what it is.
+    #[error(
+        "the release in {name} is incomplete: expected a name and a version from 1, found {release:?} and {revision}"
+    )]
+    Incomplete {
+        /// The object's name.
+        name: String,
+        /// The release's name there.
+        release: String,
+        /// The revision there.
+        revision: i64,
+    },
     /// The record cannot be written.
     #[error("failed to write the release {name}")]
     Write {
@@ -142,6 +154,10 @@ impl ReleaseRecord {
         let read = serde_json::from_slice(&json);
         let mut record: ReleaseRecord =
             read.map_err(|source| RecordError::Read { name: name.clone(), source })?;
+        if record.name.is_empty() || record.revision < 1 {
+            let ReleaseRecord { name: release, revision, .. } = record;
+            return Err(RecordError::Incomplete { name, release, revision });
+        }
         record.take_labels(object.pointer("/metadata/labels"));
         Ok(record)
     }
