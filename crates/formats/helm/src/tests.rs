@@ -1,6 +1,9 @@
 mod archives;
 mod bounds;
 mod charts;
+mod corpus;
+mod errors;
+mod garbage;
 mod golden;
 mod world;
 

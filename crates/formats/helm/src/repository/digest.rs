@@ -1,7 +1,5 @@
 //! Digests: of archives, and of what a lock file was written for.
 
-use std::fmt::Write as _;
-
 use aws_lc_rs::digest::{SHA256, digest};
 use serde::Serialize;
 use serde_json::Value;
@@ -20,12 +18,7 @@ pub struct DigestError {
 
 /// SHA-256, in hexadecimal digits.
 pub fn sha256(data: &[u8]) -> String {
-    let mut text = String::with_capacity(64);
-    for byte in digest(&SHA256, data).as_ref() {
-        // Writing into a text does not fail.
-        drop(write!(text, "{byte:02x}"));
-    }
-    text
+    digest(&SHA256, data).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Whether the bytes are those that were announced, with `sha256:` in front or without.
