@@ -35,9 +35,10 @@ pub enum Remedy {
 impl Remedy {
     /// For a release that failed, if it was not a remedy itself.
     pub(super) fn of(record: &ReleaseRecord) -> Option<Remedy> {
-        match (record.info.rollback_revision, record.revision) {
-            (0, 1) => Some(Remedy::Uninstall),
-            (0, _) => Some(Remedy::RollBack),
+        let is_first = record.info.first_deployed == record.info.last_deployed;
+        match record.info.rollback_revision {
+            0 if is_first => Some(Remedy::Uninstall),
+            0 => Some(Remedy::RollBack),
             _ => None,
         }
     }

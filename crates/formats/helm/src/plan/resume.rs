@@ -3,7 +3,7 @@
 use super::failure::Remedy;
 use super::hooks::Progress;
 use super::options::{Options, Uninstall};
-use super::work::{Work, supersede};
+use super::work::{Work, supersede_deployed};
 use super::{Action, Plan, PlanError, rollback, uninstall};
 use crate::release::{History, ReleaseRecord, Status};
 
@@ -23,7 +23,8 @@ pub fn resume(history: &History, options: &Options, request: &Uninstall) -> Resu
             let before = history.before(record.revision);
             let original =
                 original(&before).ok_or_else(|| PlanError::NoDeployedRelease(record.name.clone()))?;
-            work(Action::Upgrade, Some(original)).plan(Vec::new(), supersede(original))?
+            // A revision that failed stays failed: which one the upgrade started from is no longer certain.
+            work(Action::Upgrade, Some(original)).plan(Vec::new(), supersede_deployed(&before))?
         }
         Status::PendingRollback => rollback::go_on(record, history, options)?,
         Status::Uninstalling => {
@@ -38,9 +39,8 @@ pub fn resume(history: &History, options: &Options, request: &Uninstall) -> Resu
     Ok(Some(plan))
 }
 
-/// What the upgrade started from. It may have been superseded in the meantime: that is the upgrade's last but one step.
+/// What the upgrade started from. That may have been superseded in the meantime: it is the upgrade's last step but one.
 fn original(before: &History) -> Option<&ReleaseRecord> {
-    let last = before.last()?;
-    let newest_success = before.last_successful().filter(|_| before.deployed().is_none());
-    newest_success.or_else(|| before.current(last)).map(AsRef::as_ref)
+    let current = before.last().and_then(|last| before.current(last));
+    current.or_else(|| before.last_successful()).map(AsRef::as_ref)
 }

@@ -4,11 +4,11 @@
 use serde_json::json;
 
 use super::cluster::{Cluster, End};
-use super::{first, moment, second};
+use super::{deployed, first, moment, second};
 use crate::plan::{
     Install, Options, Plan, Rollback, Uninstall, Upgrade, Wait, install, resume, rollback, uninstall, upgrade,
 };
-use crate::release::History;
+use crate::release::{History, Status};
 
 type Begin = fn(&History) -> Plan;
 
@@ -72,7 +72,11 @@ fn finish(cluster: &mut Cluster, begin: Begin, request: &Uninstall, wanted: &[St
 
 #[track_caller]
 fn check(before: &[Begin], begin: Begin, request: &Uninstall) {
-    let start = after(before);
+    check_from(&after(before), begin, request);
+}
+
+#[track_caller]
+fn check_from(start: &Cluster, begin: Begin, request: &Uninstall) {
     let mut undisturbed = start.clone();
     let plan = begin(&start.history());
     assert_eq!(undisturbed.run(&plan), End::Done);
@@ -101,6 +105,16 @@ fn an_install_goes_on_from_wherever_it_was_killed() {
 #[test]
 fn an_upgrade_goes_on_from_wherever_it_was_killed() {
     check(&[begin_install], begin_upgrade, &Uninstall::default());
+}
+
+#[test]
+fn an_upgrade_after_one_that_failed_goes_on_from_wherever_it_was_killed() {
+    let mut start = after(&[begin_install]);
+    let mut failed = deployed(second(), 2);
+    failed.info.status = Status::Failed;
+    start.put(&failed);
+    start.clock = 500;
+    check_from(&start, begin_upgrade, &Uninstall::default());
 }
 
 #[test]

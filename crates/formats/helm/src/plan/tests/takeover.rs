@@ -71,11 +71,11 @@ fn of_helm_3() -> Cluster {
     assert_eq!(cluster.run(&plan), End::Done);
     let config = cluster.objects.get_mut("ConfigMap/config").unwrap();
     config["data"]["added"] = "by somebody".into();
-    config["metadata"]["managedFields"] = json!([update("v1", json!({"f:data": {"f:color": {}}}))]);
+    config["metadata"]["managedFields"] = json!([update("v1", &json!({"f:data": {"f:color": {}}}))]);
     cluster
 }
 
-fn update(version: &str, fields: Value) -> Value {
+fn update(version: &str, fields: &Value) -> Value {
     json!({"manager": "helm", "operation": "Update", "apiVersion": version, "fieldsV1": fields})
 }
 
@@ -126,7 +126,7 @@ fn fields_owned_by_updates_become_fields_owned_by_apply() {
         json!({"manager": "kubectl", "operation": "Update", "apiVersion": "v1", "fieldsV1": {"f:z": {}}});
     let status =
         json!({"manager": "helm", "operation": "Update", "apiVersion": "v1", "subresource": "status"});
-    let updated = update("v1", json!({"f:a": {"f:b": {}}}));
+    let updated = update("v1", &json!({"f:a": {"f:b": {}}}));
     let taken = applied_managed_fields(&live(json!([other, updated, status, apply]))).unwrap();
     let united = json!({
         "manager": "helm", "operation": "Apply", "apiVersion": "v1", "fieldsV1": {"f:a": {".": {}, "f:b": {}}}
