@@ -28,6 +28,7 @@ fn witnessed(host: &Host) -> Value {
         witness["env"] = json!([
             {"name": "POD", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
             {"name": "NAME", "value": name},
+            {"name": "HOST", "value": host.folder()},
         ]);
         witness["volumeMounts"] = json!([
             {"name": "starts", "mountPath": "/starts"},
@@ -65,7 +66,7 @@ impl Life {
         let status = statuses.find(|status| status.name == container).context("a container has a status")?;
         let file = host.folder().join("starts").join(format!("{name}.{container}"));
         let starts = witness(&file).await?.lines().count();
-        Ok(Life { restarts: status.restart_count, starts, alive: alive(name, container)? })
+        Ok(Life { restarts: status.restart_count, starts, alive: alive(host, name, container)? })
     }
 
     fn has_one_start(&self) -> bool {
@@ -80,16 +81,22 @@ impl Life {
     }
 }
 
-/// The programs of a container that run, by the environment that they were given.
-fn alive(pod: &str, container: &str) -> anyhow::Result<usize> {
-    let given = [format!("POD={pod}"), format!("NAME={container}")];
+/// The programs of a container that run, by the environment that they were given. What probes run in it is not
+/// the first of its process namespace.
+fn alive(host: &Host, pod: &str, container: &str) -> anyhow::Result<usize> {
+    let given =
+        [format!("POD={pod}"), format!("NAME={container}"), format!("HOST={}", host.folder().display())];
     let mut alive = 0;
     for process in std::fs::read_dir("/proc")? {
+        let process = process?.path();
         // Most entries are not processes, and a process may end at any time.
-        let Ok(environment) = std::fs::read(process?.path().join("environ")) else { continue };
+        let Ok(environment) = std::fs::read(process.join("environ")) else { continue };
+        let Ok(status) = std::fs::read_to_string(process.join("status")) else { continue };
         let has =
             |variable: &String| environment.split(|byte| *byte == 0).any(|one| one == variable.as_bytes());
-        alive += usize::from(given.iter().all(has));
+        let numbers = status.lines().find_map(|line| line.strip_prefix("NSpid:")).unwrap_or_default();
+        let is_first = numbers.split_whitespace().last() == Some("1");
+        alive += usize::from(is_first && given.iter().all(has));
     }
     Ok(alive)
 }
