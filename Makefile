@@ -12,6 +12,7 @@ help:
 	@echo "make up      install what this machine lacks, build, and run the cloud in $(ROOT)"
 	@echo "make down    stop it; all data stays"
 	@echo "make test    install what the tests need, and run every test"
+	@echo "make test-vm a whole machine in qemu: install, update, restart, loss of power"
 	@echo "make lint    formatting, lints, documentation, and who may know whom"
 	@echo "make dist    build the binary that is given to others, in $(TARGET)/dist"
 	@echo "make bench   measure the figures of the README and write them there"
@@ -34,10 +35,15 @@ test:
 	@echo "==> 1/3 packages"
 	@tools/packages test
 	@echo "==> 2/3 building (some minutes the first time)"
-	@$(CARGO) build --locked --workspace
-	@$(CARGO) test --locked --workspace --no-run
+	@$(CARGO) build --locked --workspace --all-targets
 	@echo "==> 3/3 testing"
 	@$(CARGO) test --locked --workspace --no-fail-fast
+
+.PHONY: test-vm
+test-vm:
+	@tools/packages vm
+	@$(CARGO) build --locked --release --package bythos
+	@tools/test-vm $(TARGET)/release/bythos
 
 # Debian's Rust packages have no clippy: what is not there is left out, and said.
 if_there = if $(CARGO) $(1) --version >/dev/null 2>&1; then $(2); else echo "left out: this cargo has no $(1)"; fi

@@ -276,7 +276,7 @@ async fn a_deleted_definition_takes_its_objects_and_watches_with_it() {
     get(&admin, WIDGETS).await.fails(404, "NotFound", "could not find the requested resource");
     let mut line = String::new();
     let end = async { while watch.read_line(&mut line).await.unwrap() > 0 {} };
-    tokio::time::timeout(Duration::from_secs(5), end).await.expect("the watch ends");
+    tokio::time::timeout(Duration::from_secs(30), end).await.expect("the watch ends");
 
     post(&admin, DEFINITIONS, definition()).await.ok();
     assert_eq!(get(&admin, WIDGETS).await.ok()["items"], json!([]));

@@ -15,7 +15,7 @@ impl<R: AsyncBufRead + Unpin> Lines<R> {
     /// The next event: its type, and its object.
     async fn next(&mut self) -> (String, Value) {
         let mut line = String::new();
-        let read = tokio::time::timeout(Duration::from_secs(5), self.0.read_line(&mut line));
+        let read = tokio::time::timeout(Duration::from_secs(30), self.0.read_line(&mut line));
         read.await.expect("an event within five seconds").unwrap();
         assert!(!line.is_empty(), "the watch ended");
         let event: Value = serde_json::from_str(&line).unwrap();
@@ -30,7 +30,7 @@ impl<R: AsyncBufRead + Unpin> Lines<R> {
 
     async fn ends(&mut self) -> bool {
         let mut line = String::new();
-        let read = tokio::time::timeout(Duration::from_secs(5), self.0.read_line(&mut line));
+        let read = tokio::time::timeout(Duration::from_secs(30), self.0.read_line(&mut line));
         read.await.expect("an end within five seconds").unwrap() == 0
     }
 }
@@ -179,7 +179,7 @@ async fn kube_watches_in_process_in_both_of_its_ways() {
         let mut events = watcher(maps, config).boxed();
         let mut seen = Vec::new();
         loop {
-            let next = tokio::time::timeout(Duration::from_secs(5), events.try_next()).await.unwrap();
+            let next = tokio::time::timeout(Duration::from_secs(30), events.try_next()).await.unwrap();
             match next.unwrap().unwrap() {
                 watcher::Event::InitApply(map) => {
                     seen.push(map.metadata.name.unwrap());
