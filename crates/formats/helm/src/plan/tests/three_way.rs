@@ -1,3 +1,5 @@
+//! Three-way patches, carried out by a strategic merge.
+
 use std::sync::Arc;
 
 use bythos_patch::{merge_patch, strategic_merge};
