@@ -263,7 +263,7 @@ impl Worker {
         }
         for sandbox in runtime.sandboxes.iter().filter(|sandbox| !sandbox.ready) {
             if !kept_sandboxes.contains(&sandbox.id.as_str()) {
-                self.node.cri.remove_sandbox(&sandbox.id).await?;
+                self.remove_sandbox(sandbox).await?;
             }
         }
         Ok(())
