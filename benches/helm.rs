@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Result, anyhow, bail, ensure};
 use bythos_benches::{median, workspace, write_into_readme};
 use bythos_helm::{
     ArchiveLimits, Capabilities, Chart, File, KeyAlgorithm, Limits, Manifest, Release, Request, Wanted,
@@ -103,27 +103,28 @@ fn helm() -> Option<PathBuf> {
     std::env::split_paths(&path).map(|folder| folder.join("helm")).find(|program| program.is_file())
 }
 
-/// Runs a program to its end. Its largest memory is what GNU `time` would say.
+/// Runs a program to its end. Meanwhile somebody looks at its memory a thousand times a second.
 fn measure(command: &mut Command) -> Result<(Vec<u8>, Cost)> {
     let begin = Instant::now();
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
     let pid = child.id();
-    let mut output = child.stdout.take().context("the output was asked for")?;
-    let mut memory_bytes = 0;
-    let mut printed = Vec::new();
-    let mut buffer = [0; 1 << 16];
-    loop {
-        memory_bytes = memory_bytes.max(peak(pid).unwrap_or(0));
-        match std::io::Read::read(&mut output, &mut buffer)? {
-            0 => break,
-            count => printed.extend_from_slice(buffer.get(..count).unwrap_or_default()),
+    let watching = std::thread::spawn(move || {
+        let mut memory_bytes = 0;
+        while let Some(peak) = peak(pid) {
+            memory_bytes = peak;
+            std::thread::sleep(Duration::from_millis(1));
         }
-    }
-    ensure!(child.wait()?.success(), "{command:?} failed");
-    Ok((printed, Cost { time: begin.elapsed(), memory_bytes }))
+        memory_bytes
+    });
+    let output = child.wait_with_output()?;
+    let time = begin.elapsed();
+    ensure!(output.status.success(), "{command:?} failed");
+    let memory_bytes =
+        watching.join().map_err(|_| anyhow!("the watching of {pid} was stopped by a fault"))?;
+    Ok((output.stdout, Cost { time, memory_bytes }))
 }
 
-/// The most memory that a process had until now, as the kernel counts it.
+/// The most memory that a process had until now, as the kernel counts it; nothing once it has ended.
 fn peak(pid: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;

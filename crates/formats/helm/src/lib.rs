@@ -12,7 +12,8 @@
 //! All work is bounded: templates by [`Limits`], charts by [`ArchiveLimits`], values and manifests by those of the YAML
 //! reader.
 //!
-//! Left out: `genPrivateKey "dsa"`, schemas that refer to other documents, provenance.
+//! Left out: `genPrivateKey "dsa"`, schemas that refer to other documents, provenance, post-renderers, the language of
+//! `--set`, records in SQL.
 
 mod capabilities;
 mod cast;

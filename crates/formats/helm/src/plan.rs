@@ -15,7 +15,7 @@
 //!
 //! **How objects are applied.** A new release is applied server-side as the field manager `helm`. An upgrade or rollback
 //! with [`ServerSide::Auto`] keeps the way of the revision that it starts from, so that a release of Helm 3 goes on with
-//! [`Manner::ThreeWay`]: what the revision before had and this one has not is taken away, what this one says is set, and
+//! [`Manner::ThreeWay`] ([`three_way_patch`]): what the revision before had and this one has not is taken away, what this one says is set, and
 //! all else in the cluster stays. Lists of built-in kinds are merged by their keys (a strategic merge patch); those of
 //! other kinds are replaced. With [`ServerSide::On`] a release of Helm 3 is taken over: first, all fields that `helm` owns
 //! by updates become fields that it owns by apply ([`applied_managed_fields`]), so that it conflicts with nobody and what
@@ -39,6 +39,7 @@ mod resume;
 mod rollback;
 mod step;
 mod test;
+mod three_way;
 mod uninstall;
 mod upgrade;
 mod values;
@@ -55,6 +56,7 @@ pub use resume::resume;
 pub use rollback::rollback;
 pub use step::{Apply, DeleteIf, HookStep, Manner, Step};
 pub use test::test;
+pub use three_way::{ThreeWayPatch, three_way_patch};
 pub use uninstall::{Kept, kept, uninstall};
 pub use upgrade::upgrade;
 pub use values::{UpgradeValues, ValuesPolicy, upgrade_values};

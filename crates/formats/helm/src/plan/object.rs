@@ -52,8 +52,10 @@ impl ObjectKey {
 
     /// Whether both name the same object, whatever version of its kind they speak.
     pub fn is_same(&self, other: &ObjectKey) -> bool {
-        let parts = |key: &ObjectKey| (key.kind.clone(), key.namespace.clone(), key.name.clone());
-        self.group() == other.group() && parts(self) == parts(other)
+        self.name == other.name
+            && self.kind == other.kind
+            && self.namespace == other.namespace
+            && self.group() == other.group()
     }
 }
 

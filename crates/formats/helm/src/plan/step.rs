@@ -118,7 +118,7 @@ pub enum Manner {
         /// Whether what the manager owns by updates must first become what it owns by apply.
         takes_over: bool,
     },
-    /// By what changed since the revision before.
+    /// By what changed since the revision before ([`super::three_way_patch`]).
     ThreeWay {
         /// The object of the revision before; nothing if it had none: then nothing is taken away.
         previous: Option<Arc<Value>>,

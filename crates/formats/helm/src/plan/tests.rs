@@ -3,6 +3,7 @@ mod failures;
 mod kills;
 mod steps;
 mod takeover;
+mod three_way;
 mod values;
 
 use jiff::Timestamp;
