@@ -60,6 +60,7 @@ bench:
 	@$(CARGO) run --locked --release --package bythos-benches --bin store
 	@$(CARGO) run --locked --release --package bythos-benches --bin api
 	@$(CARGO) run --locked --release --package bythos-benches --bin way
+	@$(CARGO) run --locked --release --package bythos-benches --bin pods
 	@$(CARGO) run --locked --release --package bythos-benches --bin kustomize
 
 .PHONY: dist
