@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 CARGO := tools/cargo
-TARGET := $(or $(CARGO_TARGET_DIR),target)
+BUILT := $(or $(CARGO_TARGET_DIR),target)
 # A person who became root by `su` may lack the folders of the system's programs.
 export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 ROOT  ?= /var/lib/bythos
@@ -12,8 +12,10 @@ help:
 	@echo "make up      install what this machine lacks, build, and run the cloud in $(ROOT)"
 	@echo "make down    stop it; all data stays"
 	@echo "make test    install what the tests need, and run every test"
+	@echo "make test-vm a whole machine in qemu: install, update, restart, loss of power"
 	@echo "make lint    formatting, lints, documentation, and who may know whom"
-	@echo "make dist    build the binary that is given to others, in $(TARGET)/dist"
+	@echo "make fuzz    feed the parsers of outside bytes with nonsense; see fuzz/README.md"
+	@echo "make dist    build the binary that is given to others, in $(BUILT)/dist"
 	@echo "make bench   measure the figures of the README and write them there"
 
 .PHONY: up
@@ -23,21 +25,26 @@ up:
 	@echo "==> 2/3 building Bythos (some minutes the first time)"
 	@$(CARGO) build --locked --release --package bythos
 	@echo "==> 3/3 starting"
-	@exec $(TARGET)/release/bythos --root $(ROOT) up
+	@exec $(BUILT)/release/bythos --root $(ROOT) up
 
 .PHONY: down
 down:
-	@$(TARGET)/release/bythos --root $(ROOT) down
+	@$(BUILT)/release/bythos --root $(ROOT) down
 
 .PHONY: test
 test:
 	@echo "==> 1/3 packages"
 	@tools/packages test
 	@echo "==> 2/3 building (some minutes the first time)"
-	@$(CARGO) build --locked --workspace
-	@$(CARGO) test --locked --workspace --no-run
+	@$(CARGO) build --locked --workspace --all-targets
 	@echo "==> 3/3 testing"
 	@$(CARGO) test --locked --workspace --no-fail-fast
+
+.PHONY: test-vm
+test-vm:
+	@tools/packages vm
+	@$(CARGO) build --locked --release --package bythos
+	@tools/test-vm $(TARGET)/release/bythos
 
 # Debian's Rust packages have no clippy: what is not there is left out, and said.
 if_there = if $(CARGO) $(1) --version >/dev/null 2>&1; then $(2); else echo "left out: this cargo has no $(1)"; fi
@@ -62,6 +69,11 @@ bench:
 	@$(CARGO) run --locked --release --package bythos-benches --bin way
 	@$(CARGO) run --locked --release --package bythos-benches --bin pods
 	@$(CARGO) run --locked --release --package bythos-benches --bin kustomize
+	@$(CARGO) run --locked --release --package bythos-benches --bin helm
+
+.PHONY: fuzz
+fuzz:
+	@tools/fuzz
 
 .PHONY: dist
 dist:

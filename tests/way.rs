@@ -110,6 +110,16 @@ fn a_browser_shows_it(owner: &Owner) -> Result<()> {
     let picture = pictures()?.join("hello.png");
     browse(&format!("--screenshot={}", picture.display()))?;
     ensure!(picture.is_file(), "there is no picture");
+
+    let trusted = || {
+        let mut list = owner.machine.command("certutil");
+        let store = owner.machine.home().join(".pki/nssdb");
+        let listed = succeed(list.args(["-L", "-d", &format!("sql:{}", store.display())]))?;
+        anyhow::Ok(String::from_utf8_lossy(&listed.stdout).contains("bythos-"))
+    };
+    ensure!(trusted()?, "the browser's store does not name the platform");
+    succeed(&mut owner.machine.bythos(&["trust", "--remove", "--browsers"]))?;
+    ensure!(!trusted()?, "the browser's store still names the platform");
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::settings::Settings;
-use crate::{down, image, init, kubeconfig, status, up};
+use crate::{down, image, init, install, kubeconfig, status, up};
 
 /// A private cloud in one binary.
 #[derive(Debug, Parser)]
@@ -33,6 +33,8 @@ pub(crate) enum Output {
 enum Command {
     /// Start the cloud on this machine and stay in the foreground; pods outlive the process
     Up(up::Args),
+    /// Let systemd run the cloud from now on, with this very program; again to update it
+    Install,
     /// Stop the cloud: its pods, its containerd and its rules on the host; all data stays
     Down,
     /// Stop the cloud and remove everything that belongs to it, data included
@@ -65,6 +67,7 @@ impl Cli {
         };
         match self.command {
             Command::Up(args) => up::run(settings, args).await?,
+            Command::Install => install::run(&settings)?,
             Command::Down => down::run(&settings).await?,
             Command::Uninstall(args) => down::uninstall(&settings, &args).await?,
             Command::Status { output } => return status::run(&settings, output).await,

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::install;
 use crate::lock::{self, Holder, Role, RootLock};
 use crate::parts;
 use crate::progress::Progress;
@@ -24,12 +25,13 @@ pub(crate) async fn run(settings: &Settings) -> Result<()> {
     stop(settings).await.map(drop)
 }
 
-/// As [`run`], and removes all folders.
+/// As [`run`], and removes the service and all folders.
 pub(crate) async fn uninstall(settings: &Settings, args: &UninstallArgs) -> Result<()> {
     let root = &settings.layout.root;
     if !args.yes {
         bail!("this removes {root:?} with all data of the cloud; to confirm, add --yes");
     }
+    install::remove(settings)?;
     let lock = stop(settings).await?;
     let mut progress = Progress::new();
     progress.step("removing all folders");

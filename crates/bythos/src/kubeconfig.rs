@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -12,10 +13,14 @@ use bythos_access::authority::Authority;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
 
 use crate::settings::Settings;
+use crate::tls::ServerCertificate;
 
 const LIFETIME: Duration = Duration::from_secs(365 * 24 * 3600);
+const RENEW_EVERY: Duration = Duration::from_secs(90 * 24 * 3600);
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -61,6 +66,20 @@ pub(crate) fn write(settings: &Settings, authority: &Authority) -> Result<()> {
         "current-context": "bythos",
     });
     write_private(&settings.layout.kubeconfig(), &config)
+}
+
+/// Writes it anew from time to time until `shutdown`: a cloud that runs for years never shuts its owner out.
+pub(crate) async fn keep_fresh(
+    settings: Settings,
+    certificate: Arc<ServerCertificate>,
+    shutdown: CancellationToken,
+) {
+    while shutdown.run_until_cancelled(tokio::time::sleep(RENEW_EVERY)).await.is_some() {
+        match write(&settings, certificate.authority()) {
+            Ok(()) => info!("renewed the owner's kubeconfig"),
+            Err(error) => error!(error = %format!("{error:#}"), "failed to renew the owner's kubeconfig"),
+        }
+    }
 }
 
 fn write_private(file: &Path, value: &Value) -> Result<()> {

@@ -8,6 +8,7 @@ mod down;
 mod host;
 mod image;
 mod init;
+mod install;
 mod kubeconfig;
 mod layout;
 mod lock;

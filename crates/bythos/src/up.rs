@@ -14,7 +14,7 @@ use bythos_operator::kubelet::NodePort;
 use bythos_operator::{HealthReport, HealthState, ListenerSpec, Part, PlatformInfo};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::lock::Role;
 use crate::parts::{self, Ground};
@@ -69,6 +69,7 @@ pub(crate) async fn run(settings: Settings, args: Args) -> Result<()> {
     progress.done();
     if !shutdown.is_cancelled() {
         next_steps::print(&progress, &settings, ground);
+        tell_service_manager();
     }
 
     shutdown.cancelled().await;
@@ -90,6 +91,13 @@ fn prepare_folders(settings: &Settings) -> Result<()> {
             .with_context(|| format!("failed to make {folder:?}; does this user own it?"))?;
     }
     Ok(())
+}
+
+/// Where systemd started this process, it holds back what waits for the cloud until now (sd_notify(3)).
+fn tell_service_manager() {
+    if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
+        warn!(error = &error as &dyn std::error::Error, "systemd was not told that the cloud is up");
+    }
 }
 
 fn cancel_on_signal(shutdown: CancellationToken) -> Result<impl Future<Output = ()>> {

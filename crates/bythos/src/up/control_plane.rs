@@ -58,7 +58,8 @@ impl ControlPlane {
         let mut tasks = JoinSet::new();
         let (serving, tls, until) = (api.clone(), certificate.for_api()?, shutdown.clone());
         tasks.spawn(async move { serving.serve(socket, tls, until).await });
-        tasks.spawn(certificate.clone().keep_fresh(shutdown));
+        tasks.spawn(certificate.clone().keep_fresh(shutdown.clone()));
+        tasks.spawn(kubeconfig::keep_fresh(settings.clone(), certificate.clone(), shutdown));
         Ok(ControlPlane { api, certificate, tasks })
     }
 

@@ -31,7 +31,10 @@ pub(super) fn print(progress: &Progress, settings: &Settings, ground: Ground) {
         progress.line(&format!("  {}. {step}", number + 1));
     }
     progress.line(&format!("Then visit https://hello.{}{}", settings.domain, settings.https_suffix()));
-    progress.line(&format!("\n`{bythos} status` says how it is, and the first cause of what is wrong."));
+    progress.line(&format!(
+        "\n`{bythos} install` keeps the cloud running from now on, also when this machine restarts."
+    ));
+    progress.line(&format!("`{bythos} status` says how it is, and the first cause of what is wrong."));
 }
 
 /// How the owner calls this very program for this very root.

@@ -1,4 +1,4 @@
-//! `bythos trust`: this machine trusts the platform's root certificate.
+//! `bythos trust`: this machine trusts the platform's root certificate, or no longer.
 //!
 //! The system's store is read by curl, git and most programs; browsers of the Chromium family and Firefox keep
 //! stores of their own, in NSS databases of the person who uses them.
@@ -17,8 +17,11 @@ const SYSTEM_STORE: &str = "/usr/local/share/ca-certificates";
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Print the root certificate instead, to take it to another machine
-    #[arg(long, conflicts_with_all = ["system", "browsers"])]
+    #[arg(long, conflicts_with_all = ["system", "browsers", "remove"])]
     print: bool,
+    /// Trust it no longer, for example before the cloud is uninstalled
+    #[arg(long)]
+    remove: bool,
     /// Only the system's store
     #[arg(long)]
     system: bool,
@@ -40,12 +43,23 @@ pub async fn run(args: &Args, client: Client) -> Result<()> {
     }
     let everywhere = args.system == args.browsers;
     if everywhere || args.system {
-        trust_in_system(&root)?;
-        println!("The system trusts the platform's root certificate.");
+        let file = Path::new(SYSTEM_STORE).join(format!("{}.crt", nickname(&root)));
+        if args.remove {
+            remove_from_system(&file)?;
+            println!("The system no longer trusts the platform's root certificate.");
+        } else {
+            add_to_system(&file, &root)?;
+            println!("The system trusts the platform's root certificate.");
+        }
     }
     if everywhere || args.browsers {
-        for store in trust_in_browsers(&root)? {
-            println!("The browsers that use {} trust it; restart those that run.", store.display());
+        let (stores, trust) = if args.remove {
+            (remove_from_browsers(&root)?, "no longer trust it")
+        } else {
+            (add_to_browsers(&root)?, "trust it")
+        };
+        for store in stores {
+            println!("The browsers that use {} {trust}; restart those that run.", store.display());
         }
     }
     Ok(())
@@ -69,38 +83,78 @@ fn nickname(root: &str) -> String {
     format!("bythos-{mark}")
 }
 
-fn trust_in_system(root: &str) -> Result<()> {
-    let file = Path::new(SYSTEM_STORE).join(format!("{}.crt", nickname(root)));
+fn add_to_system(file: &Path, root: &str) -> Result<()> {
     std::fs::create_dir_all(SYSTEM_STORE)
-        .and_then(|()| std::fs::write(&file, root))
+        .and_then(|()| std::fs::write(file, root))
         .with_context(|| format!("failed to write {file:?}; only root may"))?;
+    update_system()
+}
+
+fn remove_from_system(file: &Path) -> Result<()> {
+    match std::fs::remove_file(file) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        removed => {
+            removed.with_context(|| format!("failed to remove {file:?}; only root may"))?;
+            update_system()
+        }
+    }
+}
+
+fn update_system() -> Result<()> {
     run_program(Command::new("update-ca-certificates").arg("--fresh"), "ca-certificates")
 }
 
-fn trust_in_browsers(root: &str) -> Result<Vec<PathBuf>> {
-    let home = std::env::home_dir().context("this user has no home folder")?;
-    let shared = home.join(".pki/nssdb");
+/// The store that all browsers of the Chromium family share.
+fn shared_store(home: &Path) -> PathBuf {
+    home.join(".pki/nssdb")
+}
+
+fn home() -> Result<PathBuf> {
+    std::env::home_dir().context("this user has no home folder")
+}
+
+fn remove_from_browsers(root: &str) -> Result<Vec<PathBuf>> {
+    let home = home()?;
+    let mut changed = Vec::new();
+    for store in [vec![shared_store(&home)], firefox_profiles(&home)].concat() {
+        if store.join("cert9.db").exists() && holds(&store, &nickname(root))? {
+            run_program(certutil(&store).args(["-D", "-n", &nickname(root)]), "libnss3-tools")?;
+            changed.push(store);
+        }
+    }
+    Ok(changed)
+}
+
+fn holds(store: &Path, nickname: &str) -> Result<bool> {
+    let listed = certutil(store).args(["-L", "-n", nickname]).output();
+    Ok(listed
+        .context("failed to start certutil; install it with: apt-get install libnss3-tools")?
+        .status
+        .success())
+}
+
+fn add_to_browsers(root: &str) -> Result<Vec<PathBuf>> {
+    let home = home()?;
+    let shared = shared_store(&home);
     if !shared.join("cert9.db").exists() {
         std::fs::create_dir_all(&shared).with_context(|| format!("failed to make {shared:?}"))?;
-        let mut make = Command::new("certutil");
-        run_program(make.args(["-N", "--empty-password", "-d"]).arg(database(&shared)), "libnss3-tools")?;
+        run_program(certutil(&shared).args(["-N", "--empty-password"]), "libnss3-tools")?;
     }
     let mut stores = vec![shared];
     stores.extend(firefox_profiles(&home));
     let file = tempfile_with(root)?;
     for store in &stores {
-        let mut add = Command::new("certutil");
-        add.args(["-A", "-t", "C,,", "-n", &nickname(root), "-i"])
-            .arg(file.path())
-            .arg("-d")
-            .arg(database(store));
+        let mut add = certutil(store);
+        add.args(["-A", "-t", "C,,", "-n", &nickname(root), "-i"]).arg(file.path());
         run_program(&mut add, "libnss3-tools")?;
     }
     Ok(stores)
 }
 
-fn database(folder: &Path) -> String {
-    format!("sql:{}", folder.display())
+fn certutil(store: &Path) -> Command {
+    let mut command = Command::new("certutil");
+    command.arg("-d").arg(format!("sql:{}", store.display()));
+    command
 }
 
 /// Folders of Firefox profiles, which each have a store of their own.

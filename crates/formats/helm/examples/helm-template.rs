@@ -1,12 +1,14 @@
 //! Renders a chart from disk as `helm template` prints it: `helm-template NAME CHART [VALUES.yaml ...]`.
 //!
-//! For comparing with Helm; see `tools/compare-with-helm`.
+//! `--record STATUS` in front prints the Secret that holds such a release, and `--read` says what the one on the standard
+//! input holds. For comparing with Helm; see `tools/compare-with-helm` and `tools/compare-helm-records`.
 
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
+use bythos_helm::release::{Driver, RECORD_BYTES_MAX, ReleaseRecord, Status};
 use bythos_helm::{
     ArchiveLimits, Capabilities, Chart, File, KeyAlgorithm, Limits, Manifest, Release, Request, Wanted,
     World, generate_key, render,
@@ -62,7 +64,14 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<String> {
-    let mut arguments = std::env::args().skip(1);
+    let mut arguments = std::env::args().skip(1).peekable();
+    if arguments.next_if(|first| first == "--read").is_some() {
+        return read_record();
+    }
+    let status = match arguments.next_if(|first| first == "--record") {
+        Some(_) => Some(Status::named(&arguments.next().context("expected a status")?)),
+        None => None,
+    };
     let usage = "usage: helm-template NAME CHART [VALUES.yaml ...]";
     let name = arguments.next().context(usage)?;
     let chart = read_chart(Path::new(&arguments.next().context(usage)?))?;
@@ -84,10 +93,32 @@ fn run() -> Result<String> {
     let world = Arc::new(Machine);
     let request = Request { chart: &chart, values: &values, release, capabilities, world, is_linting: false };
     let rendered = render(&request, Limits::CHARTS)?;
+    if let Some(status) = status {
+        let mut record = ReleaseRecord::new(&request, &rendered, Timestamp::now());
+        record.info.status = status;
+        "Install complete".clone_into(&mut record.info.description);
+        return Ok(format!("{}\n", record.to_object(Driver::Secret, Timestamp::now())?));
+    }
     let print = |manifest: &Manifest| format!("---\n# Source: {}\n{}\n", manifest.source, manifest.content);
     let resources: String = rendered.manifests.resources.iter().map(print).collect();
     let hooks: String = rendered.manifests.hooks.iter().map(|hook| print(&hook.manifest)).collect();
     Ok(format!("{}\n{hooks}", resources.trim()))
+}
+
+fn read_record() -> Result<String> {
+    let object = serde_json::from_reader(std::io::stdin())?;
+    let record = ReleaseRecord::from_object(&object, RECORD_BYTES_MAX)?;
+    let chart = record.chart.metadata()?.context("the record has no chart")?;
+    Ok(format!(
+        "{} {} {} {}-{} {:?}\n{}",
+        record.name,
+        record.revision,
+        record.info.status,
+        chart.name,
+        chart.version,
+        record.apply_method,
+        record.manifest
+    ))
 }
 
 fn lay_over(values: &mut Map<String, Value>, over: Map<String, Value>) {

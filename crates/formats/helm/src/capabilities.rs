@@ -52,6 +52,11 @@ impl Capabilities {
         KubeVersion::of(&self.kube_version).plain
     }
 
+    /// The second number of the version; 0 if there is none.
+    pub(crate) fn minor_version(&self) -> u32 {
+        KubeVersion::of(&self.kube_version).minor.parse().unwrap_or(0)
+    }
+
     pub(crate) fn to_value(&self) -> Value {
         let api_versions = self.api_versions.iter().map(|version| Value::from(version.as_str())).collect();
         let record = Record {

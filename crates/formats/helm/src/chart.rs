@@ -2,6 +2,8 @@
 
 mod archive;
 mod ignore;
+mod json;
+mod lock;
 mod metadata;
 
 use std::collections::BTreeMap;
@@ -11,6 +13,7 @@ use bythos_yaml::Limits;
 use serde_json::{Map, Value};
 
 pub use archive::ArchiveLimits;
+pub use lock::Lock;
 pub use metadata::{ApiVersion, ChartType, Dependency, ImportValues, Maintainer, Metadata};
 
 use crate::error::Error;
@@ -33,8 +36,12 @@ pub struct File {
 pub struct Chart {
     /// What Chart.yaml says.
     pub metadata: Metadata,
+    /// What Chart.lock says.
+    pub lock: Option<Lock>,
     /// What values.yaml says. Nulls are kept.
     pub values: Map<String, Value>,
+    /// values.yaml as it stands there, with its comments; a chart out of a record has lost it.
+    pub values_text: Option<Arc<[u8]>>,
     /// values.schema.json.
     pub schema: Option<Arc<[u8]>>,
     /// Everything below `templates/`.
@@ -116,6 +123,8 @@ fn load(files: Vec<File>, limits: ArchiveLimits, depth_left: usize) -> Result<Ch
     let mut sorted = Sorted::default();
     files.into_iter().for_each(|file| sorted.add(file, metadata.api_version));
     let name = metadata.name.clone();
+    let lock = sorted.lock.map(|file| Lock::read(&name, &yaml_map(&name, &file)?)).transpose()?;
+    let values_text = sorted.values.as_ref().map(|file| Arc::clone(&file.data));
     let values = sorted.values.map(|file| values(&name, &file)).transpose()?.unwrap_or_default();
     let inner = sorted
         .charts
@@ -123,7 +132,9 @@ fn load(files: Vec<File>, limits: ArchiveLimits, depth_left: usize) -> Result<Ch
         .map(|(folder, files)| inner_chart(&name, &folder, &files, limits, depth_left));
     Ok(Chart {
         metadata,
+        lock,
         values,
+        values_text,
         schema: sorted.schema.map(|file| file.data),
         templates: sorted.templates,
         files: sorted.files,
@@ -134,6 +145,7 @@ fn load(files: Vec<File>, limits: ArchiveLimits, depth_left: usize) -> Result<Ch
 /// The files of a chart, by what they are.
 #[derive(Default)]
 struct Sorted {
+    lock: Option<File>,
     values: Option<File>,
     schema: Option<File>,
     templates: Vec<File>,
@@ -145,8 +157,13 @@ struct Sorted {
 impl Sorted {
     fn add(&mut self, file: File, api_version: ApiVersion) {
         match file.name.as_str() {
-            "Chart.yaml" | "Chart.lock" => {}
+            "Chart.yaml" => {}
+            "Chart.lock" => self.lock = Some(file),
             "requirements.yaml" | "requirements.lock" if api_version != ApiVersion::V1 => {}
+            "requirements.lock" => {
+                self.lock = Some(file.clone());
+                self.files.push(file);
+            }
             "values.yaml" => self.values = Some(file),
             "values.schema.json" => self.schema = Some(file),
             name if name.starts_with("templates/") => self.templates.push(file),

@@ -74,7 +74,7 @@ pub enum Error {
         faults: String,
     },
     /// A template cannot be parsed or carried out. It prints as Go prints it, with file, line and column.
-    #[error("{0}")]
+    #[error("{}", in_few_words(.0))]
     Template(Box<gotemplate::Error>),
     /// What a template gave is no manifest.
     #[error("{file}: what the template gives is no manifest: {message}")]
@@ -100,9 +100,30 @@ pub enum Error {
     /// A limit is reached.
     #[error(transparent)]
     Spent(#[from] gotemplate::Spent),
+    /// The chart in a release record is none.
+    #[error("failed to read the chart in the release record: {0}")]
+    StoredChart(String),
     /// The thread that renders could not be started, or was stopped by a fault.
     #[error("failed to render: {0}")]
     Thread(String),
+}
+
+/// As Go prints it; of a circle, which repeats itself a thousand times, the ends.
+fn in_few_words(error: &gotemplate::Error) -> String {
+    const FRAMES_MAX: usize = 16;
+    let stack = error.stack();
+    match (stack.first(), stack.last()) {
+        (Some(first), Some(last)) if stack.len() > FRAMES_MAX => format!(
+            "template: {}: executing {:?} at <{}>: in {} templates inside of each other, {:?} the innermost: {}",
+            first.location,
+            first.executing,
+            first.context,
+            stack.len(),
+            last.executing,
+            error.root()
+        ),
+        _ => error.to_string(),
+    }
 }
 
 impl From<gotemplate::Error> for Error {

@@ -56,6 +56,12 @@ impl Library for Functions {
     }
 }
 
+/// The names of all functions.
+#[cfg(test)]
+pub(crate) fn function_names() -> Vec<&'static str> {
+    all().iter().map(Function::name).collect()
+}
+
 fn all() -> Vec<Function> {
     let rooms: [fn() -> Vec<Function>; 25] = [
         case::functions,

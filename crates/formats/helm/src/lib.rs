@@ -3,6 +3,8 @@
 //! ```text
 //! files or .tgz ──chart──> Chart ─┐
 //! values of the user ─────────────┴─values──> .Values ──render, functions──> texts ──manifest──> Hook, Manifest
+//!
+//! Hook, Manifest ──release──> ReleaseRecord ──plan, with the records before──> Step, Step, ...
 //! ```
 //!
 //! [`functions`](crate) holds every function of Helm and Sprig on top of Go's templates (`bythos-gotemplate`). What
@@ -10,8 +12,7 @@
 //! All work is bounded: templates by [`Limits`], charts by [`ArchiveLimits`], values and manifests by those of the YAML
 //! reader.
 //!
-//! Left out: `genPrivateKey "dsa"`, schemas that refer to other documents, repositories, provenance, and what comes after
-//! rendering: release records and plans.
+//! Left out: `genPrivateKey "dsa"`, schemas that refer to other documents, provenance.
 
 mod capabilities;
 mod cast;
@@ -19,10 +20,15 @@ mod chart;
 mod error;
 mod files;
 mod functions;
+pub mod lint;
 mod manifest;
+pub mod plan;
 mod record;
+pub mod release;
 mod render;
+pub mod repository;
 mod semver;
+mod show;
 mod values;
 mod world;
 
@@ -30,12 +36,14 @@ pub use bythos_gotemplate::Limits;
 
 pub use capabilities::Capabilities;
 pub use chart::{
-    ApiVersion, ArchiveLimits, Chart, ChartType, Dependency, File, ImportValues, Maintainer, Metadata,
+    ApiVersion, ArchiveLimits, Chart, ChartType, Dependency, File, ImportValues, Lock, Maintainer, Metadata,
 };
 pub use error::Error;
 pub use functions::generate_key;
-pub use manifest::{Hook, HookEvent, Manifest, Manifests, install_order, split, uninstall_order};
-pub use render::{Release, Rendered, Request, render};
+pub use manifest::{
+    DeletePolicy, Hook, HookEvent, LogPolicy, Manifest, Manifests, install_order, split, uninstall_order,
+};
+pub use render::{Release, Rendered, Request, render, used_chart};
 pub use semver::{Constraint, Error as VersionError, Version};
 pub use world::{KeyAlgorithm, Wanted, World};
 

@@ -3,6 +3,7 @@
 mod order;
 
 use bythos_yaml::Limits;
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
 pub use order::{install_order, uninstall_order};
@@ -52,6 +53,58 @@ pub enum HookEvent {
     Test,
 }
 
+/// When the object of a hook is deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DeletePolicy {
+    /// Before the next one is made; what holds if nothing is said.
+    #[serde(rename = "before-hook-creation")]
+    BeforeHookCreation,
+    /// When all hooks of the event succeeded.
+    #[serde(rename = "hook-succeeded")]
+    HookSucceeded,
+    /// When it failed.
+    #[serde(rename = "hook-failed")]
+    HookFailed,
+    /// A word that means nothing. As in Helm, it stands against what holds if nothing is said.
+    #[serde(untagged)]
+    Other(String),
+}
+
+/// When the log of a hook is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LogPolicy {
+    /// When it succeeded.
+    #[serde(rename = "hook-succeeded")]
+    HookSucceeded,
+    /// When it failed.
+    #[serde(rename = "hook-failed")]
+    HookFailed,
+    /// A word that means nothing.
+    #[serde(untagged)]
+    Other(String),
+}
+
+impl DeletePolicy {
+    fn named(name: String) -> DeletePolicy {
+        match name.as_str() {
+            "before-hook-creation" => DeletePolicy::BeforeHookCreation,
+            "hook-succeeded" => DeletePolicy::HookSucceeded,
+            "hook-failed" => DeletePolicy::HookFailed,
+            _ => DeletePolicy::Other(name),
+        }
+    }
+}
+
+impl LogPolicy {
+    fn named(name: String) -> LogPolicy {
+        match name.as_str() {
+            "hook-succeeded" => LogPolicy::HookSucceeded,
+            "hook-failed" => LogPolicy::HookFailed,
+            _ => LogPolicy::Other(name),
+        }
+    }
+}
+
 /// An object that is made at certain times, apart from the others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hook {
@@ -61,10 +114,10 @@ pub struct Hook {
     pub events: Vec<HookEvent>,
     /// Smaller ones come first.
     pub weight: i64,
-    /// When it is deleted: `before-hook-creation`, `hook-succeeded`, `hook-failed`.
-    pub delete_policies: Vec<String>,
-    /// When its log is shown: `hook-succeeded`, `hook-failed`.
-    pub log_policies: Vec<String>,
+    /// When it is deleted.
+    pub delete_policies: Vec<DeletePolicy>,
+    /// When its log is shown.
+    pub log_policies: Vec<LogPolicy>,
 }
 
 /// Hooks and all others, each by the order in which kinds are made.
@@ -76,20 +129,34 @@ pub struct Manifests {
     pub resources: Vec<Manifest>,
 }
 
+const EVENTS: [(HookEvent, &str); 9] = [
+    (HookEvent::PreInstall, "pre-install"),
+    (HookEvent::PostInstall, "post-install"),
+    (HookEvent::PreDelete, "pre-delete"),
+    (HookEvent::PostDelete, "post-delete"),
+    (HookEvent::PreUpgrade, "pre-upgrade"),
+    (HookEvent::PostUpgrade, "post-upgrade"),
+    (HookEvent::PreRollback, "pre-rollback"),
+    (HookEvent::PostRollback, "post-rollback"),
+    (HookEvent::Test, "test"),
+];
+
 impl HookEvent {
-    fn named(name: &str) -> Option<HookEvent> {
-        Some(match name {
-            "pre-install" => HookEvent::PreInstall,
-            "post-install" => HookEvent::PostInstall,
-            "pre-delete" => HookEvent::PreDelete,
-            "post-delete" => HookEvent::PostDelete,
-            "pre-upgrade" => HookEvent::PreUpgrade,
-            "post-upgrade" => HookEvent::PostUpgrade,
-            "pre-rollback" => HookEvent::PreRollback,
-            "post-rollback" => HookEvent::PostRollback,
-            "test" | "test-success" => HookEvent::Test,
-            _ => return None,
-        })
+    /// As Helm writes it.
+    pub fn name(self) -> &'static str {
+        EVENTS.iter().find(|(event, _)| *event == self).map_or("test", |(_, name)| name)
+    }
+
+    pub(crate) fn named(name: &str) -> Option<HookEvent> {
+        // Helm 2 told tests apart by how they must end.
+        let name = if name == "test-success" { "test" } else { name };
+        EVENTS.iter().find(|(_, known)| *known == name).map(|(event, _)| *event)
+    }
+}
+
+impl Serialize for HookEvent {
+    fn serialize<S: Serializer>(&self, writer: S) -> Result<S::Ok, S::Error> {
+        writer.serialize_str(self.name())
     }
 }
 
@@ -156,13 +223,14 @@ impl Manifests {
 fn hook<'o>(manifest: Manifest, events: &str, annotation: impl Fn(&str) -> Option<&'o str>) -> Option<Hook> {
     let parts =
         |text: &str| -> Vec<String> { text.split(',').map(|part| part.trim().to_lowercase()).collect() };
+    let policies = |name: &str| annotation(name).map(parts).unwrap_or_default();
     let events = parts(events).iter().map(|event| HookEvent::named(event)).collect::<Option<Vec<_>>>()?;
     Some(Hook {
         manifest,
         events,
         weight: annotation(WEIGHT).and_then(|weight| weight.parse().ok()).unwrap_or(0),
-        delete_policies: annotation(DELETE_POLICY).map(parts).unwrap_or_default(),
-        log_policies: annotation(LOG_POLICY).map(parts).unwrap_or_default(),
+        delete_policies: policies(DELETE_POLICY).into_iter().map(DeletePolicy::named).collect(),
+        log_policies: policies(LOG_POLICY).into_iter().map(LogPolicy::named).collect(),
     })
 }
 

@@ -74,17 +74,43 @@ pub struct Rendered {
 /// # Errors
 /// Values, templates or manifests are wrong, or the limits are reached.
 pub fn render(request: &Request<'_>, limits: Limits) -> Result<Rendered, Error> {
+    with_stack(limits, || render_here(request, limits))
+}
+
+/// What each template gave, even if it is no manifest, or if the chart wants another cluster.
+pub(crate) fn texts(request: &Request<'_>, limits: Limits) -> Result<BTreeMap<String, String>, Error> {
+    with_stack(limits, || prepare(request, &Budget::new(limits)).map(|prepared| prepared.texts))
+}
+
+fn with_stack<T: Send>(limits: Limits, work: impl FnOnce() -> Result<T, Error> + Send) -> Result<T, Error> {
     // Templates call each other as deep as Helm lets them: that needs a stack of its own.
     let stack = limits.depth_max.saturating_mul(STACK_PER_LEVEL).max(STACK_MIN);
     std::thread::scope(|threads| {
         let thread = std::thread::Builder::new().name("render".to_owned()).stack_size(stack);
-        let thread = thread.spawn_scoped(threads, || render_here(request, limits));
+        let thread = thread.spawn_scoped(threads, work);
         let thread = thread.map_err(|error| Error::Thread(error.to_string()))?;
         thread.join().unwrap_or_else(|_| Err(Error::Thread("a fault in the renderer".to_owned())))
     })
 }
 
+/// The chart with those charts inside that are used, under the names that they are used under. It says which definitions
+/// a release brings before anything is rendered.
+///
+/// # Errors
+/// The values do not fit the charts, or the limits are reached.
+pub fn used_chart(
+    chart: &Chart,
+    values: &serde_json::Map<String, serde_json::Value>,
+    limits: Limits,
+) -> Result<Chart, Error> {
+    let mut chart = chart.clone();
+    process_dependencies(&mut chart, values, &Budget::new(limits), &mut Coalesce::default())?;
+    Ok(chart)
+}
+
 fn render_here(request: &Request<'_>, limits: Limits) -> Result<Rendered, Error> {
+    check_kube_version(request)?;
+    check_dependencies(request.chart)?;
     let Prepared { chart, texts, warnings } = prepare(request, &Budget::new(limits))?;
     let (files, notes) = without_notes(&chart, texts);
     let named = files.iter().map(|(name, text)| (name.as_str(), text.as_str()));
@@ -100,8 +126,6 @@ struct Prepared {
 }
 
 fn prepare(request: &Request<'_>, budget: &Budget) -> Result<Prepared, Error> {
-    check_kube_version(request)?;
-    check_dependencies(request.chart)?;
     let mut coalesce = Coalesce::default();
     let mut chart = request.chart.clone();
     process_dependencies(&mut chart, request.values, budget, &mut coalesce)?;
@@ -181,16 +205,4 @@ fn without_notes(chart: &Chart, files: BTreeMap<String, String>) -> (BTreeMap<St
 fn counts(chart: &Chart, template: &str) -> bool {
     let base = template.rsplit('/').next().unwrap_or(template);
     chart.metadata.chart_type() == ChartType::Application || base.starts_with('_')
-}
-
-/// What each template gave, even if it is no manifest.
-#[cfg(test)]
-pub(crate) fn texts_for_tests(chart: &Chart) -> Result<BTreeMap<String, String>, Error> {
-    let values = serde_json::Map::new();
-    let request = crate::tests::request(chart, &values);
-    std::thread::scope(|threads| {
-        let thread = std::thread::Builder::new().stack_size(Limits::CHARTS.depth_max * STACK_PER_LEVEL);
-        let render = || prepare(&request, &Budget::new(Limits::CHARTS)).map(|prepared| prepared.texts);
-        thread.spawn_scoped(threads, render).unwrap().join().unwrap()
-    })
 }

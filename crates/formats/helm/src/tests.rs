@@ -1,7 +1,10 @@
 mod archives;
 mod bounds;
 mod charts;
+mod corpus;
+mod errors;
+mod garbage;
 mod golden;
 mod world;
 
-pub(crate) use world::request;
+pub(crate) use world::{Frozen, chart, files, request};

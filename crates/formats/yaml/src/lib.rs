@@ -12,6 +12,7 @@
 //! Every reader takes [`Limits`]: no text can make it run long or build more than it was allowed to. Nothing here
 //! does I/O or knows what the values mean.
 
+mod brackets;
 mod build;
 mod emit;
 mod error;
@@ -19,13 +20,14 @@ mod key_order;
 mod limits;
 mod number;
 mod parse;
+mod pick;
 mod scalar;
 mod timestamp;
 
 pub use emit::{to_string, to_string_pretty};
 pub use error::Error;
 pub use limits::Limits;
-pub use parse::{parse, parse_all, parse_all_by};
+pub use parse::{parse, parse_all, parse_all_by, parse_only};
 pub use scalar::plain_value;
 
 #[cfg(test)]

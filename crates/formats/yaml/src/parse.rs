@@ -3,8 +3,10 @@
 use saphyr_parser::{Event, Parser};
 use serde_json::Value;
 
+use crate::brackets::{self, Fault};
 use crate::build::Builder;
 use crate::limits::Budget;
+use crate::pick::Picker;
 use crate::{Error, Limits, Rules, number};
 
 /// All documents of a stream, in order; empty ones are left out, and so are those that are only `null`.
@@ -37,6 +39,23 @@ pub fn parse(text: &str, limits: Limits) -> Result<Value, Error> {
     Ok(documents.pop().unwrap_or(Value::Null))
 }
 
+/// The one document of a stream, without what is not wanted: `wants` is asked for every field with the keys that lead to
+/// it, and what it refuses is not built. For large texts of which little is needed. Limits count what is built; aliases
+/// to what was refused name nothing.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_only(text: &str, limits: Limits, wants: &dyn Fn(&[String]) -> bool) -> Result<Value, Error> {
+    let budget = Budget::new(limits);
+    budget.check_text(text).map_err(Error::of_text)?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut documents = read_yaml(text, limits, Rules::Go2, Some(wants))?;
+    if documents.len() > 1 {
+        return Err(Error::of_text(format!("expected one document, found {}", documents.len())));
+    }
+    Ok(documents.pop().unwrap_or(Value::Null))
+}
+
 fn documents(text: &str, limits: Limits, rules: Rules) -> Result<Vec<Value>, Error> {
     let mut budget = Budget::new(limits);
     budget.check_text(text).map_err(Error::of_text)?;
@@ -44,7 +63,7 @@ fn documents(text: &str, limits: Limits, rules: Rules) -> Result<Vec<Value>, Err
     let json = if rules == Rules::Go2 { read_json(text) } else { None };
     match json {
         Some(value) => Ok(vec![from_json(value, &mut budget, 0).map_err(Error::of_text)?]),
-        None => read_yaml(text, budget, rules),
+        None => read_yaml(text, limits, rules, None),
     }
 }
 
@@ -74,12 +93,23 @@ fn from_json(value: Value, budget: &mut Budget, depth: usize) -> Result<Value, S
     })
 }
 
-fn read_yaml(text: &str, budget: Budget, rules: Rules) -> Result<Vec<Value>, Error> {
+/// Which fields are wanted, by the keys that lead to them.
+type Wants<'w> = Option<&'w dyn Fn(&[String]) -> bool>;
+
+fn read_yaml(text: &str, limits: Limits, rules: Rules, wants: Wants<'_>) -> Result<Vec<Value>, Error> {
+    brackets::read(text, limits.bytes_max, |text| read_once(text, limits, rules, wants))
+}
+
+fn read_once(text: &str, limits: Limits, rules: Rules, wants: Wants<'_>) -> Result<Vec<Value>, Fault> {
     let mut parser = Parser::new_from_str(text);
-    let mut builder = Builder::new(budget, rules);
+    let mut builder = Builder::new(Budget::new(limits), rules);
+    let mut picker = wants.map(Picker::new);
     let mut documents = Vec::new();
     while let Some(next) = parser.next_event() {
         let (event, span) = next?;
+        if picker.as_mut().is_some_and(|picker| !picker.takes(&event)) {
+            continue;
+        }
         match event {
             Event::DocumentStart(_) => builder.begin_document(),
             Event::DocumentEnd => documents.push(builder.end_document()),

@@ -113,7 +113,7 @@ impl Drop for Engine {
     }
 }
 
-/// Asks `look` until it finds something, for at most ten seconds.
+/// Asks `look` until it finds something, for at most a minute.
 ///
 /// # Errors
 /// Nothing was found; the error says what was waited for.
@@ -122,7 +122,7 @@ where
     F: FnMut() -> Fut,
     Fut: Future<Output = Option<T>>,
 {
-    let found = tokio::time::timeout(Duration::from_secs(10), async {
+    let found = tokio::time::timeout(Duration::from_secs(60), async {
         loop {
             if let Some(found) = look().await {
                 return found;
@@ -130,5 +130,5 @@ where
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     });
-    found.await.map_err(|_| anyhow::anyhow!("waited ten seconds for {what}"))
+    found.await.map_err(|_| anyhow::anyhow!("waited a minute for {what}"))
 }

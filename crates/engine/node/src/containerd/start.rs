@@ -154,6 +154,8 @@ fn command(config: &NodeConfig, joined_by: &[PathBuf]) -> Result<Command, Contai
             "new"
         }
     };
+    // containerd would tell the service manager of Bythos that it is ready, in our place.
+    command.env_remove("NOTIFY_SOCKET");
     command.args(["sh", "-euc", BECOME_CONTAINERD, "sh"]);
     command.arg(config.containerd_identity_file()).arg(namespace);
     command.args([config.shim_dir(), config.cni_state_dir(), config.containerd_config_file()]);

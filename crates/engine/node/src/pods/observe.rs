@@ -34,7 +34,8 @@ impl Worker {
             }
             let Some(status) = self.node.cri.container_status(&container.id).await? else { continue };
             let mut details = Details::read(status);
-            if container.state == RunState::Ended {
+            // It may have ended since it was listed: these details stay, so they must be whole.
+            if container.state == RunState::Ended || details.finished_at.is_some() {
                 self.add_termination_message(container, &mut details);
                 // One that never started has no end either; without one it would be read again and again.
                 details.finished_at = details.finished_at.or_else(|| Some(Timestamp::now()));

@@ -13,8 +13,9 @@ use crate::pods::container;
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// Counts without end: fast up to more than a file may hold, then slowly.
-const COUNT: &str = "i=0; line=$(/bin/busybox seq -s . 1 200); while :; do echo $i $line; i=$((i+1)); \
-                     [ $i -gt 20000 ] && sleep 0.05; done";
+const COUNT: &str = "i=0; line=$(/bin/busybox seq -s . 1 200); echo $i $line; \
+                     until [ -e /gate/open ]; do /bin/sleep 0.1; done; \
+                     while :; do i=$((i+1)); echo $i $line; [ $i -gt 20000 ] && /bin/sleep 0.05; done";
 
 fn moved_aside(folder: &std::path::Path) -> anyhow::Result<usize> {
     let names = std::fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.file_name()));
@@ -26,7 +27,14 @@ fn moved_aside(folder: &std::path::Path) -> anyhow::Result<usize> {
 fn a_log_that_grows_too_large_is_moved_aside_while_it_is_followed() {
     alone("logs::a_log_that_grows_too_large_is_moved_aside_while_it_is_followed", |host| async move {
         let node = host.run_node_with_image().await?;
-        let spec = json!({"containers": [container("main", COUNT)], "terminationGracePeriodSeconds": 0});
+        let gate = host.folder().join("gate");
+        let mut counter = container("main", COUNT);
+        counter["volumeMounts"] = json!([{"name": "gate", "mountPath": "/gate"}]);
+        let spec = json!({
+            "containers": [counter],
+            "volumes": [{"name": "gate", "hostPath": {"path": gate, "type": "DirectoryOrCreate"}}],
+            "terminationGracePeriodSeconds": 0,
+        });
         let pod = host.create("count", spec).await?;
         host.wait_for_log("count", "main", "0 1.2").await?;
         let uid = pod.metadata.uid.context("the pod has a uid")?;
@@ -34,6 +42,8 @@ fn a_log_that_grows_too_large_is_moved_aside_while_it_is_followed() {
         let empty = http_body_util::Empty::new().map_err(|never| match never {}).boxed_unsync();
         let request = http::Request::get("/containerLogs/default/count/main?follow=true").body(empty)?;
         let mut body = host.port.call(request).await?.into_body();
+        // The follower has its place in the first file before that grows.
+        std::fs::write(gate.join("open"), "")?;
         let mut read = BytesMut::new();
         let (mut expected, mut after) = (0, 0);
         let followed = tokio::time::timeout(LIMIT, async {

@@ -112,19 +112,33 @@ pub struct Metadata {
 }
 
 /// The fields of one map in Chart.yaml.
-struct Reader<'r> {
+pub(super) struct Reader<'r> {
     chart: &'r str,
     path: String,
     fields: &'r Map<String, Value>,
 }
 
 impl Metadata {
-    pub(super) fn read(fields: &Map<String, Value>) -> Result<Metadata, Error> {
+    pub(crate) fn read(fields: &Map<String, Value>) -> Result<Metadata, Error> {
+        let metadata = Metadata::read_listed(fields)?;
+        metadata.check_names(&Reader::new(&metadata.name, "", fields))?;
+        Ok(metadata)
+    }
+
+    /// As an index has it: some repositories leave aliases out, so that dependencies seem to be there twice.
+    pub(crate) fn read_listed(fields: &Map<String, Value>) -> Result<Metadata, Error> {
+        let metadata = Metadata::read_loosely(fields)?;
+        metadata.validate(&Reader::new(&metadata.name, "", fields))?;
+        Ok(metadata)
+    }
+
+    /// Whatever it says.
+    pub(crate) fn read_loosely(fields: &Map<String, Value>) -> Result<Metadata, Error> {
         let name = fields.get("name").and_then(Value::as_str).unwrap_or("?");
-        let reader = Reader { chart: name, path: String::new(), fields };
+        let reader = Reader::new(name, "", fields);
         let api_version_text = reader.text("apiVersion")?;
         let api_version_text = if api_version_text.is_empty() { "v1".to_owned() } else { api_version_text };
-        let metadata = Metadata {
+        Ok(Metadata {
             name: reader.text("name")?,
             version: reader.text("version")?,
             api_version: if api_version_text == "v1" { ApiVersion::V1 } else { ApiVersion::V2 },
@@ -143,9 +157,7 @@ impl Metadata {
             maintainers: reader.each("maintainers", maintainer)?,
             annotations: reader.annotations()?,
             dependencies: reader.each("dependencies", dependency)?,
-        };
-        metadata.validate(&reader)?;
-        Ok(metadata)
+        })
     }
 
     /// What the chart is for.
@@ -179,6 +191,13 @@ impl Metadata {
                 let field = format!("dependencies[{index}].alias");
                 return Err(reader.wrong(&field, "expected letters, digits, `_` and `-`"));
             }
+        }
+        Ok(())
+    }
+
+    /// Whether dependencies are used under names of their own.
+    fn check_names(&self, reader: &Reader<'_>) -> Result<(), Error> {
+        for (index, dependency) in self.dependencies.iter().enumerate() {
             let earlier = self.dependencies.iter().take(index);
             if earlier.map(Dependency::used_name).any(|name| name == dependency.used_name()) {
                 let field = format!("dependencies[{index}]");
@@ -197,12 +216,16 @@ impl Dependency {
 }
 
 impl<'r> Reader<'r> {
+    pub(super) fn new(chart: &'r str, path: &str, fields: &'r Map<String, Value>) -> Reader<'r> {
+        Reader { chart, path: path.to_owned(), fields }
+    }
+
     fn wrong(&self, field: &str, message: &str) -> Error {
         let field = format!("{}{field}", self.path);
         Error::Metadata { chart: self.chart.to_owned(), field, message: message.to_owned() }
     }
 
-    fn text(&self, field: &str) -> Result<String, Error> {
+    pub(super) fn text(&self, field: &str) -> Result<String, Error> {
         match self.fields.get(field) {
             None => Ok(String::new()),
             Some(value) => {
@@ -236,7 +259,11 @@ impl<'r> Reader<'r> {
         texts.collect()
     }
 
-    fn each<T>(&self, field: &str, read: fn(&Reader<'_>) -> Result<T, Error>) -> Result<Vec<T>, Error> {
+    pub(super) fn each<T>(
+        &self,
+        field: &str,
+        read: fn(&Reader<'_>) -> Result<T, Error>,
+    ) -> Result<Vec<T>, Error> {
         let items = self.items(field)?.iter().enumerate();
         let read = items.map(|(index, item)| {
             let path = format!("{}{field}[{index}].", self.path);
@@ -285,7 +312,7 @@ fn maintainer(reader: &Reader<'_>) -> Result<Maintainer, Error> {
     Ok(Maintainer { name: reader.text("name")?, email: reader.text("email")?, url: reader.text("url")? })
 }
 
-fn dependency(reader: &Reader<'_>) -> Result<Dependency, Error> {
+pub(super) fn dependency(reader: &Reader<'_>) -> Result<Dependency, Error> {
     let imports = reader.items("import-values")?.iter().enumerate().map(|(index, item)| match item {
         Value::String(name) => Ok(ImportValues::Exported(name.clone())),
         Value::Object(fields) => {

@@ -1,4 +1,4 @@
-use super::{HookEvent, Manifests, split, uninstall_order};
+use super::{DeletePolicy, HookEvent, Manifests, split, uninstall_order};
 
 #[test]
 fn documents_are_split_at_lines_that_begin_with_dashes() {
@@ -32,7 +32,7 @@ fn an_annotation_makes_a_hook() {
     assert_eq!(hook.events, [HookEvent::PreInstall, HookEvent::PreUpgrade]);
     assert_eq!(
         (hook.weight, hook.delete_policies.as_slice()),
-        (-5, ["hook-succeeded".to_owned()].as_slice())
+        (-5, [DeletePolicy::HookSucceeded].as_slice())
     );
 }
 

@@ -2,7 +2,8 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::world::{chart, render_with};
+use super::world::{chart, render_with, request};
+use crate::Limits;
 
 /// One behaviour: what stands between two lines that begin with `== `.
 struct Case {
@@ -56,7 +57,8 @@ fn run(case: &Case) -> Result<String, String> {
 
 /// What the template gave, whether or not that is a manifest.
 fn render_files(files: &[(&str, &str)]) -> Result<String, String> {
-    let texts = crate::render::texts_for_tests(&chart(files));
+    let (chart, values) = (chart(files), serde_json::Map::new());
+    let texts = crate::render::texts(&request(&chart, &values), Limits::CHARTS);
     texts
         .map(|mut texts| texts.remove("case/templates/case.txt").unwrap_or_default())
         .map_err(|error| error.to_string())

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// A world in which it is always the same second, and in which there is one secret.
-pub(super) struct Frozen;
+pub(crate) struct Frozen;
 
 impl World for Frozen {
     fn now(&self) -> Timestamp {
@@ -59,11 +59,11 @@ pub(crate) fn request<'r>(chart: &'r Chart, values: &'r Map<String, Value>) -> R
     }
 }
 
-pub(super) fn files(files: &[(&str, &str)]) -> Vec<File> {
+pub(crate) fn files(files: &[(&str, &str)]) -> Vec<File> {
     files.iter().map(|(name, text)| File::new(*name, text.as_bytes())).collect()
 }
 
-pub(super) fn chart(texts: &[(&str, &str)]) -> Chart {
+pub(crate) fn chart(texts: &[(&str, &str)]) -> Chart {
     Chart::from_files(files(texts), crate::ArchiveLimits::CHARTS).unwrap()
 }
 

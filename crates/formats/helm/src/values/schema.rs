@@ -9,7 +9,7 @@ use crate::functions::to_json_value;
 /// Whether the values fit the schemas of the chart and those inside.
 pub(crate) fn validate(chart: &Chart, values: &Map, budget: &Budget) -> Result<(), Error> {
     if let Some(schema) = &chart.schema {
-        validate_one(chart, schema, values, budget)?;
+        validate_against(chart.name(), schema, &Value::Map(values.clone()), budget)?;
     }
     for inner in &chart.dependencies {
         match values.get(inner.name().as_bytes()) {
@@ -24,23 +24,28 @@ pub(crate) fn validate(chart: &Chart, values: &Map, budget: &Budget) -> Result<(
     Ok(())
 }
 
-fn validate_one(chart: &Chart, schema: &[u8], values: &Map, budget: &Budget) -> Result<(), Error> {
+/// Whether values fit one schema.
+pub(crate) fn validate_against(
+    chart: &str,
+    schema: &[u8],
+    values: &Value,
+    budget: &Budget,
+) -> Result<(), Error> {
     const FAULTS_MAX: usize = 20;
     let wrong = |message: String| Error::ReadFile {
-        chart: chart.name().to_owned(),
+        chart: chart.to_owned(),
         file: "values.schema.json".to_owned(),
         message,
     };
     let schema: serde_json::Value =
         serde_json::from_slice(schema).map_err(|error| wrong(error.to_string()))?;
     let validator = jsonschema::validator_for(&schema).map_err(|error| wrong(error.to_string()))?;
-    let values =
-        to_json_value(&Value::Map(values.clone()), budget).map_err(|failure| wrong(failure.to_string()))?;
+    let values = to_json_value(values, budget).map_err(|failure| wrong(failure.to_string()))?;
     let faults = validator.iter_errors(&values).take(FAULTS_MAX);
     let faults: Vec<String> =
         faults.map(|fault| format!("- at '{}': {fault}", fault.instance_path())).collect();
     if faults.is_empty() {
         return Ok(());
     }
-    Err(Error::Schema { chart: chart.name().to_owned(), faults: faults.join("\n") })
+    Err(Error::Schema { chart: chart.to_owned(), faults: faults.join("\n") })
 }

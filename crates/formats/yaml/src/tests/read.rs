@@ -221,3 +221,36 @@ fn by_the_third_rules_keys_are_texts_and_there_once() {
     assert_eq!(refused("{a: 1, a: 2}"), "the key \"a\" is there twice");
     assert_eq!(refused("a: {1: x}"), "expected a text as the key, found 1; put it in quotes");
 }
+
+#[test]
+fn lines_in_brackets_may_begin_anywhere_as_in_go() {
+    check("a: [\n  x,\n]", json!({"a": ["x"]}));
+    check("a:\n  b: [\n    x\n  ]\n  c: {\n    d: 1\n  }\n", json!({"a": {"b": ["x"], "c": {"d": 1}}}));
+    check("a:\n  b: [\nx,\n 'y y',\n{z: 1}\n]\nc: 1\n", json!({"a": {"b": ["x", "y y", {"z": 1}]}, "c": 1}));
+    check("- a: {\n  b: [\n1,\n2\n]\n}\n- c\n", json!([{"a": {"b": [1, 2]}}, "c"]));
+    check("a:\n  b: [ # one\n# two\n  1\n  ] # three\n", json!({"a": {"b": [1]}}));
+}
+
+#[test]
+fn what_is_wrong_in_brackets_keeps_its_place() {
+    check_error("a:\n  b: [\n  ]\n  c: }\n", "line 4, column 6: misplaced bracket");
+    let many = format!("a:\n  b: [\n{}]\n", "1,\n".repeat(3000));
+    let limits = Limits { bytes_max: 20_000, ..Limits::MANIFESTS };
+    let error = parse(&many, limits).expect_err("it takes too many readings").to_string();
+    assert!(error.contains("invalid indentation"), "{error}");
+}
+
+#[test]
+fn of_a_text_only_what_is_wanted_is_built() {
+    let text = "a: 1\nb:\n  c: [1, {d: 2}]\n  e: &x {f: [g]}\n  h: *x\ni: [{j: 1, k: 2}]\n";
+    let only = |wanted: &[&str]| {
+        let wants = |path: &[String]| wanted.contains(&path.join(".").as_str());
+        crate::parse_only(text, Limits::MANIFESTS, &wants)
+    };
+    assert_eq!(only(&["b", "b.c", "b.c.d"]), Ok(json!({"b": {"c": [1, {"d": 2}]}})));
+    assert_eq!(only(&["a", "i", "i.k"]), Ok(json!({"a": 1, "i": [{"k": 2}]})));
+    assert_eq!(only(&[]), Ok(json!({})));
+    assert_eq!(only(&["b", "b.e", "b.e.f", "b.h"]), Ok(json!({"b": {"e": {"f": ["g"]}, "h": {"f": ["g"]}}})));
+    let error = only(&["b", "b.h"]).expect_err("the anchor was refused").to_string();
+    assert!(error.contains("names nothing in this document"), "{error}");
+}

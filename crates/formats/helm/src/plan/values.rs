@@ -1,0 +1,83 @@
+//! Which values an upgrade is rendered with.
+
+use serde_json::{Map, Value};
+
+use crate::chart::Chart;
+use crate::error::Error;
+use crate::release::ReleaseRecord;
+use crate::values::coalesced;
+
+/// What becomes of the values that the user gave before.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ValuesPolicy {
+    /// They are taken if none are given now.
+    #[default]
+    Default,
+    /// `--reset-values`: they are forgotten.
+    Reset,
+    /// `--reuse-values`: those given now lie over them, and over what the chart said then.
+    Reuse,
+    /// `--reset-then-reuse-values`: those given now lie over them, and over what the chart says now.
+    ResetThenReuse,
+}
+
+/// What an upgrade is rendered with.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UpgradeValues {
+    /// The values of the user.
+    pub values: Map<String, Value>,
+    /// What values.yaml of the new chart is to be replaced with, if it is.
+    pub chart_values: Option<Map<String, Value>>,
+}
+
+impl UpgradeValues {
+    /// The chart to render.
+    #[must_use]
+    pub fn chart(&self, chart: &Chart) -> Chart {
+        let mut chart = chart.clone();
+        if let Some(values) = &self.chart_values {
+            chart.values.clone_from(values);
+        }
+        chart
+    }
+}
+
+/// The values for an upgrade from `current` ([`crate::release::History::deployed`]) with what the user gives now.
+///
+/// # Errors
+/// The chart in the record is none, or its values cannot be laid over each other.
+pub fn upgrade_values(
+    policy: ValuesPolicy,
+    current: &ReleaseRecord,
+    given: Map<String, Value>,
+) -> Result<UpgradeValues, Error> {
+    let only = |values| UpgradeValues { values, chart_values: None };
+    match policy {
+        ValuesPolicy::Reset => Ok(only(given)),
+        ValuesPolicy::Default if given.is_empty() => Ok(only(current.config.clone())),
+        ValuesPolicy::Default => Ok(only(given)),
+        ValuesPolicy::ResetThenReuse => Ok(only(over(given, &current.config))),
+        ValuesPolicy::Reuse => {
+            let chart = current.chart.read()?;
+            let chart_values = chart.map(|chart| coalesced(&chart, &current.config)).transpose()?;
+            Ok(UpgradeValues { values: over(given, &current.config), chart_values })
+        }
+    }
+}
+
+/// The first over the second: a null takes what is below it away, and a table that meets something else wins.
+fn over(mut values: Map<String, Value>, under: &Map<String, Value>) -> Map<String, Value> {
+    for (name, below) in under {
+        match (values.get_mut(name), below) {
+            (None, below) => {
+                values.insert(name.clone(), below.clone());
+            }
+            (Some(Value::Null), below) if !below.is_null() => {
+                values.remove(name);
+            }
+            (Some(Value::Object(table)), Value::Object(below)) => *table = over(std::mem::take(table), below),
+            _ => {}
+        }
+    }
+    values
+}
