@@ -67,6 +67,7 @@ bench:
 	@$(CARGO) run --locked --release --package bythos-benches --bin store
 	@$(CARGO) run --locked --release --package bythos-benches --bin api
 	@$(CARGO) run --locked --release --package bythos-benches --bin way
+	@$(CARGO) run --locked --release --package bythos-benches --bin pods
 	@$(CARGO) run --locked --release --package bythos-benches --bin kustomize
 	@$(CARGO) run --locked --release --package bythos-benches --bin helm
 
