@@ -69,6 +69,7 @@ bench:
 	@$(CARGO) run --locked --release --package bythos-benches --bin way
 	@$(CARGO) run --locked --release --package bythos-benches --bin pods
 	@$(CARGO) run --locked --release --package bythos-benches --bin kustomize
+	@$(CARGO) run --locked --release --package bythos-benches --bin delivery
 	@$(CARGO) run --locked --release --package bythos-benches --bin helm
 
 .PHONY: fuzz
