@@ -247,18 +247,21 @@ fn trim<K: Resource>(mut object: K) -> Arc<K> {
     Arc::new(object)
 }
 
+/// Each is a `Cache` of the kind with this type.
+type CachesBySelection = BTreeMap<(TypeId, Selection), Box<dyn Any + Send>>;
+
 /// All caches of the process.
 #[derive(Clone)]
 pub struct Caches {
     client: Client,
     shutdown: CancellationToken,
-    by_kind: Arc<Mutex<BTreeMap<(TypeId, Selection), Box<dyn Any + Send>>>>,
+    by_selection: Arc<Mutex<CachesBySelection>>,
 }
 
 impl Caches {
     /// `client` needs to list and watch every kind that any part reads.
     pub fn new(client: Client, shutdown: CancellationToken) -> Self {
-        Caches { client, shutdown, by_kind: Arc::default() }
+        Caches { client, shutdown, by_selection: Arc::default() }
     }
 
     /// The caches as one part sees them: `client` carries that part's identity.
@@ -268,7 +271,7 @@ impl Caches {
 
     /// How many watches there are, one per kind and selection. A test holds this against the number of watches that the API server counts.
     pub fn len(&self) -> usize {
-        self.by_kind.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.by_selection.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
     /// Whether no kind is watched yet.
@@ -277,12 +280,12 @@ impl Caches {
     }
 
     fn of<K: Cacheable>(&self, selection: Selection) -> Cache<K> {
-        let mut by_kind = self.by_kind.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut by_selection = self.by_selection.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (TypeId::of::<K>(), selection);
-        let known = by_kind.get(&key).and_then(|cache| cache.downcast_ref::<Cache<K>>()).cloned();
+        let known = by_selection.get(&key).and_then(|cache| cache.downcast_ref::<Cache<K>>()).cloned();
         known.unwrap_or_else(|| {
             let cache = Cache::<K>::start(self.client.clone(), selection, self.shutdown.clone());
-            by_kind.insert(key, Box::new(cache.clone()));
+            by_selection.insert(key, Box::new(cache.clone()));
             cache
         })
     }
