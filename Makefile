@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 CARGO := tools/cargo
-TARGET := $(or $(CARGO_TARGET_DIR),target)
+BUILT := $(or $(CARGO_TARGET_DIR),target)
 # A person who became root by `su` may lack the folders of the system's programs.
 export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 ROOT  ?= /var/lib/bythos
@@ -14,7 +14,8 @@ help:
 	@echo "make test    install what the tests need, and run every test"
 	@echo "make test-vm a whole machine in qemu: install, update, restart, loss of power"
 	@echo "make lint    formatting, lints, documentation, and who may know whom"
-	@echo "make dist    build the binary that is given to others, in $(TARGET)/dist"
+	@echo "make fuzz    feed the parsers of outside bytes with nonsense; see fuzz/README.md"
+	@echo "make dist    build the binary that is given to others, in $(BUILT)/dist"
 	@echo "make bench   measure the figures of the README and write them there"
 
 .PHONY: up
@@ -24,11 +25,11 @@ up:
 	@echo "==> 2/3 building Bythos (some minutes the first time)"
 	@$(CARGO) build --locked --release --package bythos
 	@echo "==> 3/3 starting"
-	@exec $(TARGET)/release/bythos --root $(ROOT) up
+	@exec $(BUILT)/release/bythos --root $(ROOT) up
 
 .PHONY: down
 down:
-	@$(TARGET)/release/bythos --root $(ROOT) down
+	@$(BUILT)/release/bythos --root $(ROOT) down
 
 .PHONY: test
 test:
@@ -66,8 +67,14 @@ bench:
 	@$(CARGO) run --locked --release --package bythos-benches --bin store
 	@$(CARGO) run --locked --release --package bythos-benches --bin api
 	@$(CARGO) run --locked --release --package bythos-benches --bin way
+	@$(CARGO) run --locked --release --package bythos-benches --bin pods
 	@$(CARGO) run --locked --release --package bythos-benches --bin kustomize
+	@$(CARGO) run --locked --release --package bythos-benches --bin delivery
 	@$(CARGO) run --locked --release --package bythos-benches --bin helm
+
+.PHONY: fuzz
+fuzz:
+	@tools/fuzz
 
 .PHONY: dist
 dist:

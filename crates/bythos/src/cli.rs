@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::settings::Settings;
-use crate::{down, image, init, install, kubeconfig, status, up};
+use crate::{down, gitops, image, init, install, kubeconfig, status, up};
 
 /// A private cloud in one binary.
 #[derive(Debug, Parser)]
@@ -47,6 +47,14 @@ enum Command {
     },
     /// Make a new platform repository with a sample application, ready to be pushed
     Init(bythos_forge::init::Args),
+    /// Ask Git sources and kustomizations to look now, and follow until everything is applied
+    Sync(bythos_delivery::commands::sync::Args),
+    /// Say what a push of a folder would change, without changing it
+    Diff(bythos_delivery::commands::diff::Args),
+    /// Show every object that came from Git, under what brought it, with its state
+    Tree(bythos_delivery::commands::tree::Args),
+    /// Show what happened to sources, kustomizations and releases
+    Events(bythos_delivery::commands::events::Args),
     /// Print the owner's kubeconfig, for example for `kubectl --kubeconfig`
     Kubeconfig(kubeconfig::Args),
     /// Build and import container images without a registry
@@ -72,6 +80,10 @@ impl Cli {
             Command::Uninstall(args) => down::uninstall(&settings, &args).await?,
             Command::Status { output } => return status::run(&settings, output).await,
             Command::Init(args) => init::run(&settings, &args).await?,
+            Command::Sync(args) => return gitops::sync(&settings, &args).await,
+            Command::Diff(args) => return gitops::diff(&settings, &args).await,
+            Command::Tree(args) => gitops::tree(&settings, &args).await?,
+            Command::Events(args) => gitops::events(&settings, &args).await?,
             Command::Kubeconfig(args) => kubeconfig::run(&settings, &args)?,
             Command::Image(command) => image::run(&settings, command).await?,
             Command::Trust(args) => {

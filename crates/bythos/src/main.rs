@@ -5,6 +5,7 @@
 
 mod cli;
 mod down;
+mod gitops;
 mod host;
 mod image;
 mod init;

@@ -172,7 +172,7 @@ pub struct NamespacedObjectKindReference {
 pub struct Artifact {
     /// Path of the file, relative to the folder in which its producer keeps artifacts.
     pub path: String,
-    /// Address at which it can be fetched. Flux requires it; Bythos leaves it out until artifacts are served.
+    /// Address at which Flux would serve it, which its definitions ask for. Bythos reads the file and serves nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
     /// What it was made from, for example `main@sha1:<commit>`.
@@ -186,6 +186,28 @@ pub struct Artifact {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<i64>,
     /// Notes of the producer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<BTreeMap<String, String>>,
+}
+
+/// Attempts of a reconciler with the same objects and the same end.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-preserve-unknown-fields" = true))]
+pub struct Snapshot {
+    /// Digest of the objects, `sha256:<hex>`.
+    pub digest: String,
+    /// When the first of these attempts ended.
+    pub first_reconciled: Time,
+    /// When the last of them ended.
+    pub last_reconciled: Time,
+    /// How long the last of them took.
+    pub last_reconciled_duration: GoDuration,
+    /// Reason with which they ended.
+    pub last_reconciled_status: String,
+    /// How many there were.
+    pub total_reconciliations: i64,
+    /// `revision`, and `originRevision` where the artifact has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<BTreeMap<String, String>>,
 }

@@ -32,7 +32,8 @@ pub struct GitRepositorySpec {
     /// `https://`, `http://` or `ssh://` address of the repository.
     #[schemars(regex(pattern = r"^(http|https|ssh)://.*$"))]
     pub url: String,
-    /// Secret with `username` and `password`, or `bearerToken`, and the authority in `ca.crt` (or `caFile`).
+    /// Secret with `username` and `password`, or `bearerToken`; the authority in `ca.crt` (or `caFile`) and our certificate
+    /// in `tls.crt` and `tls.key`; for SSH `identity`, `known_hosts` and, if the key has a passphrase, `password`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret_ref: Option<LocalObjectReference>,
     /// `generic` (the default), `aws`, `azure` or `github`: how to authenticate without a secret. Kept, not acted on.
@@ -52,7 +53,7 @@ pub struct GitRepositorySpec {
     /// Signature that the commit must have. An object that asks for it is refused by a condition, never ignored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verify: Option<GitRepositoryVerification>,
-    /// Secret with the address of a proxy. An object that asks for it is refused by a condition.
+    /// Secret with the `address` of a proxy, and its `username` and `password`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proxy_secret_ref: Option<LocalObjectReference>,
     /// Files to leave out of the artifact, by the rules of `.gitignore`, after those of `.sourceignore`.
@@ -61,10 +62,10 @@ pub struct GitRepositorySpec {
     /// Whether to leave the source as it is for now.
     #[serde(default)]
     pub suspend: bool,
-    /// Whether to fetch submodules. An object that asks for it is refused by a condition.
+    /// Whether to fetch submodules, at any depth.
     #[serde(default)]
     pub recurse_submodules: bool,
-    /// Artifacts of other sources to put into this one. An object that asks for it is refused by a condition.
+    /// Artifacts of other sources to put into this one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub include: Vec<GitRepositoryInclude>,
     /// Folders to which the artifact is limited; empty for all.
@@ -146,6 +147,15 @@ pub struct GitRepositoryStatus {
     /// `spec.sparseCheckout` from which the artifact was made.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub observed_sparse_checkout: Vec<String>,
+    /// `spec.recurseSubmodules` from which the artifact was made.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub observed_recurse_submodules: bool,
+    /// `spec.include` from which the artifact was made.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub observed_include: Vec<GitRepositoryInclude>,
+    /// The artifacts that were put into this one, in the order of `spec.include`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub included_artifacts: Vec<Artifact>,
     /// Last value of the annotation `reconcile.fluxcd.io/requestedAt` that was acted on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled_reconcile_at: Option<String>,

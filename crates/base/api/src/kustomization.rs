@@ -9,7 +9,9 @@ use kube::{CustomResource, CustomResourceExt as _};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::flux::{GoDuration, KubeConfigReference, LocalObjectReference, NamespacedObjectKindReference};
+use crate::flux::{
+    GoDuration, KubeConfigReference, LocalObjectReference, NamespacedObjectKindReference, Snapshot,
+};
 
 /// Held by a Kustomization until its objects are pruned.
 pub const FINALIZER: &str = "finalizers.fluxcd.io";
@@ -79,7 +81,8 @@ pub struct KustomizationSpec {
     /// Images to replace.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub images: Vec<Image>,
-    /// ServiceAccount to impersonate. An object that asks for it is refused by a condition.
+    /// ServiceAccount of the same namespace under which the objects are applied; the part's own identity where none is
+    /// given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service_account_name: Option<String>,
     /// Where the manifests come from.
@@ -100,19 +103,19 @@ pub struct KustomizationSpec {
     /// Whether every object that is applied must be healthy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wait: Option<bool>,
-    /// Annotations about the build. Kept, not acted on.
+    /// Annotations about the build: `originAnnotations`, `transformerAnnotations`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub build_metadata: Vec<String>,
-    /// Kustomize components. An object that asks for it is refused by a condition.
+    /// Folders with kustomize components, relative to `path`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub components: Vec<String>,
     /// Whether components may be missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ignore_missing_components: Option<bool>,
-    /// CEL expressions that tell the health of a kind. An object that asks for it is refused by a condition.
+    /// CEL expressions that tell the health of a kind.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub health_check_exprs: Vec<CustomHealthCheck>,
-    /// Fields to leave alone. An object that asks for it is refused by a condition.
+    /// Fields to leave alone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ignore: Vec<IgnoreRule>,
 }
@@ -138,7 +141,7 @@ pub struct DependencyReference {
     /// Its namespace; that of the dependent where none is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
-    /// CEL expression that tells whether it is ready. An object that asks for it is refused by a condition.
+    /// CEL expression over `self` and `dep` that tells whether it is ready, in place of the usual rules.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready_expr: Option<String>,
 }
@@ -259,13 +262,18 @@ pub struct CrossNamespaceSourceReference {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("x-kubernetes-preserve-unknown-fields" = true))]
-#[allow(missing_docs, reason = "kept for others; not acted on yet")]
 pub struct CustomHealthCheck {
+    /// API version of the kind; its version plays no part.
     pub api_version: String,
+    /// The kind; empty for all kinds of the group.
+    #[serde(default)]
     pub kind: String,
+    /// CEL expression over the object's fields that holds when it is healthy.
     pub current: String,
+    /// CEL expression that holds while it is on its way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_progress: Option<String>,
+    /// CEL expression that holds when it will not get there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed: Option<String>,
 }
@@ -299,12 +307,18 @@ pub struct KustomizationStatus {
     /// Revision of the source that was last applied with success.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_applied_revision: Option<String>,
+    /// Where the revision that was last applied comes from, as the artifact says it (for OCI the Git revision).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_applied_origin_revision: Option<String>,
     /// Revision of the source that was last tried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_attempted_revision: Option<String>,
     /// What is applied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inventory: Option<ResourceInventory>,
+    /// The last attempts, newest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub history: Vec<Snapshot>,
 }
 
 /// The objects that a Kustomization keeps.

@@ -17,6 +17,8 @@ pub const PLATFORM_ISSUER: &str = "platform";
 pub const PLATFORM_ROOT_SECRET: &str = "platform-root";
 /// Time stamp by which Flux' sources and reconcilers are asked to reconcile now.
 pub const RECONCILE_REQUESTED_AT: &str = "reconcile.fluxcd.io/requestedAt";
+/// Label by which a ConfigMap or Secret wakes Flux' reconcilers that read it; its value is `Enabled`.
+pub const RECONCILE_WATCH: &str = "reconcile.fluxcd.io/watch";
 /// Names the Service of an EndpointSlice.
 pub const SERVICE_NAME_LABEL: &str = "kubernetes.io/service-name";
 /// Names who keeps an EndpointSlice.

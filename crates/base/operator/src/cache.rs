@@ -1,4 +1,4 @@
-//! One shared, read-only copy per kind, kept fresh by one watch.
+//! One shared, read-only copy per kind and selection, kept fresh by one watch.
 //!
 //! [`Caches`] belongs to the process and watches under one identity of its own; a part gets [`PartCaches`], which
 //! hands out a kind only if the part's own role may list and watch it. What nobody reads (`managedFields`) is
@@ -104,6 +104,23 @@ impl<K> Contents<K> {
     }
 }
 
+/// Which objects of a kind a cache holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Selection {
+    All,
+    /// Those of this name, in all namespaces.
+    Named(&'static str),
+}
+
+impl Selection {
+    fn watch(self) -> watcher::Config {
+        match self {
+            Selection::All => watcher::Config::default(),
+            Selection::Named(name) => watcher::Config::default().fields(&format!("metadata.name={name}")),
+        }
+    }
+}
+
 /// The shared copy of one kind, across all namespaces.
 pub struct Cache<K>(Arc<Shared<K>>);
 
@@ -161,7 +178,7 @@ impl<K> Cache<K> {
 }
 
 impl<K: Cacheable> Cache<K> {
-    fn start(client: Client, shutdown: CancellationToken) -> Self {
+    fn start(client: Client, selection: Selection, shutdown: CancellationToken) -> Self {
         let cache = Cache(Arc::new(Shared {
             objects: RwLock::new(Contents { by_key: BTreeMap::new(), subscribers: Vec::new() }),
             synced: watch::Sender::new(false),
@@ -169,20 +186,21 @@ impl<K: Cacheable> Cache<K> {
         let kept = cache.clone();
         let span = info_span!("cache", kind = %K::kind(&()));
         tokio::spawn(
-            async move { shutdown.run_until_cancelled(kept.keep_alive(client)).await }.instrument(span),
+            async move { shutdown.run_until_cancelled(kept.keep_alive(client, selection)).await }
+                .instrument(span),
         );
         cache
     }
 
     /// Begins the watch again when one of those who are told of changes panics: the others still need it.
-    async fn keep_alive(&self, client: Client) {
-        while AssertUnwindSafe(self.keep_fresh(client.clone())).catch_unwind().await.is_err() {
+    async fn keep_alive(&self, client: Client, selection: Selection) {
+        while AssertUnwindSafe(self.keep_fresh(client.clone(), selection)).catch_unwind().await.is_err() {
             error!("someone who was told of a change panicked; the watch begins again");
         }
     }
 
-    async fn keep_fresh(&self, client: Client) {
-        let mut events = watcher(Api::<K>::all(client), watcher::Config::default()).default_backoff().boxed();
+    async fn keep_fresh(&self, client: Client, selection: Selection) {
+        let mut events = watcher(Api::<K>::all(client), selection.watch()).default_backoff().boxed();
         let mut listed = BTreeMap::new();
         loop {
             match events.try_next().await {
@@ -229,18 +247,21 @@ fn trim<K: Resource>(mut object: K) -> Arc<K> {
     Arc::new(object)
 }
 
+/// Each is a `Cache` of the kind with this type.
+type CachesBySelection = BTreeMap<(TypeId, Selection), Box<dyn Any + Send>>;
+
 /// All caches of the process.
 #[derive(Clone)]
 pub struct Caches {
     client: Client,
     shutdown: CancellationToken,
-    by_kind: Arc<Mutex<BTreeMap<TypeId, Box<dyn Any + Send>>>>,
+    by_selection: Arc<Mutex<CachesBySelection>>,
 }
 
 impl Caches {
     /// `client` needs to list and watch every kind that any part reads.
     pub fn new(client: Client, shutdown: CancellationToken) -> Self {
-        Caches { client, shutdown, by_kind: Arc::default() }
+        Caches { client, shutdown, by_selection: Arc::default() }
     }
 
     /// The caches as one part sees them: `client` carries that part's identity.
@@ -248,9 +269,9 @@ impl Caches {
         PartCaches { caches: self.clone(), client }
     }
 
-    /// How many kinds are watched. A test holds this against the number of watches that the API server counts.
+    /// How many watches there are, one per kind and selection. A test holds this against the number of watches that the API server counts.
     pub fn len(&self) -> usize {
-        self.by_kind.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.by_selection.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
     /// Whether no kind is watched yet.
@@ -258,13 +279,13 @@ impl Caches {
         self.len() == 0
     }
 
-    fn of<K: Cacheable>(&self) -> Cache<K> {
-        let mut by_kind = self.by_kind.lock().unwrap_or_else(PoisonError::into_inner);
-        let known =
-            by_kind.get(&TypeId::of::<K>()).and_then(|cache| cache.downcast_ref::<Cache<K>>()).cloned();
+    fn of<K: Cacheable>(&self, selection: Selection) -> Cache<K> {
+        let mut by_selection = self.by_selection.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (TypeId::of::<K>(), selection);
+        let known = by_selection.get(&key).and_then(|cache| cache.downcast_ref::<Cache<K>>()).cloned();
         known.unwrap_or_else(|| {
-            let cache = Cache::<K>::start(self.client.clone(), self.shutdown.clone());
-            by_kind.insert(TypeId::of::<K>(), Box::new(cache.clone()));
+            let cache = Cache::<K>::start(self.client.clone(), selection, self.shutdown.clone());
+            by_selection.insert(key, Box::new(cache.clone()));
             cache
         })
     }
@@ -283,10 +304,23 @@ impl PartCaches {
     /// # Errors
     /// The part's role does not allow it to list and watch `K`, or nobody could tell.
     pub async fn of<K: Cacheable>(&self) -> Result<Cache<K>, CacheError> {
+        self.selected(Selection::All).await
+    }
+
+    /// As [`PartCaches::of`], with only the objects of this name, in all namespaces: for one who reads a well-known
+    /// object of a kind that may have very many.
+    ///
+    /// # Errors
+    /// As [`PartCaches::of`].
+    pub async fn named<K: Cacheable>(&self, name: &'static str) -> Result<Cache<K>, CacheError> {
+        self.selected(Selection::Named(name)).await
+    }
+
+    async fn selected<K: Cacheable>(&self, selection: Selection) -> Result<Cache<K>, CacheError> {
         for verb in ["list", "watch"] {
             self.may_read::<K>(verb).await?;
         }
-        let cache = self.caches.of::<K>();
+        let cache = self.caches.of::<K>(selection);
         let synced = self.caches.shutdown.run_until_cancelled(cache.synced()).await;
         synced.ok_or(CacheError::Closed)?;
         Ok(cache)

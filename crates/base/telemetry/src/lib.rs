@@ -5,11 +5,14 @@
 
 use std::path::{Path, PathBuf};
 
-use tracing_appender::non_blocking::WorkerGuard;
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_appender::rolling::{RollingFileAppender, Rotation};
 use tracing_subscriber::EnvFilter;
 
 const DAYS_KEPT: usize = 7;
+/// Lines that may wait for the disk; further ones are left out. The library takes 32 bytes for each of them at once, and
+/// by itself would take four megabytes.
+const WAITING_LINES_MAX: usize = 8_192;
 const DEFAULT_FILTER: &str =
     "info,hickory_server=warn,hickory_net=warn,hickory_proto=warn,hickory_resolver=warn";
 
@@ -61,7 +64,8 @@ pub fn log_to_files(directory: &Path, filter: Option<&str>) -> Result<LogGuard, 
         .max_log_files(DAYS_KEPT)
         .build(directory)
         .map_err(|source| LogError::OpenFile { directory: directory.to_owned(), source })?;
-    let (writer, worker) = tracing_appender::non_blocking(files);
+    let (writer, worker) =
+        NonBlockingBuilder::default().buffered_lines_limit(WAITING_LINES_MAX).finish(files);
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(false)

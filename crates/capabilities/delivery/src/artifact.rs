@@ -61,8 +61,25 @@ pub(crate) fn unpack(bytes: &[u8]) -> io::Result<BTreeMap<String, Vec<u8>>> {
 
 /// `sha256:<hex>`
 pub(crate) fn digest(bytes: &[u8]) -> String {
-    let hex: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256:{hex}")
+    let mut hash = Hash::default();
+    hash.add(bytes);
+    hash.finish()
+}
+
+/// A digest of bytes that come piece by piece.
+#[derive(Default)]
+pub(crate) struct Hash(Sha256);
+
+impl Hash {
+    pub(crate) fn add(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// `sha256:<hex>`
+    pub(crate) fn finish(self) -> String {
+        let hex: String = self.0.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("sha256:{hex}")
+    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ pub(crate) enum Type {
     FetchFailed,
     StorageOperationFailed,
     ArtifactInStorage,
+    IncludeUnavailable,
 }
 
 impl Type {
@@ -26,6 +27,7 @@ impl Type {
             Type::FetchFailed => "FetchFailed",
             Type::StorageOperationFailed => "StorageOperationFailed",
             Type::ArtifactInStorage => "ArtifactInStorage",
+            Type::IncludeUnavailable => "IncludeUnavailable",
         }
     }
 }
@@ -61,6 +63,8 @@ pub(crate) enum Reason {
     GitOperationFailed,
     EmptyGitRepository,
     ArchiveOperationFailed,
+    NotFound,
+    NoArtifact,
     // Of kustomizations.
     ReconciliationSucceeded,
     ReconciliationFailed,
@@ -69,6 +73,7 @@ pub(crate) enum Reason {
     PruneFailed,
     HealthCheckFailed,
     DependencyNotReady,
+    InvalidCelExpression,
 }
 
 impl Reason {
@@ -83,6 +88,8 @@ impl Reason {
             Reason::GitOperationFailed => "GitOperationFailed",
             Reason::EmptyGitRepository => "EmptyGitRepository",
             Reason::ArchiveOperationFailed => "ArchiveOperationFailed",
+            Reason::NotFound => "NotFound",
+            Reason::NoArtifact => "NoArtifact",
             Reason::ReconciliationSucceeded => "ReconciliationSucceeded",
             Reason::ReconciliationFailed => "ReconciliationFailed",
             Reason::ArtifactFailed => "ArtifactFailed",
@@ -90,6 +97,7 @@ impl Reason {
             Reason::PruneFailed => "PruneFailed",
             Reason::HealthCheckFailed => "HealthCheckFailed",
             Reason::DependencyNotReady => "DependencyNotReady",
+            Reason::InvalidCelExpression => "InvalidCELExpression",
         }
     }
 }

@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
 
 pub(crate) mod remote;
+pub(crate) mod ssh;
 pub(crate) mod tree;
 
 /// Where Debian and its kin keep `git`. The environment of Bythos has no say in which program runs.
@@ -52,7 +53,7 @@ pub(crate) struct Call<'a> {
     pub(crate) folder: Option<&'a Path>,
     pub(crate) settings: &'a [Setting],
     /// Variables beside the settings.
-    pub(crate) environment: &'a [(&'static str, &'a str)],
+    pub(crate) environment: &'a [(&'static str, String)],
     pub(crate) input: Option<Vec<u8>>,
     pub(crate) output_bytes_max: usize,
 }
@@ -130,7 +131,7 @@ impl Git {
                 .env(format!("GIT_CONFIG_KEY_{index}"), key)
                 .env(format!("GIT_CONFIG_VALUE_{index}"), value);
         }
-        command.envs(call.environment.iter().copied());
+        command.envs(call.environment.iter().map(|(name, value)| (name, value)));
         command
     }
 }

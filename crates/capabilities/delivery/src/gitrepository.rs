@@ -19,6 +19,8 @@ use tracing::info;
 
 mod credentials;
 mod fetch;
+mod include;
+mod modules;
 mod pack;
 mod reference;
 mod report;
@@ -50,6 +52,9 @@ pub(crate) enum Error {
 /// What every reconciliation works with.
 pub(crate) struct Context {
     client: Client,
+    sources: Cache<GitRepository>,
+    /// Wakes other sources, those that include one that has something new.
+    wake: Trigger,
     secrets: Cache<Secret>,
     git: Git,
     storage: Storage,
@@ -85,6 +90,8 @@ pub(crate) async fn prepare(
     let controller = controller.watches(&secrets, move |secret: &Secret| users_of(secret, &listed));
     let context = Arc::new(Context {
         client: part.client.clone(),
+        sources,
+        wake: wake.clone(),
         secrets,
         git,
         storage,
@@ -126,7 +133,10 @@ fn asks_for_work(change: &Change<'_, GitRepository>) -> Option<ObjectKey> {
 /// The sources that read with a Secret.
 fn users_of(secret: &Secret, sources: &Cache<GitRepository>) -> Vec<ObjectKey> {
     let (namespace, name) = (secret.namespace().unwrap_or_default(), secret.name_any());
-    let uses = |source: &GitRepository| source.spec.secret_ref.as_ref().is_some_and(|it| it.name == name);
+    let uses = |source: &GitRepository| {
+        let named = [&source.spec.secret_ref, &source.spec.proxy_secret_ref];
+        named.into_iter().flatten().any(|it| it.name == name)
+    };
     sources
         .list_in(&namespace)
         .iter()
@@ -182,6 +192,10 @@ impl Context {
         self.tell(source, &before, &new).await;
         let kept = [&before, &new].map(|status| status.artifact.as_ref().map_or("", |it| it.path.as_str()));
         self.storage.keep_only(key, &kept).await?;
+        let digest = |status: &GitRepositoryStatus| status.artifact.as_ref().map(|it| it.digest.clone());
+        if digest(&before) != digest(&new) {
+            self.includers(key).into_iter().for_each(|key| self.wake.add(key));
+        }
         match outcome {
             Ok(()) => Ok(Next::After(source.spec.interval.0)),
             Err(failure) if failure.waits_for_a_change() => Ok(Next::Wait),

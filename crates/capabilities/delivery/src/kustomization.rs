@@ -3,10 +3,15 @@
 //! One run reads as its steps: [`source`] (which files), [`dependency`] (whether now), [`build`] (which objects),
 //! [`apply`] (dry-run all, then write what differs), [`prune`] (delete what is no longer described), [`health`]
 //! (whether it works), and [`report`] on every way out.
+//!
+//! Left out: decryption, other clusters, sources but GitRepository; asked for, they are refused by a condition. The check
+//! of health does not notice a Job that somebody deletes while it is waited for.
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use bythos_api::flux::{Artifact, GoDuration};
 use bythos_api::gitrepository::GitRepository;
 use bythos_api::kustomization::{
     FINALIZER, Kustomization, KustomizationStatus, ResourceInventory, ResourceRef,
@@ -14,6 +19,7 @@ use bythos_api::kustomization::{
 use bythos_operator::controller::Trigger;
 use bythos_operator::event::{Publisher, Severity};
 use bythos_operator::{BoxError, Cache, Controller, Next, ObjectKey, PartContext};
+use k8s_openapi::jiff::Timestamp;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client, Resource as _, ResourceExt as _};
 use tracing::info;
@@ -21,8 +27,11 @@ use tracing::info;
 mod apply;
 mod build;
 mod dependency;
+mod expressions;
 mod finalize;
 mod health;
+mod history;
+mod impersonate;
 mod inventory;
 mod kinds;
 mod object;
@@ -33,11 +42,18 @@ mod source;
 mod stage;
 mod substitute;
 mod unsupported;
+mod variables;
+mod verified;
 
 use crate::status::{self, WriteError};
 use crate::storage::Storage;
-use kinds::Kinds;
+pub(crate) use apply::{body as apply_body, params as apply_params};
+use expressions::HealthExpressions;
+pub(crate) use kinds::{Cluster, KindError, Kinds};
+pub(crate) use object::{Id, Object};
 use report::{Failure, Outcome};
+pub(crate) use source::key_of as source_key;
+use verified::{Seen, Verified};
 
 /// Kustomizations that may be worked on at once.
 const WORKERS: usize = 4;
@@ -65,9 +81,25 @@ pub(crate) struct Context {
     kustomizations: Cache<Kustomization>,
     storage: Storage,
     kinds: Kinds,
+    verified: Verified,
     events: Publisher,
     /// Asks a source to look after its artifact.
     wake_source: Trigger,
+}
+
+/// The objects that these files describe, as a kustomization changes them; or in words why there are none.
+pub(crate) async fn build_objects(
+    client: &Client,
+    object: &Kustomization,
+    files: bythos_kustomize::Files,
+) -> Result<Vec<Object>, String> {
+    build::objects(client, object, files).await.map_err(|failure| failure.message())
+}
+
+/// What a kustomization keeps, and these objects are not.
+pub(crate) fn no_longer_described(object: &Kustomization, objects: &[Object]) -> Vec<Id> {
+    let known = object.status.as_ref().and_then(|status| status.inventory.clone()).unwrap_or_default();
+    inventory::gone(&known, &inventory::of(objects)).into_iter().map(|(id, _)| id).collect()
 }
 
 /// Subscribes to everything that matters to kustomizations. The future that is returned runs them until shutdown.
@@ -80,12 +112,14 @@ pub(crate) async fn prepare(
     let kustomizations = part.caches.of::<Kustomization>().await?;
     let controller = Controller::new("kustomization");
     relations::subscribe(&controller.trigger(), &kustomizations, &sources, &part.shutdown);
+    let controller = variables::watched(controller, part, &kustomizations).await?;
     let context = Arc::new(Context {
         client: part.client.clone(),
         sources,
         kustomizations,
         storage,
         kinds: Kinds::new(part.client.clone()),
+        verified: Verified::default(),
         events: Publisher::new(part.client.clone(), FIELD_MANAGER),
         wake_source,
     });
@@ -100,7 +134,10 @@ impl Context {
     async fn reconcile(&self, key: ObjectKey) -> Result<Next, Error> {
         let api = Api::<Kustomization>::namespaced(self.client.clone(), &key.namespace);
         let found = api.get_opt(&key.name).await.map_err(|error| Error::Read(Box::new(error)))?;
-        let Some(object) = found else { return Ok(Next::Wait) };
+        let Some(object) = found else {
+            self.verified.take(&key);
+            return Ok(Next::Wait);
+        };
         if object.meta().deletion_timestamp.is_some() {
             return Ok(self.finalize(&api, &object).await?);
         }
@@ -111,6 +148,7 @@ impl Context {
         let mut run = Run::of(self, &object);
         let outcome = run.steps().await?;
         let next = report::finish(&object, &mut run.status, &outcome);
+        run.note_attempt(&outcome);
         run.write().await?;
         self.tell(&object, &run, &outcome).await;
         Ok(next)
@@ -124,9 +162,16 @@ impl Context {
             self.events.publish(object, Severity::Normal, "Progressing", &shorten(changes)).await;
         }
         match outcome {
-            Outcome::Applied { revision } if run.began.last_applied_revision.as_ref() != Some(revision) => {
-                let message = format!("Applied revision: {revision}");
+            Outcome::Applied { revision } if report::is_news(&run.began, &run.status, revision) => {
+                let interval = object.spec.interval;
+                let took = GoDuration(run.began_at.elapsed() + run.waited);
+                let message = format!("Reconciliation finished in {took}, next run in {interval}");
                 self.events.publish(object, Severity::Normal, "ReconciliationSucceeded", &message).await;
+            }
+            // Many wait at every push: it is no failure, and told as Flux tells it.
+            Outcome::Failed(Failure::Dependency { message }) => {
+                info!(namespace, name, message, "waiting for dependencies");
+                self.events.publish(object, Severity::Normal, "DependencyNotReady", message).await;
             }
             Outcome::Failed(failure) => {
                 let (reason, message) = (failure.reason().as_str(), failure.message());
@@ -158,6 +203,12 @@ async fn hold(api: &Api<Kustomization>, object: &Kustomization) -> Result<(), Er
 /// One reconciliation under way.
 struct Run<'a> {
     context: &'a Context,
+    /// The objects, as the kustomization's account may use them.
+    cluster: Cluster<'a>,
+    expressions: HealthExpressions,
+    began_at: Instant,
+    /// How long earlier runs waited for health.
+    waited: Duration,
     object: &'a Kustomization,
     /// The status that was found.
     began: KustomizationStatus,
@@ -169,13 +220,69 @@ struct Run<'a> {
     changes: Vec<String>,
     /// What is in the cluster as described.
     applied: Vec<ResourceRef>,
+    /// What the last run saw of the objects, and what this one sees.
+    known: Seen,
+    seen: Seen,
+    /// Revision and origin of what was built, and the digest of the objects; once they are known.
+    built: Option<Built>,
 }
+
+/// What a run is about.
+struct Built {
+    revision: String,
+    origin_revision: Option<String>,
+    digest: String,
+}
+
+impl Built {
+    fn of(artifact: &Artifact, objects: &[Object]) -> Self {
+        Built {
+            revision: artifact.revision.clone(),
+            origin_revision: artifact.metadata.as_ref().and_then(|it| it.get(ORIGIN_REVISION)).cloned(),
+            digest: build::digest_of(objects),
+        }
+    }
+}
+
+/// Where Flux' OCI artifacts name the Git revision that they were made from.
+const ORIGIN_REVISION: &str = "org.opencontainers.image.revision";
 
 impl<'a> Run<'a> {
     fn of(context: &'a Context, object: &'a Kustomization) -> Self {
         let status = object.status.clone().unwrap_or_default();
         let (began, written) = (status.clone(), status.clone());
-        Run { context, object, began, written, status, changes: Vec::new(), applied: Vec::new() }
+        Run {
+            context,
+            cluster: context.kinds.used_by(context.client.clone()),
+            expressions: HealthExpressions::default(),
+            began_at: Instant::now(),
+            waited: Duration::ZERO,
+            object,
+            began,
+            written,
+            status,
+            changes: Vec::new(),
+            applied: Vec::new(),
+            known: Seen::new(),
+            seen: Seen::new(),
+            built: None,
+        }
+    }
+
+    /// Notes how it ended, if it came so far that there is something to tell apart.
+    fn note_attempt(&mut self, outcome: &Outcome) {
+        let (Some(built), Some(reason)) = (self.built.take(), outcome.reason()) else { return };
+        if outcome.is_applied() {
+            self.status.last_applied_origin_revision.clone_from(&built.origin_revision);
+        }
+        let attempt = history::Attempt {
+            digest: built.digest,
+            reason,
+            took: self.began_at.elapsed() + self.waited,
+            revision: built.revision,
+            origin_revision: built.origin_revision,
+        };
+        history::note(&mut self.status.history, attempt, Timestamp::now());
     }
 
     async fn write(&mut self) -> Result<(), WriteError> {
@@ -192,7 +299,13 @@ impl<'a> Run<'a> {
         };
         let revision = artifact.revision.clone();
         if report::is_checking_health(self.object, &self.status, &revision) {
-            return Ok(self.check_health(revision).await);
+            let outcome = self.check_health(revision).await;
+            if outcome.reason().is_some()
+                && let Ok(objects) = self.build(&artifact).await
+            {
+                self.built = Some(Built::of(&artifact, &objects));
+            }
+            return Ok(outcome);
         }
         let objects = match self.build(&artifact).await {
             Ok(objects) => objects,
@@ -204,6 +317,7 @@ impl<'a> Run<'a> {
                 return Ok(Outcome::Failed(failure));
             }
         };
+        self.built = Some(Built::of(&artifact, &objects));
         let planned = inventory::of(&objects);
         // Written before anything is applied: what is created right before a crash is still known, and pruned once
         // it is no longer described.
@@ -226,8 +340,11 @@ impl<'a> Run<'a> {
         Ok(self.check_health(revision).await)
     }
 
-    fn ready_to_build(&self) -> Result<bythos_api::flux::Artifact, Failure> {
+    fn ready_to_build(&mut self) -> Result<Artifact, Failure> {
         unsupported::refuse(&self.object.spec)?;
+        self.expressions = HealthExpressions::compile(&self.object.spec.health_check_exprs)?;
+        let client = impersonate::client_for(&self.context.client, self.object)?;
+        self.cluster = self.context.kinds.used_by(client);
         let artifact = source::artifact(self.object, &self.context.sources)?;
         dependency::check(self.object, &artifact, &self.context.kustomizations)?;
         Ok(artifact)

@@ -9,9 +9,20 @@
 //! Kustomization ─> [`kustomization`]: source, build, apply, prune, health ─> objects, named in status.inventory
 //! ```
 //!
+//! It works only while it leads ([`leadership`]): where the real Flux does, it stands by and says so.
+//!
+//! [`commands`] are what the owner asks of it: `bythos sync`, `diff`, `tree`, `events`.
+//!
+//! Left out: HelmRepository, HelmChart, HelmRelease, OCIRepository and Bucket, which nobody reconciles yet; and, refused by a
+//! condition where they are asked for:
+//! the signatures of commits, decryption, other clusters. Artifacts are not served to others over HTTP; their address is
+//! the one that Flux would give them.
+//!
 //! Each object is the only input of its reconciliation, read afresh every time: killed between any two steps, the
 //! next run converges. Git is spoken by the machine's own `git`; building is `bythos-kustomize`; nothing here knows
 //! who hosts a repository or what the applied objects do.
+
+pub mod commands;
 
 mod artifact;
 mod condition;
@@ -19,6 +30,7 @@ mod git;
 mod gitrepository;
 mod ignore;
 mod kustomization;
+mod leadership;
 mod status;
 mod storage;
 
@@ -55,6 +67,10 @@ fn everything() -> Vec<PolicyRule> {
 }
 
 async fn run(context: PartContext) -> Result<(), BoxError> {
+    leadership::while_leading(&context, reconcile).await
+}
+
+async fn reconcile(context: PartContext) -> Result<(), BoxError> {
     context.health.starting("looking for git");
     let git = git::Git::find(&context.data).await?;
     let storage = storage::Storage::open(&context.data.join("artifacts")).await?;

@@ -42,6 +42,12 @@ impl Storage {
         format!("{KIND}/{}/{}/{commit}.tar.gz", source.namespace, source.name)
     }
 
+    /// The address of an artifact as Flux would serve it: its definitions ask for one. Nobody serves it here; whoever
+    /// reads artifacts in Bythos reads the file.
+    pub(crate) fn url_of(path: &str) -> String {
+        format!("http://source-controller.flux-system.svc.cluster.local./{path}")
+    }
+
     /// Keeps an artifact: whole or not at all.
     pub(crate) async fn put(&self, path: &str, bytes: Vec<u8>) -> Result<(), StorageError> {
         let file = self.resolve(path)?;

@@ -1,5 +1,11 @@
 //! Behaviour of the whole part, against the engine in process and real git over HTTP.
 
+mod commands;
+mod faults;
 mod harness;
 mod kustomizations;
+mod leading;
+mod lossy;
 mod sources;
+mod ssh;
+mod wishes;

@@ -17,9 +17,19 @@ use crate::SERVICE;
 const ATTEMPTS: u32 = 5;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
-/// Annotates every source of a repository that was pushed to, until nobody can push any more.
-pub(crate) async fn run(client: Client, domain: String, mut pushes: mpsc::Receiver<String>) {
+/// Annotates every source of a repository that was pushed to, until nobody can push any more, and hands the name on to
+/// who copies it.
+pub(crate) async fn run(
+    client: Client,
+    domain: String,
+    mut pushes: mpsc::Receiver<String>,
+    to_copy: mpsc::Sender<String>,
+) {
     while let Some(repository) = pushes.recv().await {
+        if to_copy.try_send(repository.clone()).is_err() {
+            // As many copies wait already, and each takes what is there when its turn comes.
+            warn!(repository, "the mirror is behind");
+        }
         let mut pause = FIRST_PAUSE;
         for attempt in 1..=ATTEMPTS {
             let Err(error) = announce(&client, &domain, &repository).await else { break };

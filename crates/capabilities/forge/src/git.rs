@@ -81,13 +81,38 @@ impl Git {
         if let Some(folder) = folder {
             command.current_dir(folder);
         }
-        let output = command.output().await.map_err(GitError::Start)?;
-        if output.status.success() {
-            return Ok(output.stdout);
-        }
-        let stderr = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        Err(GitError::Failed { arguments: arguments.join(" "), stderr })
+        finish(command, arguments).await
     }
+
+    /// Runs a call in a repository with further settings and variables, and returns what it printed. Neither stands on
+    /// a command line, where everyone on the machine can read it.
+    pub(crate) async fn run_with(
+        &self,
+        arguments: &[&str],
+        folder: &Path,
+        settings: &[(String, String)],
+        environment: &[(&str, String)],
+    ) -> Result<Vec<u8>, GitError> {
+        let mut command = self.command(arguments);
+        command.current_dir(folder).env("GIT_CONFIG_COUNT", (SETTINGS.len() + settings.len()).to_string());
+        for (index, (key, value)) in settings.iter().enumerate() {
+            let index = SETTINGS.len() + index;
+            command
+                .env(format!("GIT_CONFIG_KEY_{index}"), key)
+                .env(format!("GIT_CONFIG_VALUE_{index}"), value);
+        }
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
+        finish(command, arguments).await
+    }
+}
+
+async fn finish(mut command: Command, arguments: &[&str]) -> Result<Vec<u8>, GitError> {
+    let output = command.output().await.map_err(GitError::Start)?;
+    if output.status.success() {
+        return Ok(output.stdout);
+    }
+    let stderr = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    Err(GitError::Failed { arguments: arguments.join(" "), stderr })
 }
 
 /// A child and everything that it starts, which all end when this is dropped.

@@ -4,12 +4,15 @@
 //! spoken by the machine's own `git http-backend`, the most trusted code there is for it; this part brings the door:
 //!
 //! ```text
-//! client ──TLS──> [`server`] ──> [`access`]: owner's token ──> [`backend`]: git http-backend, as CGI, streamed
+//! client ──TLS──> [`server`] ──> [`access`]: whose token ──> [`backend`]: git http-backend, as CGI, streamed
 //!                                                                    │ a push moved a branch
-//!                                     GitRepository <──requestedAt── [`announce`]
+//!                                     GitRepository <──requestedAt── [`announce`] ──> [`mirror`]: a copy elsewhere
 //! ```
 //!
 //! [`init`] and [`credential`] are commands for the owner's machine: a first local repository, and the token for git.
+//!
+//! Left out: mirrors over SSH, and more than one of a repository. A mirror that is set up is first written to at the next
+//! push or start.
 //!
 //! Nothing here understands Git's objects, knows what a push means, or lets the host's Git configuration have a say.
 
@@ -21,6 +24,7 @@ mod announce;
 mod backend;
 mod cgi;
 mod git;
+mod mirror;
 mod repository;
 mod route;
 mod secret;
@@ -54,7 +58,7 @@ pub fn part() -> Part {
         title: "Git hosting",
         resources: Vec::new(),
         role: vec![
-            allow("", &["namespaces", "secrets"], &["get", "create", "patch"]),
+            allow("", &["namespaces", "secrets", "events"], &["get", "create", "patch"]),
             allow("source.toolkit.fluxcd.io", &["gitrepositories"], &["get", "list", "patch"]),
         ],
         listeners: vec![ListenerSpec {
@@ -80,12 +84,18 @@ async fn run(context: PartContext) -> Result<(), BoxError> {
 
     let listener = context.listener(LISTENER)?;
     let (pushed, pushes) = mpsc::channel(16);
+    let (to_copy, copies) = mpsc::channel(16);
+    // What was pushed while nobody could copy it goes now.
+    to_copy.send(PLATFORM.to_owned()).await?;
+    let mirrors = mirror::Mirrors::new(context.client.clone(), git.clone(), repositories.clone());
     let backends = backend::Backends::new(git, repositories, pushed);
-    let door = server::Door::new(token, backends);
+    let people = access::People::new(token, context.client.clone());
+    let door = server::Door::new(people, backends);
     context.health.ready();
     tokio::join!(
         server::serve(listener, door, context.shutdown.clone()),
-        announce::run(context.client, context.platform.domain.clone(), pushes),
+        announce::run(context.client, context.platform.domain.clone(), pushes, to_copy),
+        mirrors.run(copies),
     );
     Ok(())
 }

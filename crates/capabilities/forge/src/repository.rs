@@ -77,7 +77,7 @@ impl Repositories {
         &self.root
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.root.join(format!("{name}.git"))
     }
 

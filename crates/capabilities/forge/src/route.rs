@@ -8,6 +8,8 @@ pub(crate) struct Route {
     /// Name of the repository, without `.git`.
     pub(crate) repository: String,
     pub(crate) call: Call,
+    /// Whether it is a push, or asks what branches there are before one.
+    pub(crate) writes: bool,
 }
 
 /// What is asked of the repository.
@@ -34,7 +36,10 @@ pub(crate) fn route(method: &Method, uri: &Uri) -> Option<Route> {
         (&Method::POST, "git-receive-pack") => Call::ReceivePack,
         _ => return None,
     };
-    Some(Route { repository: repository.to_owned(), call })
+    let asks_to_push =
+        || uri.query().unwrap_or_default().split('&').any(|it| it == "service=git-receive-pack");
+    let writes = call == Call::ReceivePack || asks_to_push();
+    Some(Route { repository: repository.to_owned(), call, writes })
 }
 
 #[cfg(test)]

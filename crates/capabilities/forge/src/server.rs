@@ -22,10 +22,9 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, warn};
 
-use crate::access;
+use crate::access::{Access, People};
 use crate::backend::{AnswerBody, Backends};
 use crate::route::route;
-use crate::token::Token;
 
 const CONNECTIONS_MAX: usize = 256;
 const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(10);
@@ -38,24 +37,25 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 /// Decides about each request.
 #[derive(Clone)]
 pub(crate) struct Door {
-    token: Token,
+    people: People,
     backends: Backends,
 }
 
 impl Door {
-    pub(crate) fn new(token: Token, backends: Backends) -> Self {
-        Door { token, backends }
+    pub(crate) fn new(people: People, backends: Backends) -> Self {
+        Door { people, backends }
     }
 
-    /// Answers one request. Who is not the owner does not learn what is there.
+    /// Answers one request. Who is a stranger does not learn what is there.
     async fn answer(self, request: Request<Incoming>) -> Result<Response<AnswerBody>, Infallible> {
-        if !access::is_owner(request.headers(), &self.token) {
-            return Ok(unauthorized());
-        }
+        let Some(access) = self.people.access(request.headers()).await else { return Ok(unauthorized()) };
         let route = match route(request.method(), request.uri()) {
             Some(route) if self.backends.has(&route.repository) => route,
             _ => return Ok(plain(StatusCode::NOT_FOUND, "There is no such repository.\n")),
         };
+        if route.writes && access < Access::Write {
+            return Ok(plain(StatusCode::FORBIDDEN, "This token may read, and not push.\n"));
+        }
         let answer = self.backends.answer(route.clone(), request).await;
         Ok(answer.unwrap_or_else(|failure| {
             let status = failure.status();
@@ -73,7 +73,7 @@ impl Door {
 fn unauthorized() -> Response<AnswerBody> {
     let mut response = plain(
         StatusCode::UNAUTHORIZED,
-        "This is the Git hosting of Bythos; it needs the user \"owner\" and the owner's token.\n",
+        "This is the Git hosting of Bythos; it needs a user and their token, such as \"owner\" and the owner's token.\n",
     );
     let challenge = HeaderValue::from_static("Basic realm=\"Bythos\", charset=\"UTF-8\"");
     response.headers_mut().insert(WWW_AUTHENTICATE, challenge);

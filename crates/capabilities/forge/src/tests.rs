@@ -8,11 +8,11 @@ use std::process::Output;
 use std::sync::Arc;
 
 use bythos_api::gitrepository::{self, GitRepository};
-use bythos_api::names::{FLUX_NAMESPACE, PLATFORM_GIT_SECRET, RECONCILE_REQUESTED_AT};
+use bythos_api::names::{BYTHOS_NAMESPACE, FLUX_NAMESPACE, PLATFORM_GIT_SECRET, RECONCILE_REQUESTED_AT};
 use bythos_operator::part::BoundListener;
 use bythos_operator::{Health, HealthState, PartContext, PlatformInfo};
 use bythos_testing::{Engine, eventually};
-use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::core::v1::{Event, Namespace, Secret};
 use kube::api::PostParams;
 use kube::{Api, ResourceExt as _};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -157,6 +157,101 @@ async fn nobody_but_the_owner_may_read_or_write() {
     );
     let refused = hosting.git(&mine, &["push", "--quiet"]).await;
     assert!(String::from_utf8_lossy(&refused.stderr).contains("Authentication failed"), "{refused:?}");
+}
+
+async fn secret(hosting: &Hosting, name: &str, data: &[(&str, &str)]) {
+    let client = &hosting.engine.admin;
+    let namespace = serde_json::json!({
+        "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": BYTHOS_NAMESPACE },
+    });
+    let namespace: Namespace = serde_json::from_value(namespace).unwrap();
+    bythos_operator::apply::cluster(client, "test", &namespace).await.unwrap();
+    let data: BTreeMap<&str, &str> = data.iter().copied().collect();
+    let secret = serde_json::json!({
+        "apiVersion": "v1", "kind": "Secret", "stringData": data,
+        "metadata": { "name": name, "namespace": BYTHOS_NAMESPACE },
+    });
+    let secret: Secret = serde_json::from_value(secret).unwrap();
+    bythos_operator::apply::namespaced(client, "test", &secret).await.unwrap();
+}
+
+#[tokio::test]
+async fn others_come_in_with_tokens_of_their_own() {
+    let hosting = Hosting::start().await;
+    let mine = hosting.init("mine", &[("a", "a")]).await;
+    Hosting::check(&hosting.git(&mine, &["push", "--quiet"]).await);
+    let token = "anna-has-a-token-of-her-own";
+    let authority = format!("http.sslCAInfo={}", hosting.path("ca.crt").display());
+    let url = hosting.url().replace("https://", &format!("https://anna:{token}@"));
+    let clone = |name: &'static str| {
+        let (hosting, authority, url) = (&hosting, &authority, &url);
+        async move { hosting.git(hosting.home.path(), &["-c", authority, "clone", "--quiet", url, name]).await }
+    };
+    let refused = clone("early").await;
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("Authentication failed"), "{refused:?}");
+    secret(&hosting, "git-user-anna", &[("password", token)]).await;
+    Hosting::check(&clone("hers").await);
+    let hers = hosting.path("hers");
+    Hosting::check(&hosting.git(&hers, &["commit", "--quiet", "--allow-empty", "-m", "hers"]).await);
+    let push = ["-c", authority.as_str(), "push", "--quiet"];
+    let refused = hosting.git(&hers, &push).await;
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("403"), "{refused:?}");
+    secret(&hosting, "git-user-anna", &[("password", token), ("access", "write")]).await;
+    Hosting::check(&hosting.git(&hers, &push).await);
+    let secrets = Api::<Secret>::namespaced(hosting.engine.admin.clone(), BYTHOS_NAMESPACE);
+    secrets.delete("git-user-anna", &Default::default()).await.unwrap();
+    let refused = clone("late").await;
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("Authentication failed"), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_push_is_copied_to_the_mirror() {
+    let (hosting, elsewhere) = (Hosting::start().await, Hosting::start().await);
+    let authority = std::fs::read_to_string(elsewhere.path("ca.crt")).unwrap();
+    let data = [
+        ("url", elsewhere.url()),
+        ("username", "owner".to_owned()),
+        ("password", elsewhere.token()),
+        ("ca.crt", authority),
+    ];
+    let data: Vec<(&str, &str)> = data.iter().map(|(key, value)| (*key, value.as_str())).collect();
+    secret(&hosting, "git-mirror-platform", &data).await;
+    let mine = hosting.init("mine", &[("a", "a")]).await;
+    Hosting::check(&hosting.git(&mine, &["push", "--quiet"]).await);
+    Hosting::check(&hosting.git(&mine, &["push", "--quiet", "origin", "HEAD:refs/heads/other"]).await);
+    let references = |hosting: &Hosting| {
+        let folder = hosting.data.path().join("repositories/platform.git");
+        let output = std::process::Command::new("git")
+            .args([
+                "--git-dir",
+                &folder.to_string_lossy(),
+                "for-each-ref",
+                "--format=%(objectname) %(refname)",
+            ])
+            .output();
+        String::from_utf8(output.unwrap().stdout).unwrap()
+    };
+    let copied = |count: usize| {
+        let (one, other) = (&hosting, &elsewhere);
+        async move {
+            eventually("the copy", || async {
+                let (ours, theirs) = (references(one), references(other));
+                (ours == theirs && ours.lines().count() == count).then_some(())
+            })
+            .await
+            .unwrap();
+        }
+    };
+    copied(2).await;
+    Hosting::check(&hosting.git(&mine, &["push", "--quiet", "origin", ":refs/heads/other"]).await);
+    copied(1).await;
+    let events = Api::<Event>::namespaced(hosting.engine.admin.clone(), BYTHOS_NAMESPACE);
+    eventually("the event", || async {
+        let events = events.list(&Default::default()).await.unwrap();
+        events.items.into_iter().find(|event| event.reason.as_deref() == Some("Mirrored"))
+    })
+    .await
+    .unwrap();
 }
 
 #[tokio::test]

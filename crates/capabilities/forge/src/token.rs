@@ -42,6 +42,11 @@ impl std::fmt::Debug for Token {
 }
 
 impl Token {
+    /// A token that somebody else made.
+    pub(crate) fn of(text: String) -> Self {
+        Token(text)
+    }
+
     /// The text to hand to someone who may have it.
     pub(crate) fn reveal(&self) -> &str {
         &self.0

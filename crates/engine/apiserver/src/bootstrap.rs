@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bythos_access::{Reconciled, User, reconcile};
+use futures::future::try_join_all;
 use serde_json::{Value, json};
 
 use crate::StartError;
@@ -19,17 +20,24 @@ const NAMESPACES: [&str; 4] = ["default", "kube-system", "kube-public", "kube-no
 /// what they are to allow at least, as upstream does.
 pub(crate) async fn make_first_objects(state: &Arc<State>) -> Result<(), StartError> {
     let user = User::authenticated("system:apiserver", &["system:masters"]);
-    let objects = NAMESPACES
-        .iter()
-        .map(|name| json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } }))
-        .chain(NAMESPACES.iter().map(|namespace| default_account(namespace)))
-        .chain(bythos_access::bootstrap_objects())
-        .chain(system_priority_classes())
-        .chain([kubernetes_service(state)]);
-    for object in objects {
-        make(state, &user, object).await?;
+    let (bindings, roles): (Vec<Value>, Vec<Value>) =
+        bythos_access::bootstrap_objects().into_iter().partition(is_binding);
+    let accounts = NAMESPACES.iter().map(|namespace| default_account(namespace));
+    let others = accounts.chain(roles).chain(system_priority_classes()).chain([kubernetes_service(state)]);
+    let namespaces = NAMESPACES.iter().map(|name| namespace(name));
+    // Each stage stands on the one before it. Those of one stage are made at once and share the syncs of the disk.
+    for stage in [namespaces.collect(), others.collect(), bindings] {
+        try_join_all(stage.into_iter().map(|object| make(state, &user, object))).await?;
     }
     Ok(())
+}
+
+fn is_binding(object: &Value) -> bool {
+    object["kind"].as_str().is_some_and(|kind| kind.ends_with("Binding"))
+}
+
+fn namespace(name: &str) -> Value {
+    json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } })
 }
 
 /// Controllers make it in every namespace; here it is there before the first pod.

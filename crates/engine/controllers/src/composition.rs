@@ -145,7 +145,7 @@ async fn identities(context: &PartContext) -> Result<impl Future<Output = ()> + 
         client: client.clone(),
         namespaces: caches.of().await?,
         accounts: accounts.clone(),
-        config_maps: caches.of().await?,
+        root_certificates: caches.named(serviceaccount::ROOT_CA).await?,
         authority_pem: platform.authority_pem.clone(),
     };
     let token_secrets = token_secret::TokenSecrets {

@@ -16,7 +16,8 @@ use crate::call::{self, CallError};
 use crate::namespace;
 
 const DEFAULT_ACCOUNT: &str = "default";
-const ROOT_CA: &str = "kube-root-ca.crt";
+/// Name of the ConfigMap with the API's certificate.
+pub(crate) const ROOT_CA: &str = "kube-root-ca.crt";
 const ROOT_CA_KEY: &str = "ca.crt";
 /// Field manager of the ConfigMap, as upstream's publisher is called.
 const MANAGER: &str = "root-ca-cert-publisher";
@@ -42,7 +43,8 @@ pub(crate) struct Furnishing {
     pub(crate) client: Client,
     pub(crate) namespaces: Cache<Namespace>,
     pub(crate) accounts: Cache<ServiceAccount>,
-    pub(crate) config_maps: Cache<ConfigMap>,
+    /// Those of the name [`ROOT_CA`].
+    pub(crate) root_certificates: Cache<ConfigMap>,
     pub(crate) authority_pem: String,
 }
 
@@ -51,7 +53,7 @@ impl Furnishing {
         let controller = Controller::new("serviceaccount")
             .reconciles(&self.namespaces)
             .watches(&self.accounts, |account| namespace_where_named(&account.metadata, DEFAULT_ACCOUNT))
-            .watches(&self.config_maps, |map| namespace_where_named(&map.metadata, ROOT_CA));
+            .watches(&self.root_certificates, |map| namespace_where_named(&map.metadata, ROOT_CA));
         let this = Arc::new(self);
         controller
             .run(1, shutdown, move |key| {
@@ -89,7 +91,7 @@ impl Furnishing {
     async fn keep_root_certificate(&self, namespace: &str) -> Result<(), Error> {
         let key = ObjectKey::namespaced(namespace, ROOT_CA);
         let data = BTreeMap::from([(ROOT_CA_KEY.to_owned(), self.authority_pem.clone())]);
-        if self.config_maps.get(&key).is_some_and(|map| map.data.as_ref() == Some(&data)) {
+        if self.root_certificates.get(&key).is_some_and(|map| map.data.as_ref() == Some(&data)) {
             return Ok(());
         }
         let map = ConfigMap { metadata: named(&key), data: Some(data), ..ConfigMap::default() };

@@ -11,6 +11,7 @@ use tokio::sync::{Notify, watch};
 use crate::config::NodeConfig;
 use crate::containerd::cgroup::CgroupVersion;
 use crate::cri::Cri;
+use crate::pods::eviction::Evictions;
 use crate::pods::objects::ObjectCaches;
 use crate::pods::resource_field::Capacity;
 use crate::pods::runtime::Snapshot;
@@ -34,6 +35,7 @@ pub(crate) struct Node {
     /// What the host has to give.
     pub(crate) capacity: Capacity,
     pub(crate) cgroup_version: CgroupVersion,
+    pub(crate) evictions: Evictions,
 }
 
 impl Node {

@@ -30,6 +30,7 @@ use crate::images::import::{ImportError, import};
 use crate::images::pause;
 use crate::node::Node;
 use crate::pods::dispatch;
+use crate::pods::eviction::{self, Evictions};
 use crate::pods::objects::ObjectCaches;
 use crate::pods::runtime::{Snapshot, keep_fresh, look_at_all};
 use crate::pods::static_pods::{self, StaticPods, keep_mirror, mirror_keys};
@@ -171,6 +172,7 @@ async fn drive(
         no_network: not_ready.clone(),
         capacity: node_status::capacity(&config.root),
         cgroup_version: Hierarchies::of_host()?.version(),
+        evictions: Evictions::default(),
     });
     health.starting("registering the node");
     let beat = node_status::Heart::register(client, config, cri.version().await?.runtime_version).await?;
@@ -199,6 +201,7 @@ async fn drive(
     spawn(&mut tasks, "volumes", until_dropped(controller.run(1, context.shutdown.clone(), reconcile)));
     spawn(&mut tasks, "image clean-up", keep_clean(config.clone(), cri.clone()));
     spawn(&mut tasks, "logs", keep_logs_small(node.clone()));
+    spawn(&mut tasks, "evictions", eviction::keep_within_limits(node.clone()));
     spawn(&mut tasks, "pods", dispatch::run(node, images));
     match tasks.join_next().await {
         Some(Err(failed)) if failed.is_panic() => std::panic::resume_unwind(failed.into_panic()),

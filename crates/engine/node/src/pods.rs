@@ -14,6 +14,7 @@ pub(crate) mod admission;
 pub(crate) mod container;
 pub(crate) mod dispatch;
 pub(crate) mod environment;
+pub(crate) mod eviction;
 pub(crate) mod fields;
 pub(crate) mod hooks;
 pub(crate) mod image;

@@ -57,9 +57,9 @@ impl Store {
     }
 
     fn start(state: State, durable: Box<dyn Durable>) -> Result<Store, OpenError> {
-        let shared = Arc::new(Shared { state: RwLock::new(state) });
+        let shared = Arc::new(Shared::new(state));
         let (sender, queue) = mpsc::channel(QUEUE_TRANSACTIONS);
-        let writer = Writer { shared: Arc::clone(&shared), queue, durable };
+        let writer = Writer::new(Arc::clone(&shared), queue, durable);
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || writer.run())
@@ -166,6 +166,10 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    pub(crate) fn new(state: State) -> Shared {
+        Shared { state: RwLock::new(state) }
+    }
+
     pub(crate) fn read(&self) -> RwLockReadGuard<'_, State> {
         // No code under the lock panics half way through a change.
         self.state.read().unwrap_or_else(PoisonError::into_inner)

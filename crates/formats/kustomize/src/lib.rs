@@ -52,4 +52,4 @@ pub use build::{Fetch, Fetched, Manner, Options, build, build_with, kustomize, t
 pub use error::{Error, Place};
 pub use files::{Files, KUSTOMIZATION_FILES};
 pub use kustomization::{Image, Overlay, OverlayPatch};
-pub use selector::Selector;
+pub use selector::{Matcher, Selector};

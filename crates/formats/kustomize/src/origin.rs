@@ -19,6 +19,16 @@ pub(crate) struct Metadata {
 }
 
 impl Metadata {
+    /// What the options of `buildMetadata` ask for.
+    pub(crate) fn asked(options: &[String]) -> Self {
+        let is_asked = |option: &str| options.iter().any(|it| it == option);
+        Metadata {
+            origin: is_asked("originAnnotations"),
+            transformations: is_asked("transformerAnnotations"),
+            managed_by: is_asked("managedByLabel"),
+        }
+    }
+
     /// Whether objects have to carry their origin while they are built.
     pub(crate) fn follows_origins(self) -> bool {
         self.origin || self.transformations

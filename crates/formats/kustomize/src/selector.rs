@@ -1,6 +1,7 @@
 //! Which objects a patch applies to.
 
 use regex::{Regex, RegexBuilder};
+use serde_json::Value;
 
 use crate::Error;
 use crate::reader::Reader;
@@ -40,6 +41,14 @@ impl Selector {
         })
     }
 
+    /// The selector, ready to be held against objects as they stand.
+    ///
+    /// # Errors
+    /// The name of the malformed field and why.
+    pub fn matcher(&self) -> Result<Matcher, String> {
+        self.compile().map(Matcher).map_err(|(field, message)| format!("{field}: {message}"))
+    }
+
     /// Compiles it; the error is the name of the malformed field and why.
     pub(crate) fn compile(&self) -> Result<Compiled, (&'static str, String)> {
         let pattern = |name: &'static str, text: &Option<String>| match text {
@@ -58,6 +67,28 @@ impl Selector {
             annotations: terms("annotationSelector", &self.annotation_selector)?,
             labels: terms("labelSelector", &self.label_selector)?,
         })
+    }
+}
+
+/// A [`Selector`] for objects outside of a build.
+#[derive(Debug)]
+pub struct Matcher(Compiled);
+
+impl Matcher {
+    /// Whether the object is meant.
+    pub fn selects(&self, object: &Value) -> bool {
+        let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        let mark = |field: &str, key: &str| object["metadata"][field].get(key)?.as_str().map(str::to_owned);
+        let api_version = text("/apiVersion");
+        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+        let holds = |pattern: &Option<Regex>, text: &str| pattern.as_ref().is_none_or(|it| it.is_match(text));
+        holds(&self.0.group, group)
+            && holds(&self.0.version, version)
+            && holds(&self.0.kind, text("/kind"))
+            && holds(&self.0.namespace, text("/metadata/namespace"))
+            && holds(&self.0.name, text("/metadata/name"))
+            && self.0.labels.iter().all(|term| term.holds(|key| mark("labels", key)))
+            && self.0.annotations.iter().all(|term| term.holds(|key| mark("annotations", key)))
     }
 }
 

@@ -8,7 +8,8 @@ use std::str::FromStr;
 
 use serde_json::Value;
 
-/// An amount, exact to a billionth; finer amounts are rounded up, as upstream does. Quantities are equal by their
+/// An amount, exact to a billionth; finer amounts are rounded up, as upstream does, and amounts beyond `10000000000E`
+/// are taken for that. Quantities are equal by their
 /// amounts, however they are written.
 #[derive(Debug, Clone, Copy)]
 pub struct Quantity {
@@ -53,6 +54,8 @@ impl Ord for Quantity {
 pub struct QuantityError;
 
 const ONE: i128 = 1_000_000_000;
+/// Larger amounts are taken for this one, which leaves room to reckon with: ten thousand million times `1E`.
+const BILLIONTHS_MAX: i128 = 10i128.pow(37);
 
 impl Quantity {
     /// Nothing.
@@ -73,7 +76,7 @@ impl Quantity {
     /// So many pieces.
     pub fn pieces(count: usize) -> Quantity {
         let count = i128::try_from(count).unwrap_or(i128::MAX);
-        Quantity { billionths: count.saturating_mul(ONE), notation: Notation::Decimal }
+        Quantity { billionths: bounded(count.saturating_mul(ONE)), notation: Notation::Decimal }
     }
 
     /// In whole units, rounded up: bytes, cores, pieces.
@@ -98,7 +101,7 @@ impl std::ops::Add for Quantity {
     fn add(self, other: Quantity) -> Quantity {
         // The first amount says how sums are written, as upstream's do; nothing says nothing.
         let notation = if self.billionths == 0 { other.notation } else { self.notation };
-        Quantity { billionths: self.billionths.saturating_add(other.billionths), notation }
+        Quantity { billionths: bounded(self.billionths + other.billionths), notation }
     }
 }
 
@@ -106,7 +109,7 @@ impl std::ops::Sub for Quantity {
     type Output = Quantity;
 
     fn sub(self, other: Quantity) -> Quantity {
-        Quantity { billionths: self.billionths.saturating_sub(other.billionths), ..self }
+        Quantity { billionths: bounded(self.billionths - other.billionths), ..self }
     }
 }
 
@@ -130,8 +133,11 @@ impl FromStr for Quantity {
         let (number, suffix) = unsigned.split_at(number_end);
         let (numerator, denominator) = scale(suffix).ok_or(QuantityError)?;
         let (digits, decimals) = decimal(number).ok_or(QuantityError)?;
-        let numerator = digits.saturating_mul(numerator).saturating_mul(ONE);
-        let amount = div_up(numerator, denominator.saturating_mul(10i128.saturating_pow(decimals)));
+        let (numerator, denominator) = reduced(
+            numerator.saturating_mul(ONE),
+            denominator.saturating_mul(10i128.saturating_pow(decimals)),
+        );
+        let amount = bounded(div_up(digits.saturating_mul(numerator), denominator));
         let notation = match suffix {
             _ if suffix.ends_with('i') => Notation::Binary,
             "" | "n" | "u" | "m" | "k" | "M" | "G" | "T" | "P" | "E" => Notation::Decimal,
@@ -221,6 +227,19 @@ fn scale(suffix: &str) -> Option<(i128, i128)> {
     })
 }
 
+fn bounded(billionths: i128) -> i128 {
+    billionths.clamp(-BILLIONTHS_MAX, BILLIONTHS_MAX)
+}
+
+/// The same fraction in the smallest numbers, so that what is multiplied with it stays small.
+fn reduced(numerator: i128, denominator: i128) -> (i128, i128) {
+    let (mut divisor, mut rest) = (numerator, denominator);
+    while rest != 0 {
+        (divisor, rest) = (rest, divisor % rest);
+    }
+    (numerator / divisor, denominator / divisor)
+}
+
 fn div_up(number: i128, divisor: i128) -> i128 {
     let quotient = number / divisor;
     match (number % divisor).cmp(&0) {
@@ -293,6 +312,21 @@ mod tests {
             assert_eq!(text.parse::<Quantity>().unwrap().to_string(), canonical, "{text}");
             assert_eq!(canonical.parse::<Quantity>().unwrap().to_string(), canonical, "{canonical}");
         }
+    }
+
+    #[test]
+    fn amounts_beyond_measure_are_the_largest_and_are_read_as_they_are_written() {
+        let largest: Quantity = "10000000000E".parse().unwrap();
+        for text in ["1e38", "99999999999999999999999999999999999999999", "10000000001E", "9999999999999Ei"] {
+            let quantity: Quantity = text.parse().unwrap();
+            assert_eq!(quantity, largest, "{text}");
+            assert_eq!(quantity.to_string().parse::<Quantity>().unwrap(), largest, "{text}");
+        }
+        let smallest = Quantity::ZERO - largest - largest;
+        assert_eq!(smallest.to_string(), "-10000000000E");
+        assert_eq!((largest + largest).to_string(), "10000000000E");
+        let fine = "9999999999999999999999999999999999999n";
+        assert_eq!(fine.parse::<Quantity>().unwrap().to_string(), fine);
     }
 
     #[test]

@@ -134,6 +134,25 @@ impl Machine {
         self.process.as_ref().map(Child::id)
     }
 
+    /// Process id of the machine's containerd, which outlives Bythos.
+    ///
+    /// # Errors
+    /// It was not started yet.
+    pub fn containerd(&self) -> Result<u32> {
+        let file = format!("/run/bythos/{}/containerd.process", self.id());
+        let identity = std::fs::read_to_string(&file).with_context(|| format!("failed to read {file}"))?;
+        Ok(identity.split(' ').next().unwrap_or_default().parse()?)
+    }
+
+    /// Ends the machine's containerd as a crash would.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub fn crash_containerd(&self) -> Result<()> {
+        let process = i32::try_from(self.containerd()?)?;
+        Ok(kill_process(Pid::from_raw(process).context("it has a process id")?, Signal::KILL)?)
+    }
+
     /// What Bythos wrote to its log, for a failed test's message.
     pub fn logs(&self) -> String {
         let mut text = std::fs::read_to_string(self.folder.path().join("stderr")).unwrap_or_default();

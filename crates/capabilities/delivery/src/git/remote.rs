@@ -1,7 +1,7 @@
 //! Another machine's repository: which commit a reference means, and bringing it here.
 
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::git::{Call, Git, GitError, Setting};
@@ -23,14 +23,20 @@ impl std::fmt::Debug for Credential {
 
 /// How to reach a repository.
 #[derive(Debug, Clone)]
-pub(crate) struct Remote<'a> {
+pub(crate) struct Remote {
     /// Address of the repository.
-    pub(crate) url: &'a str,
+    pub(crate) url: String,
     /// `scheme://host:port`
     pub(crate) origin: String,
     pub(crate) credential: Option<Credential>,
     /// File with the authorities that may vouch for it; those of the system where there is none.
-    pub(crate) authority_file: Option<&'a Path>,
+    pub(crate) authority_file: Option<PathBuf>,
+    /// Files with our certificate and its key.
+    pub(crate) client_certificate: Option<(PathBuf, PathBuf)>,
+    /// Address of a proxy, user and password included.
+    pub(crate) proxy: Option<String>,
+    /// How git is to start ssh; empty for other ways.
+    pub(crate) ssh: Vec<(&'static str, String)>,
     /// Host, port and the address that is meant by them, where the system's resolver does not know.
     pub(crate) resolved: Option<(String, u16, IpAddr)>,
     /// How long one call may take.
@@ -48,9 +54,9 @@ pub(crate) struct Advertised {
 const ANSWER: &str = "!f() { if test \"$1\" = get; then printf 'username=%s\\npassword=%s\\n' \
                       \"$BYTHOS_GIT_USERNAME\" \"$BYTHOS_GIT_PASSWORD\"; fi; }; f";
 
-impl Remote<'_> {
+impl Remote {
     fn settings(&self) -> Vec<Setting> {
-        let mut settings = vec![("remote.origin.url".to_owned(), self.url.to_owned())];
+        let mut settings = vec![("remote.origin.url".to_owned(), self.url.clone())];
         let mut set = |key: String, value: String| settings.push((key, value));
         match &self.credential {
             None => {}
@@ -63,7 +69,14 @@ impl Remote<'_> {
                 set("http.followRedirects".to_owned(), "false".to_owned());
             }
         }
-        if let Some(file) = self.authority_file {
+        if let Some((certificate, key)) = &self.client_certificate {
+            set(format!("http.{}.sslCert", self.origin), certificate.to_string_lossy().into_owned());
+            set(format!("http.{}.sslKey", self.origin), key.to_string_lossy().into_owned());
+        }
+        if let Some(proxy) = &self.proxy {
+            set("http.proxy".to_owned(), proxy.clone());
+        }
+        if let Some(file) = &self.authority_file {
             set(format!("http.{}.sslCAInfo", self.origin), file.to_string_lossy().into_owned());
         }
         if let Some((host, port, address)) = &self.resolved {
@@ -76,13 +89,22 @@ impl Remote<'_> {
         settings
     }
 
-    fn environment(&self) -> Vec<(&'static str, &str)> {
-        match &self.credential {
-            Some(Credential::Basic { username, password }) => {
-                vec![("BYTHOS_GIT_USERNAME", username), ("BYTHOS_GIT_PASSWORD", password)]
-            }
-            _ => Vec::new(),
+    fn environment(&self) -> Vec<(&'static str, String)> {
+        let mut environment = self.ssh.clone();
+        if !environment.is_empty() {
+            // Only with a key of its own: without, ssh would use those of the machine.
+            environment.push(("GIT_ALLOW_PROTOCOL", "ssh:https".to_owned()));
         }
+        if let Some(Credential::Basic { username, password }) = &self.credential {
+            environment.push(("BYTHOS_GIT_USERNAME", username.clone()));
+            environment.push(("BYTHOS_GIT_PASSWORD", password.clone()));
+        }
+        environment
+    }
+
+    /// The way to another repository that the one here names: what proves who we are goes to the same origin alone.
+    pub(crate) fn at(&self, url: String) -> Remote {
+        Remote { url, ..self.clone() }
     }
 
     /// References that match `patterns`, all where there are none. Tags come a second time as `<name>^{}`, with the
@@ -136,12 +158,12 @@ impl Remote<'_> {
     /// Takes every secret out of what git said.
     fn conceal(&self, error: GitError) -> GitError {
         let GitError::Failed { mut words } = error else { return error };
-        let secret = match &self.credential {
-            Some(Credential::Basic { password, .. }) => password,
-            Some(Credential::Bearer { token }) => token,
-            None => return GitError::Failed { words },
+        let credential = match &self.credential {
+            Some(Credential::Basic { password, .. }) => Some(password),
+            Some(Credential::Bearer { token }) => Some(token),
+            None => None,
         };
-        if !secret.is_empty() {
+        for secret in credential.into_iter().chain(&self.proxy).filter(|secret| !secret.is_empty()) {
             words = words.replace(secret.as_str(), "***");
         }
         GitError::Failed { words }

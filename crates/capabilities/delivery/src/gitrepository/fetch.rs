@@ -1,14 +1,19 @@
 //! From a remote to an artifact: ask for the commit, and fetch only one that is not here yet.
 
 use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
 
 use bythos_api::flux::Artifact;
 use bythos_api::gitrepository::{GitRepository, GitRepositoryStatus};
 use bythos_operator::{ObjectKey, names};
+use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
+use kube::ResourceExt as _;
 
-use super::credentials::{Access, access};
+use super::credentials::{self, Access};
+use super::modules::Tree;
 use super::reference::Reference;
 use super::report::Failure;
 use super::validate::{Wanted, wanted};
@@ -16,10 +21,17 @@ use super::{Context, pack, timeout_of};
 use crate::artifact::digest;
 use crate::git::GitError;
 use crate::git::remote::Remote;
+use crate::git::ssh::{self, SshHost};
 use crate::storage::Storage;
 
 /// Branches that are named where the wanted one is not there.
 const BRANCHES_NAMED_MAX: usize = 5;
+
+/// What was made, and what went into it.
+pub(super) struct Obtained {
+    pub(super) artifact: Artifact,
+    pub(super) included: Vec<Artifact>,
+}
 
 impl Context {
     /// The artifact of what the source means now.
@@ -28,54 +40,89 @@ impl Context {
         key: &ObjectKey,
         source: &GitRepository,
         status: &GitRepositoryStatus,
-    ) -> Result<Artifact, Failure> {
+    ) -> Result<Obtained, Failure> {
         let wanted = wanted(&source.spec)?;
-        let access = self.access(key, source)?;
-        // Held while git runs: the file goes with the folder.
+        // Held while git runs: the files go with the folder.
         let scratch = tempfile::tempdir_in(&self.scratch).map_err(Failure::Scratch)?;
-        let authority_file = scratch.path().join("ca.crt");
-        if let Some(pem) = &access.authority_pem {
-            tokio::fs::write(&authority_file, pem).await.map_err(Failure::Scratch)?;
-        }
-        let remote = Remote {
-            url: &wanted.url,
-            origin: wanted.origin.clone(),
-            credential: access.credential,
-            authority_file: access.authority_pem.as_ref().map(|_| authority_file.as_path()),
-            resolved: self.resolve(&wanted).await?.map(|address| (wanted.host.clone(), wanted.port, address)),
-            timeout: timeout_of(source),
-        };
+        let remote = self.remote(key, source, &wanted, scratch.path()).await?;
+        let included = self.included(key, source).await?;
         let failed = |error| Failure::git(&wanted, error);
-        let commit = self.commit_of(&remote, &wanted).await?;
-        if let Some(artifact) = self.known(source, status, &wanted.reference.revision(&commit)).await {
-            return Ok(artifact);
+        let (reference, commit) = self.commit_of(&remote, &wanted).await?;
+        if let Some(artifact) = self.known(source, status, &reference.revision(&commit), &included).await {
+            return Ok(Obtained { artifact, included });
         }
         let repository = scratch.path().join("repository.git");
-        let fetched =
-            remote.fetch(&self.git, &repository, &wanted.reference.full_name()).await.map_err(failed)?;
-        let bytes = pack::pack(&self.git, &repository, &fetched, &source.spec, timeout_of(source)).await?;
+        let fetched = remote.fetch(&self.git, &repository, &reference.full_name()).await.map_err(failed)?;
+        let root = Tree::root(&repository, &fetched, &wanted.url);
+        let trees = match source.spec.recurse_submodules {
+            true => self.with_modules(&remote, root, scratch.path()).await?,
+            false => vec![root],
+        };
+        let files = self.included_files(&source.spec.include, &included).await?;
+        let bytes = pack::pack(&self.git, &trees, files, &source.spec, timeout_of(source)).await?;
         let artifact = Artifact {
+            url: Some(Storage::url_of(&Storage::path_of(key, &fetched))),
             path: Storage::path_of(key, &fetched),
-            url: None,
-            revision: wanted.reference.revision(&fetched),
+            revision: reference.revision(&fetched),
             digest: Some(digest(&bytes)),
             last_update_time: Time(Timestamp::now()),
             size: i64::try_from(bytes.len()).ok(),
             metadata: None,
         };
         self.storage.put(&artifact.path, bytes).await?;
-        Ok(artifact)
+        Ok(Obtained { artifact, included })
     }
 
-    fn access(&self, key: &ObjectKey, source: &GitRepository) -> Result<Access, Failure> {
-        let Some(reference) = &source.spec.secret_ref else { return Ok(Access::default()) };
-        let secret =
-            self.secrets.get(&ObjectKey::namespaced(key.namespace.as_str(), reference.name.as_str()));
-        let missing = || Failure::Secret {
-            name: reference.name.clone(),
-            message: format!("there is no such Secret in namespace {:?}", key.namespace),
+    /// How to reach the repository. What git reads from files is written into `scratch`.
+    async fn remote(
+        &self,
+        key: &ObjectKey,
+        source: &GitRepository,
+        wanted: &Wanted,
+        scratch: &Path,
+    ) -> Result<Remote, Failure> {
+        let secret = source.spec.secret_ref.as_ref().map(|it| self.secret(key, &it.name)).transpose()?;
+        let access = match &secret {
+            Some(secret) => credentials::access(&secret.name_any(), secret, wanted.scheme)?,
+            None => Access::default(),
         };
-        access(&reference.name, secret.ok_or_else(missing)?.as_ref())
+        let proxy = source.spec.proxy_secret_ref.as_ref().map(|it| self.secret(key, &it.name)).transpose()?;
+        let proxy = proxy.map(|secret| credentials::proxy(&secret.name_any(), &secret)).transpose()?;
+        let keep = |name: &str, bytes: &[u8]| {
+            let file = scratch.join(name);
+            std::fs::write(&file, bytes).map(|()| file).map_err(Failure::Scratch)
+        };
+        let resolved = self.resolve(wanted).await?;
+        let host = SshHost {
+            host: wanted.host.clone(),
+            port: wanted.port,
+            default_user: (!wanted.has_user).then_some("git"),
+            resolved,
+        };
+        let ssh = access.ssh.map(|identity| ssh::prepare(scratch, &identity, &host)).transpose();
+        let client_certificate = match access.client_certificate {
+            Some((pem, its_key)) => Some((keep("tls.crt", &pem)?, keep("tls.key", &its_key)?)),
+            None => None,
+        };
+        Ok(Remote {
+            url: wanted.url.clone(),
+            origin: wanted.origin.clone(),
+            credential: access.credential,
+            authority_file: access.authority_pem.map(|pem| keep("ca.crt", &pem)).transpose()?,
+            client_certificate,
+            proxy,
+            ssh: ssh.map_err(Failure::Scratch)?.unwrap_or_default(),
+            resolved: resolved.map(|address| (wanted.host.clone(), wanted.port, address)),
+            timeout: timeout_of(source),
+        })
+    }
+
+    fn secret(&self, key: &ObjectKey, name: &str) -> Result<Arc<Secret>, Failure> {
+        let secret = self.secrets.get(&ObjectKey::namespaced(key.namespace.as_str(), name));
+        secret.ok_or_else(|| Failure::Secret {
+            name: name.to_owned(),
+            message: format!("there is no such Secret in namespace {:?}", key.namespace),
+        })
     }
 
     /// The host's resolver does not know the names of the cluster.
@@ -83,17 +130,20 @@ impl Context {
         names::resolve(&self.client, &wanted.host).await.map_err(Failure::Resolve)
     }
 
-    /// The commit that the remote has for the reference.
-    async fn commit_of(&self, remote: &Remote<'_>, wanted: &Wanted) -> Result<String, Failure> {
+    /// The commit that the remote has for the reference; of a range, the tag within it.
+    async fn commit_of(&self, remote: &Remote, wanted: &Wanted) -> Result<(Reference, String), Failure> {
         if let Reference::Commit { commit, .. } = &wanted.reference {
-            return Ok(commit.clone());
+            return Ok((wanted.reference.clone(), commit.clone()));
         }
         let failed = |error| Failure::git(wanted, error);
         let full = wanted.reference.full_name();
         let peeled = format!("{full}^{{}}");
         let advertised = remote.list(&self.git, &[&full, &peeled]).await.map_err(failed)?;
-        if let Some(commit) = wanted.reference.find(&advertised) {
-            return Ok(commit.to_owned());
+        if let Some(reference) = wanted.reference.resolve(&advertised)
+            && let Some(commit) = reference.find(&advertised)
+        {
+            let commit = commit.to_owned();
+            return Ok((reference, commit));
         }
         let all = remote.list(&self.git, &[]).await.map_err(failed)?;
         if all.is_empty() {
@@ -111,10 +161,16 @@ impl Context {
         source: &GitRepository,
         status: &GitRepositoryStatus,
         revision: &str,
+        included: &[Artifact],
     ) -> Option<Artifact> {
         let artifact = status.artifact.as_ref().filter(|artifact| artifact.revision == revision)?;
+        let same_includes = status.included_artifacts.len() == included.len()
+            && status.included_artifacts.iter().zip(included).all(|(one, other)| one.digest == other.digest);
         let made_so = status.observed_ignore == source.spec.ignore
-            && status.observed_sparse_checkout == source.spec.sparse_checkout;
+            && status.observed_sparse_checkout == source.spec.sparse_checkout
+            && status.observed_recurse_submodules == source.spec.recurse_submodules
+            && status.observed_include == source.spec.include
+            && same_includes;
         if !made_so {
             return None;
         }

@@ -1,6 +1,7 @@
 //! Which commit a source means. Pure.
 
 use bythos_api::gitrepository::GitRepositoryRef;
+use bythos_helm::{Constraint, Version};
 
 use super::report::Failure;
 use crate::git::remote::Advertised;
@@ -15,6 +16,8 @@ pub(crate) enum Reference {
     Branch(String),
     /// A tag.
     Tag(String),
+    /// The highest tag within a range of versions.
+    Range(String),
     /// A full reference, such as `refs/pull/420/head`.
     Name(String),
     /// A commit, and the branch that names the revision.
@@ -40,11 +43,11 @@ impl Reference {
         if let Some(full) = reference.name {
             return Ok(Reference::Name(name("spec.ref.name", full)?));
         }
-        if reference.semver.is_some() {
-            return Err(Failure::Unsupported {
-                field: "spec.ref.semver",
-                message: "ranges of versions are not supported yet; use spec.ref.tag",
-            });
+        if let Some(range) = reference.semver.filter(|range| !range.is_empty()) {
+            Constraint::parse(&range).map_err(|error| Failure::Reference {
+                message: format!("spec.ref.semver: {range:?} is no range of versions: {error}"),
+            })?;
+            return Ok(Reference::Range(range));
         }
         if let Some(tag) = reference.tag {
             return Ok(Reference::Tag(name("spec.ref.tag", tag)?));
@@ -57,9 +60,23 @@ impl Reference {
         match self {
             Reference::Branch(branch) => format!("refs/heads/{branch}"),
             Reference::Tag(tag) => format!("refs/tags/{tag}"),
+            Reference::Range(_) => "refs/tags/*".to_owned(),
             Reference::Name(name) => name.clone(),
             Reference::Commit { commit, .. } => commit.clone(),
         }
+    }
+
+    /// What is meant now: of a range its highest tag, else the reference itself.
+    pub(crate) fn resolve(&self, advertised: &[Advertised]) -> Option<Reference> {
+        let Reference::Range(range) = self else { return Some(self.clone()) };
+        let constraint = Constraint::parse(range).ok()?;
+        let tags = advertised.iter().filter_map(|it| it.name.strip_prefix("refs/tags/"));
+        let versions = tags
+            .filter(|tag| !tag.ends_with("^{}"))
+            .filter_map(|tag| Some((Version::parse(tag).ok()?, tag)))
+            .filter(|(version, _)| constraint.allows(version));
+        let highest = versions.max_by(|(one, _), (other, _)| one.compare(other));
+        highest.map(|(_, tag)| Reference::Tag(tag.to_owned()))
     }
 
     /// The commit among what the remote has; a tag of its own object stands for the commit that it points to.
@@ -76,6 +93,7 @@ impl Reference {
         let name = match self {
             Reference::Branch(name) | Reference::Tag(name) | Reference::Name(name) => Some(name),
             Reference::Commit { branch, .. } => branch.as_ref(),
+            Reference::Range(_) => None,
         };
         match name {
             Some(name) => format!("{name}@{algorithm}:{commit}"),
@@ -89,6 +107,7 @@ impl std::fmt::Display for Reference {
         match self {
             Reference::Branch(branch) => write!(f, "branch {branch:?}"),
             Reference::Tag(tag) => write!(f, "tag {tag:?}"),
+            Reference::Range(range) => write!(f, "a tag within {range:?}"),
             Reference::Name(name) => write!(f, "reference {name:?}"),
             Reference::Commit { commit, .. } => write!(f, "commit {commit}"),
         }
@@ -145,6 +164,23 @@ mod tests {
         assert_eq!(Reference::of(None).unwrap(), Reference::Branch("master".to_owned()));
         assert_eq!(wish(Some("v1"), Some("main")), Reference::Tag("v1".to_owned()));
         assert_eq!(wish(None, Some("main")), Reference::Branch("main".to_owned()));
+    }
+
+    #[test]
+    fn a_range_means_its_highest_tag() {
+        let tags = ["v1.0.0", "v1.2.0", "v1.10.1", "v2.0.0-rc.1", "v2.0.0", "nightly", "v1.10.1^{}"];
+        let remote: Vec<Advertised> = tags
+            .iter()
+            .map(|tag| Advertised { name: format!("refs/tags/{tag}"), object: "x".to_owned() })
+            .collect();
+        let check = |range: &str, expected: Option<&str>| {
+            let found = Reference::Range(range.to_owned()).resolve(&remote);
+            assert_eq!(found, expected.map(|tag| Reference::Tag(tag.to_owned())), "{range}");
+        };
+        check("1.x", Some("v1.10.1"));
+        check(">=1.0.0 <1.3.0", Some("v1.2.0"));
+        check("*", Some("v2.0.0"));
+        check(">=3", None);
     }
 
     #[test]

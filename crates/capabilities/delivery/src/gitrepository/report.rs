@@ -1,12 +1,12 @@
 //! What happened, as conditions; and why it did not, as types.
 
-use bythos_api::flux::Artifact;
 use bythos_api::gitrepository::{GitRepository, GitRepositoryStatus};
 use bythos_api::names::RECONCILE_REQUESTED_AT;
 use bythos_operator::error_chain;
 use bythos_operator::names::NameError;
 use kube::{Resource as _, ResourceExt as _};
 
+use super::fetch::Obtained;
 use super::validate::Wanted;
 use crate::artifact::{FILES_BYTES_MAX, FILES_MAX};
 use crate::condition::{Conditions, Reason, Truth, Type};
@@ -38,6 +38,14 @@ pub(crate) enum Failure {
     Resolve(#[source] NameError),
     #[error(transparent)]
     Tree(#[from] TreeError),
+    #[error("failed to fetch submodule {path:?}: {words}")]
+    Module { path: String, words: String },
+    #[error("could not get resource for include '{name}': there is no such GitRepository")]
+    NoInclude { name: String },
+    #[error("could not get resource for include '{name}': {words}")]
+    Include { name: String, words: String },
+    #[error("no artifact available for include '{name}'")]
+    IncludeWithoutArtifact { name: String },
     #[error(
         "the artifact would hold {files} files with {bytes} bytes; at most {FILES_MAX} files with {FILES_BYTES_MAX} \
          bytes are taken; leave some out by spec.ignore or a file .sourceignore"
@@ -66,16 +74,24 @@ impl Failure {
             Failure::Git { source: GitError::Failed { words }, .. } if is_about_access(words) => {
                 Reason::AuthenticationFailed
             }
-            Failure::Git { .. } | Failure::Resolve(_) | Failure::Tree(_) => Reason::GitOperationFailed,
+            Failure::Git { .. } | Failure::Resolve(_) | Failure::Tree(_) | Failure::Module { .. } => {
+                Reason::GitOperationFailed
+            }
+            Failure::NoInclude { .. } | Failure::Include { .. } => Reason::NotFound,
+            Failure::IncludeWithoutArtifact { .. } => Reason::NoArtifact,
             Failure::TooLarge { .. } | Failure::Pack(_) | Failure::Keep(_) | Failure::Scratch(_) => {
                 Reason::ArchiveOperationFailed
             }
         }
     }
 
-    /// Whether it is about keeping the artifact, not about fetching.
-    fn is_about_storage(&self) -> bool {
-        self.reason() == Reason::ArchiveOperationFailed
+    /// The condition that tells what is wrong.
+    fn condition(&self) -> Type {
+        match self.reason() {
+            Reason::ArchiveOperationFailed => Type::StorageOperationFailed,
+            Reason::NotFound | Reason::NoArtifact => Type::IncludeUnavailable,
+            _ => Type::FetchFailed,
+        }
     }
 
     /// Whether only a change of the object can help.
@@ -85,7 +101,14 @@ impl Failure {
 
     /// Whether someone will tell (a push, a change of the Secret), so that the interval is early enough.
     pub(super) fn waits_for_the_interval(&self) -> bool {
-        matches!(self, Failure::Empty { .. } | Failure::Secret { .. } | Failure::TooLarge { .. })
+        matches!(
+            self,
+            Failure::Empty { .. }
+                | Failure::Secret { .. }
+                | Failure::TooLarge { .. }
+                | Failure::NoInclude { .. }
+                | Failure::IncludeWithoutArtifact { .. }
+        )
     }
 }
 
@@ -95,6 +118,9 @@ fn is_about_access(words: &str) -> bool {
         .iter()
         .any(|known| words.contains(known))
 }
+
+/// Conditions that tell what is wrong.
+const WRONG: [Type; 3] = [Type::FetchFailed, Type::StorageOperationFailed, Type::IncludeUnavailable];
 
 /// Whether nothing was said yet about the object as it is now.
 pub(super) fn is_first_look(source: &GitRepository) -> bool {
@@ -113,15 +139,15 @@ pub(super) fn progressing(source: &GitRepository, status: &mut GitRepositoryStat
 pub(super) fn outcome(
     source: &GitRepository,
     status: &mut GitRepositoryStatus,
-    outcome: Result<Artifact, Failure>,
+    outcome: Result<Obtained, Failure>,
 ) -> Result<(), Failure> {
     status.observed_generation = source.meta().generation;
     if let Some(requested) = source.annotations().get(RECONCILE_REQUESTED_AT) {
         status.last_handled_reconcile_at = Some(requested.clone());
     }
     match outcome {
-        Ok(artifact) => {
-            succeeded(source, status, artifact);
+        Ok(obtained) => {
+            succeeded(source, status, obtained);
             Ok(())
         }
         Err(failure) => {
@@ -131,13 +157,20 @@ pub(super) fn outcome(
     }
 }
 
-fn succeeded(source: &GitRepository, status: &mut GitRepositoryStatus, artifact: Artifact) {
+fn succeeded(
+    source: &GitRepository,
+    status: &mut GitRepositoryStatus,
+    Obtained { artifact, included }: Obtained,
+) {
     let message = format!("stored artifact for revision '{}'", artifact.revision);
     status.artifact = Some(artifact);
     status.observed_ignore.clone_from(&source.spec.ignore);
     status.observed_sparse_checkout.clone_from(&source.spec.sparse_checkout);
+    status.observed_recurse_submodules = source.spec.recurse_submodules;
+    status.observed_include.clone_from(&source.spec.include);
+    status.included_artifacts = included;
     let mut conditions = Conditions { list: &mut status.conditions, generation: source.meta().generation };
-    for type_ in [Type::Reconciling, Type::Stalled, Type::FetchFailed, Type::StorageOperationFailed] {
+    for type_ in [Type::Reconciling, Type::Stalled].into_iter().chain(WRONG) {
         conditions.clear(type_);
     }
     conditions.mark(Type::Ready, Truth::True, Reason::Succeeded, message.as_str());
@@ -148,15 +181,12 @@ fn succeeded(source: &GitRepository, status: &mut GitRepositoryStatus, artifact:
 fn failed(source: &GitRepository, status: &mut GitRepositoryStatus, failure: &Failure) {
     let message = error_chain(failure);
     let reason = failure.reason();
-    let (wrong, right) = if failure.is_about_storage() {
-        (Type::StorageOperationFailed, Type::FetchFailed)
-    } else {
-        (Type::FetchFailed, Type::StorageOperationFailed)
-    };
     let mut conditions = Conditions { list: &mut status.conditions, generation: source.meta().generation };
     conditions.mark(Type::Ready, Truth::False, reason, message.as_str());
-    conditions.mark(wrong, Truth::True, reason, message.as_str());
-    conditions.clear(right);
+    for type_ in WRONG.into_iter().filter(|type_| *type_ != failure.condition()) {
+        conditions.clear(type_);
+    }
+    conditions.mark(failure.condition(), Truth::True, reason, message.as_str());
     if failure.waits_for_a_change() {
         conditions.mark(Type::Stalled, Truth::True, reason, message);
         conditions.clear(Type::Reconciling);

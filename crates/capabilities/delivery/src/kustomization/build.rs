@@ -2,36 +2,55 @@
 
 use bythos_api::flux::Artifact;
 use bythos_api::kustomization::{Kustomization, KustomizationSpec};
-use bythos_kustomize::{Budget, Image, Overlay, OverlayPatch, Selector, build_with};
-use kube::ResourceExt as _;
+use bythos_kustomize::{Budget, Files, Image, Overlay, OverlayPatch, Selector, build_with};
+use kube::{Client, ResourceExt as _};
 use serde_json::{Map, Value};
 
 use super::object::{OWNER_NAME, OWNER_NAMESPACE, Object};
 use super::report::Failure;
 use super::{Run, source, substitute};
+use crate::artifact;
 
 impl Run<'_> {
     /// The objects that the artifact describes, as this kustomization changes them.
     pub(super) async fn build(&self, artifact: &Artifact) -> Result<Vec<Object>, Failure> {
         let files = source::files(&self.context.storage, artifact).await?;
-        let variables = substitute::variables(&self.context.client, self.object).await?;
-        let object = self.object.clone();
-        let work = move || {
-            let path = object.spec.path.as_deref().unwrap_or_default();
-            let built = build_with(&files, path, &overlay(&object.spec), Budget::STANDARD)?;
-            let substituted = match variables {
-                Some(variables) => substitute::in_all(built, &variables)?,
-                None => built,
-            };
-            substituted.into_iter().map(|value| finish(value, &object)).collect()
-        };
-        let built = tokio::task::spawn_blocking(work).await;
-        built.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+        objects(&self.context.client, self.object, files).await
     }
 }
 
+/// The objects that these files describe, as a kustomization changes them. Its variables are read with `client`.
+pub(super) async fn objects(
+    client: &Client,
+    object: &Kustomization,
+    files: Files,
+) -> Result<Vec<Object>, Failure> {
+    let variables = substitute::variables(client, object).await?;
+    let object = object.clone();
+    let work = move || {
+        let path = object.spec.path.as_deref().unwrap_or_default();
+        let built = build_with(&files, path, &overlay(&object.spec, &files), Budget::STANDARD)?;
+        let substituted = match variables {
+            Some(variables) => substitute::in_all(built, &variables)?,
+            None => built,
+        };
+        substituted.into_iter().map(|value| finish(value, &object)).collect()
+    };
+    let built = tokio::task::spawn_blocking(work).await;
+    built.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+}
+
+/// What tells these objects apart from others, as the history names it.
+pub(super) fn digest_of(objects: &[Object]) -> String {
+    let mut hash = artifact::Hash::default();
+    for object in objects {
+        hash.add(object.value.to_string().as_bytes());
+    }
+    hash.finish()
+}
+
 /// The fields of a spec that Flux lays over the kustomization in the source.
-fn overlay(spec: &KustomizationSpec) -> Overlay {
+fn overlay(spec: &KustomizationSpec, files: &Files) -> Overlay {
     let patch = |it: &bythos_api::kustomization::Patch| OverlayPatch {
         patch: it.patch.clone(),
         target: it.target.clone().map(|target| Selector {
@@ -56,8 +75,35 @@ fn overlay(spec: &KustomizationSpec) -> Overlay {
         name_suffix: spec.name_suffix.clone(),
         patches: spec.patches.iter().map(patch).collect(),
         images: spec.images.iter().map(image).collect(),
-        components: spec.components.clone(),
+        components: components(spec, files),
+        build_metadata: spec.build_metadata.clone(),
     }
+}
+
+/// The components; those that are not there are left out where the spec says so.
+fn components(spec: &KustomizationSpec, files: &Files) -> Vec<String> {
+    let base = spec.path.as_deref().unwrap_or_default();
+    let is_there = |component: &&String| {
+        let Some(folder) = folder_at(base, component) else { return true };
+        files.keys().any(|path| path.strip_prefix(&folder).is_some_and(|rest| rest.starts_with('/')))
+    };
+    let may_miss = spec.ignore_missing_components == Some(true);
+    spec.components.iter().filter(|component| !may_miss || is_there(component)).cloned().collect()
+}
+
+/// The folder that `path` means, seen from the folder `base`; `None` outside of the source.
+fn folder_at(base: &str, path: &str) -> Option<String> {
+    let mut steps: Vec<&str> = Vec::new();
+    for step in base.split('/').chain(path.split('/')) {
+        match step {
+            "" | "." => {}
+            ".." => {
+                steps.pop()?;
+            }
+            step => steps.push(step),
+        }
+    }
+    Some(steps.join("/"))
 }
 
 /// What every object gets: common metadata, and the name of who keeps it.

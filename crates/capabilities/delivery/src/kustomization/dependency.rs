@@ -7,7 +7,7 @@ use bythos_operator::{Cache, ObjectKey};
 use kube::{Resource as _, ResourceExt as _};
 
 use super::report::Failure;
-use super::source;
+use super::{expressions, source};
 
 /// The kustomizations that must be ready before `object`.
 pub(super) fn keys_of(object: &Kustomization) -> Vec<ObjectKey> {
@@ -18,15 +18,28 @@ pub(super) fn keys_of(object: &Kustomization) -> Vec<ObjectKey> {
     object.spec.depends_on.iter().map(|it| key(&it.name, it.namespace.as_ref())).collect()
 }
 
-/// Whether all of them are ready; of the same source, they must have applied the same revision.
+/// Whether all of them are ready: as their expression says or, without one, by their conditions. Of the same source, they
+/// must have applied the same revision.
 pub(super) fn check(
     object: &Kustomization,
     artifact: &Artifact,
     kustomizations: &Cache<Kustomization>,
 ) -> Result<(), Failure> {
-    keys_of(object).iter().try_for_each(|key| match kustomizations.get(key) {
-        None => Err(Failure::Dependency { message: format!("dependency '{key}' not found") }),
-        Some(dependency) => check_one(object, artifact, key, &dependency),
+    let references = object.spec.depends_on.iter().zip(keys_of(object));
+    references.enumerate().try_for_each(|(index, (reference, key))| {
+        let refuse = |what: &str| Err(Failure::Dependency { message: format!("dependency '{key}' {what}") });
+        let Some(dependency) = kustomizations.get(&key) else { return refuse("not found") };
+        match reference.ready_expr.as_deref() {
+            None | Some("") => check_one(object, artifact, &key, &dependency),
+            Some(expression) => {
+                let print = |it: &Kustomization| serde_json::to_value(it).unwrap_or_default();
+                let (own, other) = (print(object), print(&dependency));
+                match expressions::is_ready(index, reference, expression, &own, &other)? {
+                    true => Ok(()),
+                    false => refuse("is not ready according to readyExpr eval"),
+                }
+            }
+        }
     })
 }
 

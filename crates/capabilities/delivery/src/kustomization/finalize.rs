@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
-use bythos_api::kustomization::{FINALIZER, Kustomization, KustomizationSpec};
+use bythos_api::kustomization::{FINALIZER, Kustomization, KustomizationSpec, ResourceRef};
 use bythos_operator::Next;
+use bythos_operator::event::Severity;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Resource as _, ResourceExt as _};
 
-use super::Context;
 use super::object::Id;
 use super::prune::{DeleteError, Deleted};
+use super::report::Failure;
+use super::{Context, impersonate, shorten};
 
 /// How often to look whether the last objects are gone. Their kinds are only known at run time, and the shared
 /// caches are one per type, so that nobody tells.
@@ -21,8 +23,16 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 pub(crate) enum FinalizeError {
     #[error("pruning for deleted resource failed")]
     Delete(#[source] DeleteError),
+    #[error("{0}")]
+    Account(String),
     #[error("failed to let the object go")]
     LetGo(#[source] Box<kube::Error>),
+}
+
+impl From<Failure> for FinalizeError {
+    fn from(failure: Failure) -> Self {
+        FinalizeError::Account(failure.message())
+    }
 }
 
 /// What becomes of the objects.
@@ -66,16 +76,45 @@ impl Context {
                 object.status.as_ref().and_then(|status| status.inventory.clone()).unwrap_or_default();
             let all: Vec<_> =
                 inventory.entries.iter().filter_map(|it| Some((Id::parse(it)?, it.clone()))).collect();
-            let Deleted { deleted, leaving, failed } = self.delete_all(object, all).await;
-            if let Some((_, error)) = failed.into_iter().next() {
-                return Err(FinalizeError::Delete(error));
-            }
-            let left = deleted.len() + leaving.len();
-            if policy == Policy::DeleteAndWait && left > 0 && !has_waited_enough(object) {
-                return Ok(Next::After(LOOK_AGAIN));
+            if let Some(next) = self.delete_kept(object, policy, all).await? {
+                return Ok(next);
             }
         }
         self.let_go(api, object).await
+    }
+
+    /// Deletes what a kustomization keeps. What is returned is to be waited for.
+    async fn delete_kept(
+        &self,
+        object: &Kustomization,
+        policy: Policy,
+        all: Vec<(Id, ResourceRef)>,
+    ) -> Result<Option<Next>, FinalizeError> {
+        let (tell, error) = (&self.events, Severity::Warning);
+        if !impersonate::is_possible(&self.client, object).await? {
+            let names: Vec<String> = all.iter().map(|(id, _)| id.to_string()).collect();
+            let message = format!("unable to prune objects: \n{}", names.join("\n"));
+            tell.publish(object, error, "error", &shorten(message)).await;
+            return Ok(None);
+        }
+        let cluster = self.kinds.used_by(impersonate::client_for(&self.client, object)?);
+        let Deleted { deleted, leaving, failed } = cluster.delete_all(object, all).await;
+        if let Some((_, failure)) = failed.into_iter().next() {
+            tell.publish(object, error, "error", "pruning for deleted resource failed").await;
+            return Err(FinalizeError::Delete(failure));
+        }
+        if !deleted.is_empty() {
+            let lines: Vec<String> = deleted.iter().map(|id| format!("{id} deleted")).collect();
+            tell.publish(object, Severity::Normal, "info", &shorten(lines.join("\n"))).await;
+        }
+        if policy != Policy::DeleteAndWait || deleted.len() + leaving.len() == 0 {
+            return Ok(None);
+        }
+        if has_waited_enough(object) {
+            tell.publish(object, error, "error", "failed to wait for resources termination").await;
+            return Ok(None);
+        }
+        Ok(Some(Next::After(LOOK_AGAIN)))
     }
 
     async fn let_go(&self, api: &Api<Kustomization>, object: &Kustomization) -> Result<Next, FinalizeError> {

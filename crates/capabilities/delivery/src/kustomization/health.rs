@@ -7,18 +7,19 @@ use bythos_operator::condition::get;
 use futures::{StreamExt as _, TryStreamExt as _};
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt as _;
+use kube::core::DynamicObject;
 
-mod kstatus;
+pub(super) mod kstatus;
 #[cfg(test)]
 mod tests;
 
 use super::Run;
-use super::kinds::KindError;
+use super::kinds::{Cluster, KindError};
 use super::object::{Id, mark, mark_of};
 use super::report::{self, Failure, Outcome};
 use crate::condition::{Truth, Type};
 use crate::status::words;
-use kstatus::Health;
+pub(super) use kstatus::Health;
 
 const REQUESTS: usize = 8;
 
@@ -29,6 +30,7 @@ pub(super) const LOOK_AGAIN: Duration = Duration::from_secs(1);
 impl Run<'_> {
     /// One look. While objects are on their way the outcome is to wait; when the time is over it is a failure.
     pub(super) async fn check_health(&mut self, revision: String) -> Outcome {
+        self.waited = self.checked_for();
         let watched = self.watched();
         if watched.is_empty() {
             report::without_health(&mut self.status);
@@ -43,8 +45,7 @@ impl Run<'_> {
         let unwell: Vec<&(Id, Health)> =
             found.iter().filter(|(_, health)| *health != Health::Current).collect();
         let Some((id, health)) = unwell.first() else {
-            let after = self.checked_for();
-            report::healthy(self.object, &mut self.status, after);
+            report::healthy(self.object, &mut self.status, self.waited);
             return Outcome::Applied { revision };
         };
         report::checking_health(self.object, &mut self.status, &revision);
@@ -90,23 +91,50 @@ impl Run<'_> {
         all.into_iter().filter(|(id, _)| !itself(id)).collect()
     }
 
+    fn keeps(&self, id: &Id) -> bool {
+        let entries = self.status.inventory.iter().flat_map(|it| &it.entries);
+        entries.into_iter().any(|entry| Id::parse(entry).as_ref() == Some(id))
+    }
+
     async fn look(&self, id: Id, version: String) -> Result<(Id, Health), Failure> {
         let failed = |words: String| Failure::Look { id: Box::new(id.clone()), words };
-        let kind = match self.context.kinds.get(&id.gvk(&version)).await {
-            Err(KindError::Unknown { .. }) => return Ok((id, Health::NotFound)),
-            kind => kind.map_err(|error| failed(error.to_string()))?,
-        };
-        let found = self.context.kinds.api(&kind, &id).get_opt(&id.name).await;
-        let health = match found.map_err(|error| failed(words(&error)))? {
+        let found = self.cluster.find(&id, &version).await;
+        let health = match found.map_err(failed)? {
+            // It was there when it was applied: one that cleans up after itself is done.
+            None if id.kind == "Job" && id.group == "batch" && self.keeps(&id) => Health::Current,
             None => Health::NotFound,
             // Who asks to be left alone is left alone in this too.
             Some(object) if mark_of(&object, mark::RECONCILE) == Some("disabled") => Health::Current,
             Some(object) => match serde_json::to_value(&object) {
-                Ok(value) => kstatus::of(&value),
+                Ok(value) => self.expressions.health_of(&id, &value).unwrap_or_else(|| kstatus::of(&value)),
                 Err(error) => return Err(failed(error.to_string())),
             },
         };
         Ok((id, health))
+    }
+}
+
+impl Cluster<'_> {
+    /// An object; nothing where its kind is not served either.
+    async fn find(&self, id: &Id, version: &str) -> Result<Option<DynamicObject>, String> {
+        let kind = match self.kind(&id.gvk(version)).await {
+            Err(KindError::Unknown { .. }) => return Ok(None),
+            kind => kind.map_err(|error| error.to_string())?,
+        };
+        self.api(&kind, id).get_opt(&id.name).await.map_err(|error| words(&error))
+    }
+
+    /// What is known of the health of an object, in words.
+    pub(crate) async fn state_of(&self, id: &Id, version: &str) -> String {
+        let health = match self.find(id, version).await {
+            Ok(None) => Health::NotFound,
+            Ok(Some(object)) => match serde_json::to_value(&object) {
+                Ok(value) => kstatus::of(&value),
+                Err(error) => Health::Unknown(error.to_string()),
+            },
+            Err(words) => Health::Unknown(words),
+        };
+        health.to_string().replace('\'', "")
     }
 }
 

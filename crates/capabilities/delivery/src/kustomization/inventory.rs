@@ -1,6 +1,6 @@
 //! What a kustomization keeps, as its status lists it. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bythos_api::kustomization::{ResourceInventory, ResourceRef};
 
@@ -22,8 +22,9 @@ pub(super) fn union(old: Option<&ResourceInventory>, new: &ResourceInventory) ->
 
 /// The objects that are only in `old`. Entries that nobody can read are left out: there is nothing to look for.
 pub(super) fn gone(old: &ResourceInventory, new: &ResourceInventory) -> Vec<(Id, ResourceRef)> {
-    let stays = |entry: &&ResourceRef| !new.entries.iter().any(|it| it.id == entry.id);
-    old.entries.iter().filter(stays).filter_map(|entry| Some((Id::parse(entry)?, entry.clone()))).collect()
+    let described: BTreeSet<&str> = new.entries.iter().map(|it| it.id.as_str()).collect();
+    let old = old.entries.iter().filter(|entry| !described.contains(entry.id.as_str()));
+    old.filter_map(|entry| Some((Id::parse(entry)?, entry.clone()))).collect()
 }
 
 #[cfg(test)]

@@ -12,14 +12,14 @@ use crate::status::words;
 
 /// A kind that is served.
 #[derive(Debug, Clone)]
-pub(super) struct Kind {
-    pub(super) resource: ApiResource,
-    pub(super) namespaced: bool,
+pub(crate) struct Kind {
+    pub(crate) resource: ApiResource,
+    pub(crate) namespaced: bool,
 }
 
 /// A kind that cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum KindError {
+pub(crate) enum KindError {
     #[error("no matches for kind {kind:?} in version {version:?}")]
     Unknown { kind: String, version: String },
     #[error("failed to ask for the kinds of {version:?}: {words}")]
@@ -27,18 +27,18 @@ pub(super) enum KindError {
 }
 
 /// The kinds that were asked for. One that is unknown is asked for again each time, because it may come.
-pub(super) struct Kinds {
+pub(crate) struct Kinds {
     client: Client,
     known: Mutex<BTreeMap<(String, String, String), Kind>>,
 }
 
 impl Kinds {
-    pub(super) fn new(client: Client) -> Self {
+    pub(crate) fn new(client: Client) -> Self {
         Kinds { client, known: Mutex::default() }
     }
 
     /// The kind as the cluster serves it.
-    pub(super) async fn get(&self, gvk: &GroupVersionKind) -> Result<Kind, KindError> {
+    pub(crate) async fn get(&self, gvk: &GroupVersionKind) -> Result<Kind, KindError> {
         let key = (gvk.group.clone(), gvk.version.clone(), gvk.kind.clone());
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
         if let Some(known) = known {
@@ -58,13 +58,40 @@ impl Kinds {
     }
 
     /// Forgets a kind that the cluster no longer answers for.
-    pub(super) fn forget(&self, gvk: &GroupVersionKind) {
+    pub(crate) fn forget(&self, gvk: &GroupVersionKind) {
         let key = (gvk.group.clone(), gvk.version.clone(), gvk.kind.clone());
         self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
     }
 
+    /// The objects of all kinds, as `client` may use them.
+    pub(crate) fn used_by(&self, client: Client) -> Cluster<'_> {
+        Cluster { kinds: self, client }
+    }
+}
+
+/// The objects of all kinds, as one identity may use them. Which kinds there are, everybody may know.
+pub(crate) struct Cluster<'a> {
+    kinds: &'a Kinds,
+    client: Client,
+}
+
+impl Cluster<'_> {
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// See [`Kinds::get`].
+    pub(crate) async fn kind(&self, gvk: &GroupVersionKind) -> Result<Kind, KindError> {
+        self.kinds.get(gvk).await
+    }
+
+    /// See [`Kinds::forget`].
+    pub(crate) fn forget(&self, gvk: &GroupVersionKind) {
+        self.kinds.forget(gvk);
+    }
+
     /// The way to objects like the one with this id.
-    pub(super) fn api(&self, kind: &Kind, id: &Id) -> Api<DynamicObject> {
+    pub(crate) fn api(&self, kind: &Kind, id: &Id) -> Api<DynamicObject> {
         if kind.namespaced {
             Api::namespaced_with(self.client.clone(), &id.namespace, &kind.resource)
         } else {

@@ -8,12 +8,12 @@ use serde_json::Value;
 
 /// What names an object in a cluster, in any version of its kind. It prints as Flux does: `Kind/namespace/name`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Id {
-    pub(super) group: String,
-    pub(super) kind: String,
+pub(crate) struct Id {
+    pub(crate) group: String,
+    pub(crate) kind: String,
     /// Empty for cluster-scoped kinds.
-    pub(super) namespace: String,
-    pub(super) name: String,
+    pub(crate) namespace: String,
+    pub(crate) name: String,
 }
 
 impl fmt::Display for Id {
@@ -27,13 +27,13 @@ impl fmt::Display for Id {
 }
 
 impl Id {
-    pub(super) fn gvk(&self, version: &str) -> GroupVersionKind {
+    pub(crate) fn gvk(&self, version: &str) -> GroupVersionKind {
         GroupVersionKind { group: self.group.clone(), version: version.to_owned(), kind: self.kind.clone() }
     }
 
     /// As an entry of an inventory: `<namespace>_<name>_<group>_<kind>`. Names of roles may hold a colon, which
     /// upstream writes as two underscores.
-    pub(super) fn entry(&self, version: &str) -> ResourceRef {
+    pub(crate) fn entry(&self, version: &str) -> ResourceRef {
         let name = self.name.replace(':', "__");
         ResourceRef {
             id: format!("{}_{name}_{}_{}", self.namespace, self.group, self.kind),
@@ -42,7 +42,7 @@ impl Id {
     }
 
     /// Reads an entry of an inventory.
-    pub(super) fn parse(entry: &ResourceRef) -> Option<Id> {
+    pub(crate) fn parse(entry: &ResourceRef) -> Option<Id> {
         let (namespace, rest) = entry.id.split_once('_')?;
         let (rest, kind) = rest.rsplit_once('_')?;
         let (name, group) = rest.rsplit_once('_')?;
@@ -58,15 +58,15 @@ impl Id {
 
 /// An object that a source describes.
 #[derive(Debug, Clone)]
-pub(super) struct Object {
-    pub(super) id: Id,
-    pub(super) version: String,
-    pub(super) value: Value,
+pub(crate) struct Object {
+    pub(crate) id: Id,
+    pub(crate) version: String,
+    pub(crate) value: Value,
 }
 
 impl Object {
     /// `value` holds `apiVersion`, `kind` and `metadata.name`: the build saw to that.
-    pub(super) fn of(value: Value) -> Object {
+    pub(crate) fn of(value: Value) -> Object {
         let text =
             |pointer: &str| value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
         let api_version = text("/apiVersion");
@@ -82,26 +82,26 @@ impl Object {
     }
 
     /// A label or annotation.
-    pub(super) fn mark(&self, key: &str) -> Option<&str> {
+    pub(crate) fn mark(&self, key: &str) -> Option<&str> {
         let of = |field: &str| self.value["metadata"][field].get(key).and_then(Value::as_str);
         of("annotations").or_else(|| of("labels"))
     }
 }
 
 /// A label or annotation of an object in the cluster.
-pub(super) fn mark_of<'a>(object: &'a DynamicObject, key: &str) -> Option<&'a str> {
+pub(crate) fn mark_of<'a>(object: &'a DynamicObject, key: &str) -> Option<&'a str> {
     let meta = &object.metadata;
     let of = |marks: &'a Option<std::collections::BTreeMap<String, String>>| marks.as_ref()?.get(key);
     of(&meta.annotations).or_else(|| of(&meta.labels)).map(String::as_str)
 }
 
 /// Labels by which objects name the kustomization that keeps them.
-pub(super) const OWNER_NAME: &str = "kustomize.toolkit.fluxcd.io/name";
+pub(crate) const OWNER_NAME: &str = "kustomize.toolkit.fluxcd.io/name";
 /// See [`OWNER_NAME`].
-pub(super) const OWNER_NAMESPACE: &str = "kustomize.toolkit.fluxcd.io/namespace";
+pub(crate) const OWNER_NAMESPACE: &str = "kustomize.toolkit.fluxcd.io/namespace";
 
 /// Marks by which an object asks for another treatment.
-pub(super) mod mark {
+pub(crate) mod mark {
     pub(in super::super) const PRUNE: &str = "kustomize.toolkit.fluxcd.io/prune";
     pub(in super::super) const RECONCILE: &str = "kustomize.toolkit.fluxcd.io/reconcile";
     pub(in super::super) const SSA: &str = "kustomize.toolkit.fluxcd.io/ssa";

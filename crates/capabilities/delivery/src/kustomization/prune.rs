@@ -5,10 +5,10 @@ use kube::ResourceExt as _;
 use kube::api::DeleteParams;
 use kube::core::DynamicObject;
 
-use super::kinds::KindError;
+use super::kinds::{Cluster, KindError};
 use super::object::{Id, OWNER_NAME, OWNER_NAMESPACE, mark, mark_of};
 use super::report::Failure;
-use super::{Context, Run, inventory, stage};
+use super::{Run, inventory, stage};
 use crate::status::words;
 
 /// What became of an object that is no longer described.
@@ -47,7 +47,7 @@ impl Run<'_> {
         if !self.object.spec.prune || gone.is_empty() {
             return Ok(());
         }
-        let Deleted { deleted, failed, .. } = self.context.delete_all(self.object, gone).await;
+        let Deleted { deleted, failed, .. } = self.cluster.delete_all(self.object, gone).await;
         self.changes.extend(deleted.iter().map(|id| format!("{id} deleted")));
         let survivors =
             ResourceInventory { entries: failed.iter().map(|(entry, _)| entry.clone()).collect() };
@@ -60,7 +60,7 @@ impl Run<'_> {
     }
 }
 
-impl Context {
+impl Cluster<'_> {
     /// Deletes objects, in the opposite order of applying.
     pub(super) async fn delete_all(
         &self,
@@ -82,12 +82,12 @@ impl Context {
 
     async fn delete(&self, owner: &Kustomization, id: &Id, version: &str) -> Result<Fate, DeleteError> {
         let failed = |words: String| DeleteError { id: Box::new(id.clone()), words };
-        let kind = match self.kinds.get(&id.gvk(version)).await {
+        let kind = match self.kind(&id.gvk(version)).await {
             // With its kind, every object of it is gone.
             Err(KindError::Unknown { .. }) => return Ok(Fate::Left),
             kind => kind.map_err(|error| failed(error.to_string()))?,
         };
-        let api = self.kinds.api(&kind, id);
+        let api = self.api(&kind, id);
         let Some(existing) = api.get_opt(&id.name).await.map_err(|error| failed(words(&error)))? else {
             return Ok(Fate::Left);
         };

@@ -15,6 +15,9 @@ use super::prune::DeleteError;
 use crate::condition::{Conditions, Reason, Truth, Type};
 use crate::storage::StorageError;
 
+/// How often an expression about a dependency is looked at again, as in Flux.
+const DEPENDENCY_LOOK_AGAIN: Duration = Duration::from_secs(30);
+
 /// How a reconciliation ended.
 #[derive(Debug)]
 pub(super) enum Outcome {
@@ -29,11 +32,32 @@ pub(super) enum Outcome {
     Failed(Failure),
 }
 
+impl Outcome {
+    pub(super) fn is_applied(&self) -> bool {
+        matches!(self, Outcome::Applied { .. })
+    }
+
+    /// The reason with which it ended; none while it goes on.
+    pub(super) fn reason(&self) -> Option<Reason> {
+        match self {
+            Outcome::Applied { .. } => Some(Reason::ReconciliationSucceeded),
+            Outcome::Waiting { .. } => None,
+            Outcome::Failed(failure) => Some(failure.reason()),
+        }
+    }
+}
+
 /// Why the cluster is not as the source describes it.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
     #[error("{field}: {message}")]
     Unsupported { field: &'static str, message: &'static str },
+    #[error("{field}: {message}")]
+    Expression { field: String, message: String },
+    #[error("{field}: {message}")]
+    Invalid { field: String, message: String },
+    #[error("spec.serviceAccountName: ServiceAccount {name:?}: {message}")]
+    Account { name: String, message: String },
     #[error("source GitRepository '{source_key}' not found")]
     NoSource { source_key: String },
     #[error("source GitRepository '{source_key}' has no artifact: {why}")]
@@ -89,6 +113,7 @@ impl Failure {
     pub(super) fn reason(&self) -> Reason {
         match self {
             Failure::Unsupported { .. } => Reason::UnsupportedSpec,
+            Failure::Expression { .. } => Reason::InvalidCelExpression,
             Failure::NoSource { .. }
             | Failure::NoArtifact { .. }
             | Failure::Artifact(_)
@@ -98,7 +123,9 @@ impl Failure {
                 Reason::ArtifactFailed
             }
             Failure::Build(_) | Failure::Substitute { .. } => Reason::BuildFailed,
-            Failure::Encrypted { .. }
+            Failure::Invalid { .. }
+            | Failure::Account { .. }
+            | Failure::Encrypted { .. }
             | Failure::Kind { .. }
             | Failure::NoNamespace { .. }
             | Failure::DryRun { .. }
@@ -114,8 +141,9 @@ impl Failure {
         error_chain(self)
     }
 
+    /// Whether only a change of the object can help.
     fn is_stalled(&self) -> bool {
-        matches!(self, Failure::Unsupported { .. })
+        matches!(self, Failure::Unsupported { .. } | Failure::Expression { .. })
     }
 }
 
@@ -181,6 +209,13 @@ pub(super) fn without_health(status: &mut KustomizationStatus) {
     status.conditions.retain(|condition| condition.type_ != Type::Healthy.as_str());
 }
 
+/// Whether a success is worth an event: a new revision, a wish of the user, or the end of a failure.
+pub(super) fn is_news(began: &KustomizationStatus, now: &KustomizationStatus, revision: &str) -> bool {
+    began.last_applied_revision.as_deref() != Some(revision)
+        || began.last_handled_reconcile_at != now.last_handled_reconcile_at
+        || !get(&began.conditions, Type::Ready.as_str()).is_some_and(|it| it.status == "True")
+}
+
 /// Says how it went, and when to come again.
 pub(super) fn finish(object: &Kustomization, status: &mut KustomizationStatus, outcome: &Outcome) -> Next {
     if let Some(requested) = object.annotations().get(RECONCILE_REQUESTED_AT) {
@@ -198,7 +233,13 @@ pub(super) fn finish(object: &Kustomization, status: &mut KustomizationStatus, o
         Outcome::Failed(failure) => {
             failed(object, status, failure);
             match failure {
-                Failure::Unsupported { .. } => Next::Wait,
+                failure if failure.is_stalled() => Next::Wait,
+                // Nobody tells of everything that an expression may look at.
+                Failure::Dependency { .. }
+                    if object.spec.depends_on.iter().any(|it| it.ready_expr.is_some()) =>
+                {
+                    Next::After(object.spec.retry_after().min(DEPENDENCY_LOOK_AGAIN))
+                }
                 // Made again from the same commit, the artifact looks the same: nobody would be woken.
                 Failure::Artifact(_) => Next::After(LOOK_AGAIN),
                 _ => Next::After(object.spec.retry_after()),
@@ -233,7 +274,9 @@ fn failed(object: &Kustomization, status: &mut KustomizationStatus, failure: &Fa
     if failure.is_stalled() {
         conditions.mark(Type::Stalled, Truth::True, reason, message);
         conditions.clear(Type::Reconciling);
+        status.observed_generation = object.meta().generation;
     } else {
+        conditions.clear(Type::Stalled);
         conditions.mark(Type::Reconciling, Truth::True, Reason::ProgressingWithRetry, message);
     }
 }

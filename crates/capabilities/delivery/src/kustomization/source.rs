@@ -14,7 +14,7 @@ use crate::condition::{Type, message};
 use crate::storage::Storage;
 
 /// The source that a kustomization names.
-pub(super) fn key_of(object: &Kustomization) -> ObjectKey {
+pub(crate) fn key_of(object: &Kustomization) -> ObjectKey {
     let reference = &object.spec.source_ref;
     let own = object.namespace().unwrap_or_default();
     ObjectKey::namespaced(reference.namespace.clone().unwrap_or(own), reference.name.as_str())

@@ -1,4 +1,4 @@
-//! `postBuild`: variables in the built objects, as `${name}`, `${name:=default}` or `${name:-default}`.
+//! `postBuild`: variables in the built objects, as `${name}` or with one of the functions of [`expand`].
 
 use std::collections::BTreeMap;
 
@@ -9,8 +9,12 @@ use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::{Api, Client, ResourceExt as _};
 use serde_json::Value;
 
+mod expand;
+mod pattern;
+
 use super::object::{Object, mark};
 use super::report::Failure;
+use expand::expand;
 
 /// Names and values.
 pub(super) type Variables = BTreeMap<String, String>;
@@ -86,75 +90,13 @@ fn in_object(value: Value, variables: &Variables) -> Result<Value, Failure> {
         return Ok(object.value);
     }
     let failed = |message: String| Failure::Substitute { message: format!("{}: {message}", object.id) };
-    let text = expand(&bythos_yaml::to_string(&object.value), variables).map_err(failed)?;
+    let text = bythos_yaml::to_string(&object.value);
+    if !text.contains('$') {
+        return Ok(object.value);
+    }
+    let text = expand(&text, variables).map_err(failed)?;
     // The text is read anew: a variable may hold a number, or a whole list.
     let budget = Budget::STANDARD;
     let limits = Limits { bytes_max: budget.bytes_max, depth_max: 100, values_max: budget.values_max };
     bythos_yaml::parse(&text, limits).map_err(|error| failed(format!("after substitution: {error}")))
-}
-
-/// Replaces `${name}`. `$${name}` stands for the text `${name}`.
-fn expand(text: &str, variables: &Variables) -> Result<String, String> {
-    let mut expanded = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find("${") {
-        let (before, from) = rest.split_at(at);
-        let body = from.get(2..).unwrap_or_default();
-        let end = body.find('}').ok_or_else(|| "\"${\" without \"}\"".to_owned())?;
-        let (expression, after) = body.split_at(end);
-        if let Some(literal) = before.strip_suffix('$') {
-            expanded.push_str(literal);
-            expanded.push_str(&format!("${{{expression}}}"));
-        } else {
-            expanded.push_str(before);
-            expanded.push_str(&value_of(expression, variables)?);
-        }
-        rest = after.get(1..).unwrap_or_default();
-    }
-    expanded.push_str(rest);
-    Ok(expanded)
-}
-
-fn value_of(expression: &str, variables: &Variables) -> Result<String, String> {
-    let name_end =
-        expression.find(|it: char| it != '_' && !it.is_ascii_alphanumeric()).unwrap_or(expression.len());
-    let (name, rest) = expression.split_at(name_end);
-    let default = [":=", ":-", "=", "-"].iter().find_map(|operator| rest.strip_prefix(operator));
-    if !is_name(name) || (default.is_none() && !rest.is_empty()) || expression.contains("${") {
-        return Err(format!(
-            "${{{expression}}} is not supported yet; write ${{name}} or ${{name:=default}}, or $${{...}} for the text"
-        ));
-    }
-    let value = variables.get(name).filter(|value| !value.is_empty()).map(String::as_str);
-    Ok(value.or(default).unwrap_or_default().to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn check(text: &str, expected: Result<&str, &str>) {
-        let variables =
-            Variables::from([("one".to_owned(), "1".to_owned()), ("empty".to_owned(), String::new())]);
-        match (expand(text, &variables), expected) {
-            (Ok(found), Ok(expected)) => assert_eq!(found, expected),
-            (Err(found), Err(expected)) => assert!(found.contains(expected), "{found}"),
-            (found, expected) => panic!("{found:?} instead of {expected:?}"),
-        }
-    }
-
-    #[test]
-    fn variables_are_put_in() {
-        check("a: ${one}", Ok("a: 1"));
-        check("a: ${one}${one}", Ok("a: 11"));
-        check("a: ${none}", Ok("a: "));
-        check("a: ${none:=x}", Ok("a: x"));
-        check("a: ${empty:-x}", Ok("a: x"));
-        check("a: ${one:=x}", Ok("a: 1"));
-        check("a: $${one}", Ok("a: ${one}"));
-        check("a: $one $(one)", Ok("a: $one $(one)"));
-        check("a: ${one^^}", Err("${one^^} is not supported yet"));
-        check("a: ${one", Err("\"${\" without \"}\""));
-    }
 }

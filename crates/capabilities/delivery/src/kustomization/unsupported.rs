@@ -14,22 +14,6 @@ pub(super) fn refuse(spec: &KustomizationSpec) -> Result<(), Failure> {
         ),
         (spec.decryption.is_some(), "spec.decryption", "decryption is not supported yet"),
         (spec.kube_config.is_some(), "spec.kubeConfig", "other clusters are not supported yet"),
-        (
-            spec.service_account_name.is_some(),
-            "spec.serviceAccountName",
-            "impersonation is not supported yet",
-        ),
-        (
-            !spec.health_check_exprs.is_empty(),
-            "spec.healthCheckExprs",
-            "CEL expressions are not supported yet",
-        ),
-        (!spec.ignore.is_empty(), "spec.ignore", "leaving fields alone is not supported yet"),
-        (
-            spec.depends_on.iter().any(|it| it.ready_expr.is_some()),
-            "spec.dependsOn[].readyExpr",
-            "CEL expressions are not supported yet",
-        ),
     ];
     match asked.into_iter().find(|(asked, ..)| *asked) {
         Some((_, field, message)) => Err(Failure::Unsupported { field, message }),

@@ -12,16 +12,19 @@ use base64::engine::general_purpose::STANDARD;
 use bythos_api::gitrepository::GitRepository;
 use bythos_api::kustomization::Kustomization;
 use bythos_operator::condition::get;
-use bythos_operator::{Health, HealthState, PartContext, PlatformInfo};
-use bythos_testing::{Engine, eventually};
+use bythos_operator::{Health, HealthReport, HealthState, PartContext, PlatformInfo};
+use bythos_testing::Engine;
+use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use kube::api::{Patch, PatchParams};
+use kube::api::{ListParams, Patch, PatchParams};
 use kube::core::NamespaceResourceScope;
-use kube::{Api, Resource};
+use kube::{Api, Client, Resource, ResourceExt as _};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::lossy::Writes;
 
 fn git(folder: &Path, arguments: &[&str]) -> String {
     let mut command = Command::new("git");
@@ -84,6 +87,37 @@ impl Remote {
         git(&work, &["rev-parse", "HEAD"])
     }
 
+    /// Makes an earlier commit the head again.
+    pub(super) fn force_back(&self, commit: &str) {
+        let work = self.folder.path().join("work");
+        git(&work, &["reset", "--quiet", "--hard", commit]);
+        git(&work, &["push", "--quiet", "--force", "../app.git", "HEAD:main"]);
+    }
+
+    /// Takes all branches away.
+    pub(super) fn empty(&self) {
+        let work = self.folder.path().join("work");
+        git(&work.join("../app.git"), &["update-ref", "-d", "refs/heads/main"]);
+    }
+
+    /// The repository as others see it.
+    pub(super) fn bare(&self) -> PathBuf {
+        self.folder.path().join("app.git")
+    }
+
+    pub(super) fn folder(&self) -> PathBuf {
+        self.folder.path().join("work")
+    }
+
+    /// Adds the other remote as a submodule, by its address, and pushes. Returns the commit.
+    pub(super) fn push_module(&self, path: &str, url: &str) -> String {
+        let work = self.folder.path().join("work");
+        git(&work, &["submodule", "--quiet", "add", url, path]);
+        git(&work, &["commit", "--quiet", "-m", "module"]);
+        git(&work, &["push", "--quiet", "../app.git", "HEAD:main"]);
+        git(&work, &["rev-parse", "HEAD"])
+    }
+
     pub(super) fn tag(&self, name: &str) {
         let work = self.folder.path().join("work");
         git(&work, &["tag", "-a", name, "-m", name]);
@@ -141,10 +175,27 @@ fn serve(stream: &TcpStream, root: &Path, credentials: Option<&str>) -> std::io:
     out.write_all(&answer)
 }
 
+/// As `bythos_testing::eventually`, for longer: a build may share the machine with many others.
+pub(super) async fn eventually<T, F, Fut>(what: &str, mut look: F) -> Result<T, String>
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = Option<T>>,
+{
+    let limit = tokio::time::Instant::now() + std::time::Duration::from_secs(90);
+    while tokio::time::Instant::now() < limit {
+        if let Ok(found) = bythos_testing::eventually(what, &mut look).await {
+            return Ok(found);
+        }
+    }
+    Err(format!("waited for {what}"))
+}
+
 /// The part at work. Dropping `running` ends it; its data stays.
 pub(super) struct Delivery {
     pub(super) engine: Engine,
     pub(super) data: tempfile::TempDir,
+    report: Option<HealthReport>,
+    writes: Option<Writes>,
     running: Option<(DropGuard, tokio::task::JoinHandle<Result<(), bythos_operator::BoxError>>)>,
 }
 
@@ -155,7 +206,13 @@ impl Delivery {
         for definition in &part.resources {
             bythos_operator::apply::cluster(&engine.admin, "bythos", definition).await.unwrap();
         }
-        let mut delivery = Delivery { engine, data: tempfile::tempdir().unwrap(), running: None };
+        let mut delivery = Delivery {
+            engine,
+            data: tempfile::tempdir().unwrap(),
+            running: None,
+            report: None,
+            writes: None,
+        };
         delivery.resume().await;
         for namespace in ["flux-system", "shop"] {
             delivery
@@ -177,10 +234,40 @@ impl Delivery {
     }
 
     pub(super) async fn resume(&mut self) {
+        self.resume_as(self.engine.admin.clone()).await;
+    }
+
+    /// [`Delivery::resume`], with an API that takes only so many writes.
+    pub(super) async fn resume_with_writes(&mut self, count: usize) {
+        let writes = Writes::of(count);
+        let client = writes.through(&self.engine.admin);
+        self.writes = Some(writes);
+        self.resume_as(client).await;
+    }
+
+    /// Waits until a write was held back.
+    pub(super) async fn writes_are_over(&self) {
+        self.writes.as_ref().unwrap().are_over().await;
+    }
+
+    /// Waits until the part says this of its health.
+    pub(super) async fn health_becomes(&mut self, is_meant: impl Fn(&HealthState) -> bool) -> HealthState {
+        let report = self.report.as_mut().unwrap();
+        let found = async {
+            let mut state = report.latest();
+            while !is_meant(&state) {
+                state = report.changed().await.expect("the part ended");
+            }
+            state
+        };
+        tokio::time::timeout(std::time::Duration::from_secs(60), found).await.expect("its health")
+    }
+
+    async fn resume_as(&mut self, client: Client) {
         let (health, mut report) = Health::new();
         let shutdown = CancellationToken::new();
         let context = PartContext {
-            client: self.engine.admin.clone(),
+            client,
             caches: self.engine.caches.for_part(self.engine.admin.clone()),
             health,
             shutdown: shutdown.clone(),
@@ -196,6 +283,7 @@ impl Delivery {
             assert!(report.changed().await.is_some(), "the part ended");
         }
         self.running = Some((shutdown.drop_guard(), task));
+        self.report = Some(report);
     }
 
     pub(super) fn api<K>(&self, namespace: &str) -> Api<K>
@@ -253,11 +341,30 @@ impl Delivery {
 
     /// What a host does after a push.
     pub(super) async fn announce(&self) {
+        self.ask_source("app").await;
+    }
+
+    pub(super) async fn ask_source(&self, name: &str) {
         let now = format!("{}", k8s_openapi::jiff::Timestamp::now());
         let patch =
             json!({ "metadata": { "annotations": { bythos_api::names::RECONCILE_REQUESTED_AT: now } } });
         let sources = self.api::<GitRepository>("flux-system");
-        sources.patch("app", &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
+        sources.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
+    }
+
+    /// Asks a kustomization to reconcile, and waits until it did.
+    pub(super) async fn ask(&self, name: &str) {
+        let now = format!("{}", k8s_openapi::jiff::Timestamp::now());
+        let patch =
+            json!({ "metadata": { "annotations": { bythos_api::names::RECONCILE_REQUESTED_AT: now } } });
+        let kustomizations = self.api::<Kustomization>("flux-system");
+        kustomizations.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
+        eventually("the request to be handled", || async {
+            let handled = kustomizations.get(name).await.unwrap().status?.last_handled_reconcile_at;
+            (handled.as_ref() == Some(&now)).then_some(())
+        })
+        .await
+        .unwrap();
     }
 
     /// Waits until the source `app` says this in its condition `Ready`, and returns it.
@@ -309,4 +416,37 @@ where
 
 fn merge(target: &mut Value, fields: &Value) {
     target.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+}
+
+pub(super) fn map(name: &str, value: &str) -> String {
+    format!(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}, namespace: shop}}\ndata: {{key: '{value}'}}\n"
+    )
+}
+
+pub(super) fn deployment(field: &str) -> String {
+    format!(
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web, namespace: shop}}\nspec:\n  {field}\n  selector: \
+         {{matchLabels: {{app: web}}}}\n  template:\n    metadata: {{labels: {{app: web}}}}\n    spec: {{containers: \
+         [{{name: web, image: 'web:1'}}]}}\n"
+    )
+}
+
+pub(super) async fn maps(delivery: &Delivery) -> Vec<(String, String)> {
+    let maps = delivery.api::<ConfigMap>("shop").list(&ListParams::default()).await.unwrap();
+    let value = |map: ConfigMap| (map.name_any(), map.data.unwrap_or_default()["key"].clone());
+    maps.items.into_iter().filter(|map| map.name_any() != "kube-root-ca.crt").map(value).collect()
+}
+
+pub(super) fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+pub(super) async fn gone(delivery: &Delivery, name: &str) {
+    eventually(&format!("{name} to go"), || async {
+        let left = maps(delivery).await;
+        (!left.iter().any(|(found, _)| found == name)).then_some(())
+    })
+    .await
+    .unwrap();
 }

@@ -2,47 +2,13 @@ use std::time::Duration;
 
 use bythos_api::kustomization::{FINALIZER, Kustomization};
 use bythos_operator::condition::get;
-use bythos_testing::eventually;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{ListParams, Patch, PatchParams};
 use kube::{Api, ResourceExt as _};
 use serde_json::json;
 
-use super::harness::{Delivery, Remote};
-
-fn map(name: &str, value: &str) -> String {
-    format!(
-        "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}, namespace: shop}}\ndata: {{key: '{value}'}}\n"
-    )
-}
-
-fn deployment(field: &str) -> String {
-    format!(
-        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web, namespace: shop}}\nspec:\n  {field}\n  selector: \
-         {{matchLabels: {{app: web}}}}\n  template:\n    metadata: {{labels: {{app: web}}}}\n    spec: {{containers: \
-         [{{name: web, image: 'web:1'}}]}}\n"
-    )
-}
-
-async fn maps(delivery: &Delivery) -> Vec<(String, String)> {
-    let maps = delivery.api::<ConfigMap>("shop").list(&ListParams::default()).await.unwrap();
-    let value = |map: ConfigMap| (map.name_any(), map.data.unwrap_or_default()["key"].clone());
-    maps.items.into_iter().filter(|map| map.name_any() != "kube-root-ca.crt").map(value).collect()
-}
-
-fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
-    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
-}
-
-async fn gone(delivery: &Delivery, name: &str) {
-    eventually(&format!("{name} to go"), || async {
-        let left = maps(delivery).await;
-        (!left.iter().any(|(found, _)| found == name)).then_some(())
-    })
-    .await
-    .unwrap();
-}
+use super::harness::{Delivery, Remote, deployment, eventually, gone, map, maps, pairs};
 
 #[tokio::test]
 async fn what_is_pushed_is_applied_changed_and_pruned() {

@@ -1,9 +1,8 @@
 use bythos_api::gitrepository::GitRepository;
 use bythos_operator::condition::is_true;
-use bythos_testing::eventually;
 use serde_json::json;
 
-use super::harness::{Delivery, Remote};
+use super::harness::{Delivery, Remote, eventually};
 use crate::artifact;
 
 #[tokio::test]
@@ -73,6 +72,74 @@ async fn tags_commits_and_names_are_followed() {
 }
 
 #[tokio::test]
+async fn the_highest_tag_within_a_range_is_followed() {
+    let (delivery, remote) = (Delivery::start().await, Remote::new(None));
+    let first = remote.push(&[("a", "1")]);
+    remote.tag("v1.2.0");
+    remote.push(&[("a", "2")]);
+    remote.tag("v2.0.0");
+    delivery.source(&remote, &json!({ "ref": { "semver": "1.x" } })).await;
+    delivery.source_says("True", "Succeeded", &format!("'v1.2.0@sha1:{first}'")).await;
+    let third = remote.push(&[("a", "3")]);
+    remote.tag("v1.10.0");
+    delivery.announce().await;
+    delivery.source_says("True", "Succeeded", &format!("'v1.10.0@sha1:{third}'")).await;
+    delivery.source(&remote, &json!({ "ref": { "semver": ">=3" } })).await;
+    let words = "couldn't find a tag within \">=3\"; branches there: main";
+    delivery.source_says("False", "GitOperationFailed", words).await;
+}
+
+async fn files_of(delivery: &Delivery, commit: &str) -> Vec<String> {
+    let source = delivery.source_says("True", "Succeeded", commit).await;
+    let path = source.status.unwrap().artifact.unwrap().path;
+    let bytes = std::fs::read(delivery.artifacts().join(path)).unwrap();
+    artifact::unpack(&bytes).unwrap().into_keys().collect()
+}
+
+#[tokio::test]
+async fn submodules_are_part_of_the_artifact_where_that_is_asked() {
+    let (delivery, inner, remote) = (Delivery::start().await, Remote::new(None), Remote::new(None));
+    inner.push(&[("deep/lib.yaml", "1")]);
+    remote.push(&[("a", "1")]);
+    let commit = remote.push_module("libs/inner", &inner.url());
+    delivery.source(&remote, &json!({})).await;
+    assert_eq!(files_of(&delivery, &commit).await, ["a"]);
+    delivery.source(&remote, &json!({ "recurseSubmodules": true })).await;
+    eventually("the files of the submodule", || async {
+        (files_of(&delivery, &commit).await == ["a", "libs/inner/deep/lib.yaml"]).then_some(())
+    })
+    .await
+    .unwrap();
+}
+
+#[tokio::test]
+async fn another_source_can_be_included_and_is_followed() {
+    let (delivery, other, remote) = (Delivery::start().await, Remote::new(None), Remote::new(None));
+    let commit = remote.push(&[("a", "1")]);
+    let include = json!([{ "repository": { "name": "other" }, "fromPath": "deploy", "toPath": "lib" }]);
+    delivery.source(&remote, &json!({ "include": include })).await;
+    let source =
+        delivery.source_says("False", "NotFound", "could not get resource for include 'other'").await;
+    assert!(is_true(&source.status.unwrap().conditions, "IncludeUnavailable"));
+    other.push(&[("deploy/b", "1"), ("README", "")]);
+    delivery
+        .apply_value(&json!({
+            "apiVersion": "source.toolkit.fluxcd.io/v1", "kind": "GitRepository",
+            "metadata": { "name": "other", "namespace": "flux-system" },
+            "spec": { "url": other.url(), "interval": "1h", "ref": { "branch": "main" } },
+        }))
+        .await;
+    assert_eq!(files_of(&delivery, &commit).await, ["a", "lib/b"]);
+    other.push(&[("deploy/c", "1")]);
+    delivery.ask_source("other").await;
+    eventually("the new files of the other", || async {
+        (files_of(&delivery, &commit).await == ["a", "lib/c"]).then_some(())
+    })
+    .await
+    .unwrap();
+}
+
+#[tokio::test]
 async fn what_cannot_be_read_says_so_in_the_words_of_git() {
     let (delivery, remote) = (Delivery::start().await, Remote::new(None));
     delivery.source(&remote, &json!({})).await;
@@ -95,7 +162,8 @@ async fn what_cannot_be_read_says_so_in_the_words_of_git() {
     delivery.source(&remote, &json!({ "url": missing })).await;
     delivery.source_says("False", "GitOperationFailed", "not found").await;
     delivery.source(&remote, &json!({ "url": "ssh://git@example.org/app.git" })).await;
-    let source = delivery.source_says("False", "UnsupportedSpec", "ssh:// is not supported yet").await;
+    let source =
+        delivery.source_says("False", "UnsupportedSpec", "spec.secretRef: ssh:// needs a Secret").await;
     assert!(is_true(&source.status.unwrap().conditions, "Stalled"));
     delivery.source(&remote, &json!({ "url": "http://nowhere.shop.svc/app.git" })).await;
     delivery.source_says("False", "GitOperationFailed", "Service \"nowhere\" in namespace \"shop\"").await;

@@ -200,7 +200,9 @@ impl Iterator for Pieces {
         if self.is_done {
             return None;
         }
-        let mut piece = self.head.take().unwrap_or_default().into_bytes();
+        // The last object of a piece goes beyond its size; most are smaller than what is left here for it.
+        let mut piece = Vec::with_capacity(PIECE_BYTES + PIECE_BYTES / 8);
+        piece.extend_from_slice(self.head.take().unwrap_or_default().as_bytes());
         while piece.len() < PIECE_BYTES {
             let Some(entry) = self.entries.next() else {
                 piece.extend_from_slice(b"]}\n");

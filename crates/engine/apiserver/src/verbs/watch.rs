@@ -33,6 +33,8 @@ use crate::version;
 const BOOKMARK_INTERVAL: Duration = Duration::from_secs(60);
 /// Without `timeoutSeconds` a watch ends after this and up to twice this time, as upstream's do.
 const TIMEOUT_MIN: Duration = Duration::from_secs(30 * 60);
+/// No watch goes on for longer, however long it is asked for.
+const TIMEOUT_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// Events that are there already are handed on together up to about this size.
 const PIECE_BYTES: usize = 64 * 1024;
 /// So many events are looked at before others get their turn.
@@ -97,7 +99,7 @@ pub(crate) fn answer(target: &Target<'_>) -> Result<Response<Body>, Failure> {
 
 fn timeout(query: &Query) -> Result<Duration, Failure> {
     Ok(match query.number::<u64>("timeoutSeconds")?.filter(|seconds| *seconds > 0) {
-        Some(seconds) => Duration::from_secs(seconds),
+        Some(seconds) => Duration::from_secs(seconds).min(TIMEOUT_MAX),
         None => TIMEOUT_MIN.mul_f64(rand::rng().random_range(1.0..2.0)),
     })
 }

@@ -265,8 +265,11 @@ async fn a_deleted_definition_takes_its_objects_and_watches_with_it() {
         (get(&admin, &format!("{WIDGETS}/free")).await.code == 404).then_some(())
     })
     .await;
-    let waiting = get(&admin, &format!("{WIDGETS}/held")).await.ok();
-    assert!(waiting["metadata"]["deletionTimestamp"].is_string());
+    eventually("the beginning of the end of the other one", || async {
+        let held = get(&admin, &format!("{WIDGETS}/held")).await.ok();
+        held["metadata"]["deletionTimestamp"].is_string().then_some(())
+    })
+    .await;
     get(&admin, &path).await.ok();
     patch(&admin, "merge", &format!("{WIDGETS}/held"), json!({"metadata": {"finalizers": null}})).await.ok();
     eventually("the end of the definition", || async {
@@ -276,7 +279,7 @@ async fn a_deleted_definition_takes_its_objects_and_watches_with_it() {
     get(&admin, WIDGETS).await.fails(404, "NotFound", "could not find the requested resource");
     let mut line = String::new();
     let end = async { while watch.read_line(&mut line).await.unwrap() > 0 {} };
-    tokio::time::timeout(Duration::from_secs(30), end).await.expect("the watch ends");
+    tokio::time::timeout(PATIENCE, end).await.expect("the watch ends");
 
     post(&admin, DEFINITIONS, definition()).await.ok();
     assert_eq!(get(&admin, WIDGETS).await.ok()["items"], json!([]));

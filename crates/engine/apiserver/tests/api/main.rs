@@ -170,13 +170,16 @@ pub(crate) fn deployment(name: &str, replicas: i64) -> Value {
             "containers": [{"name": "main", "image": "example.org/app:1"}]}}}})
 }
 
-/// Asks until `look` finds something, for at most a minute.
+/// So long is waited for what must come: machines are busy.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Asks until `look` finds something, for as long as [`PATIENCE`] lasts.
 pub(crate) async fn eventually<T, F, Fut>(what: &str, mut look: F) -> T
 where
     F: FnMut() -> Fut,
     Fut: Future<Output = Option<T>>,
 {
-    let found = tokio::time::timeout(Duration::from_secs(60), async {
+    let found = tokio::time::timeout(PATIENCE, async {
         loop {
             if let Some(found) = look().await {
                 return found;
@@ -184,5 +187,5 @@ where
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     });
-    found.await.unwrap_or_else(|_| panic!("waited a minute for {what}"))
+    found.await.unwrap_or_else(|_| panic!("waited {PATIENCE:?} for {what}"))
 }

@@ -15,8 +15,8 @@ impl<R: AsyncBufRead + Unpin> Lines<R> {
     /// The next event: its type, and its object.
     async fn next(&mut self) -> (String, Value) {
         let mut line = String::new();
-        let read = tokio::time::timeout(Duration::from_secs(30), self.0.read_line(&mut line));
-        read.await.expect("an event within five seconds").unwrap();
+        let read = tokio::time::timeout(PATIENCE, self.0.read_line(&mut line));
+        read.await.expect("an event in time").unwrap();
         assert!(!line.is_empty(), "the watch ended");
         let event: Value = serde_json::from_str(&line).unwrap();
         (event["type"].as_str().unwrap().to_owned(), event["object"].clone())
@@ -30,8 +30,8 @@ impl<R: AsyncBufRead + Unpin> Lines<R> {
 
     async fn ends(&mut self) -> bool {
         let mut line = String::new();
-        let read = tokio::time::timeout(Duration::from_secs(30), self.0.read_line(&mut line));
-        read.await.expect("an end within five seconds").unwrap() == 0
+        let read = tokio::time::timeout(PATIENCE, self.0.read_line(&mut line));
+        read.await.expect("an end in time").unwrap() == 0
     }
 }
 
@@ -159,6 +159,14 @@ async fn a_forgotten_revision_is_an_error_event() {
 }
 
 #[tokio::test]
+async fn a_watch_may_be_asked_for_longer_than_time_lasts() {
+    let Server { admin, .. } = server().await;
+    post(&admin, CONFIG_MAPS, config_map("a", json!({}))).await.ok();
+    let mut events = watch(&admin, &format!("{CONFIG_MAPS}?timeoutSeconds={}", u64::MAX)).await;
+    assert_eq!(events.next_name().await, "ADDED a");
+}
+
+#[tokio::test]
 async fn running_watches_are_counted() {
     let Server { admin, api } = server().await;
     let before = api.watches();
@@ -179,7 +187,7 @@ async fn kube_watches_in_process_in_both_of_its_ways() {
         let mut events = watcher(maps, config).boxed();
         let mut seen = Vec::new();
         loop {
-            let next = tokio::time::timeout(Duration::from_secs(30), events.try_next()).await.unwrap();
+            let next = tokio::time::timeout(PATIENCE, events.try_next()).await.unwrap();
             match next.unwrap().unwrap() {
                 watcher::Event::InitApply(map) => {
                     seen.push(map.metadata.name.unwrap());

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may end by a panic")]
 
 use anyhow::Result;
+use bythos_operator::ObjectKey;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod, Secret, ServiceAccount};
 use kube::Api;
@@ -32,6 +33,23 @@ async fn a_namespace_is_furnished_and_what_is_taken_away_comes_back() -> Result<
         accounts.delete("default", &Default::default()).await?;
         merge(&maps, "kube-root-ca.crt", json!({ "data": { "ca.crt": "forged" } })).await?;
     }
+    Ok(())
+}
+
+/// A cluster may have very many ConfigMaps, of which the controllers read one in each namespace.
+#[tokio::test]
+async fn a_cache_of_one_name_holds_no_other_object() -> Result<()> {
+    let stage = Stage::start().await?;
+    let caches = stage.engine.caches.for_part(stage.client());
+    let watches = stage.engine.caches.len();
+    let cache = caches.named::<ConfigMap>("kube-root-ca.crt").await?;
+    assert_eq!(stage.engine.caches.len(), watches, "the controllers' own is shared");
+    create(&stage.api::<ConfigMap>(), json!({ "metadata": { "name": "other" } })).await?;
+    shop(&stage).await?;
+    // The later one is told of later.
+    let key = ObjectKey::namespaced("shop", "kube-root-ca.crt");
+    bythos_testing::eventually("the certificate", || async { cache.get(&key) }).await?;
+    assert_eq!(cache.get(&ObjectKey::namespaced("default", "other")), None);
     Ok(())
 }
 

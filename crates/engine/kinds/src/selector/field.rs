@@ -55,6 +55,25 @@ impl FieldSelector {
         })
     }
 
+    /// Whether an object is selected, as far as its name and namespace tell; `None` if its other fields matter, too.
+    pub fn matches_names(&self, namespace: &str, name: &str) -> Option<bool> {
+        let mut is_decided = true;
+        for Requirement { field, value, is_equal } in &self.requirements {
+            let found = match field.as_str() {
+                "metadata.name" => name,
+                "metadata.namespace" => namespace,
+                _ => {
+                    is_decided = false;
+                    continue;
+                }
+            };
+            if (found == value) != *is_equal {
+                return Some(false);
+            }
+        }
+        is_decided.then_some(true)
+    }
+
     /// The one name that objects must have, if `metadata.name=x` is asked for: a list is then a look-up.
     pub fn name(&self) -> Option<&str> {
         self.equal_to("metadata.name")
@@ -163,6 +182,22 @@ mod tests {
                 expected,
                 "{selector}"
             );
+        }
+    }
+
+    #[test]
+    fn names_tell_as_much_as_they_can() {
+        let cases = [
+            ("", Some(true)),
+            ("metadata.name=web,metadata.namespace==shop", Some(true)),
+            ("metadata.name!=web", Some(false)),
+            ("metadata.namespace=other,spec.nodeName=one", Some(false)),
+            ("metadata.name=web,spec.nodeName=one", None),
+            ("spec.nodeName=one", None),
+        ];
+        for (selector, expected) in cases {
+            let selected = FieldSelector::parse(selector).unwrap().matches_names("shop", "web");
+            assert_eq!(selected, expected, "{selector}");
         }
     }
 

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
+use std::time::Duration;
 
 use rustix::process::Signal;
 use tracing::{debug, warn};
@@ -11,6 +12,9 @@ use super::cgroup::{CgroupError, Hierarchies};
 use super::process::{ProcessIdentity, shims_of};
 use crate::config::NodeConfig;
 use crate::cri::{Cri, CriError};
+
+/// A shim ends by itself within moments once its sandbox is removed.
+const SHIM_END: Duration = Duration::from_secs(2);
 
 /// Orphans cannot be found or ended.
 #[derive(Debug, thiserror::Error)]
@@ -30,8 +34,8 @@ pub(super) struct Shim {
     sandbox_id: String,
 }
 
-/// The shims that live while no containerd does.
-pub(super) fn left_by_predecessor(socket: &Path) -> Vec<Shim> {
+/// The shims that live.
+pub(super) fn shims_at(socket: &Path) -> Vec<Shim> {
     let with_id = |process: ProcessIdentity| {
         let sandbox_id = id_of(&std::fs::read(format!("/proc/{}/cmdline", process.pid)).ok()?)?;
         Some(Shim { process, sandbox_id })
@@ -65,6 +69,25 @@ pub(super) async fn end(config: &NodeConfig, cri: &Cri, shims: &[Shim]) -> Resul
             process.signal(Signal::KILL).map_err(OrphanError::Signal)?;
         }
         orphan.process.signal(Signal::KILL).map_err(OrphanError::Signal)?;
+    }
+    Ok(())
+}
+
+/// Ends the shim of a sandbox that is removed. One that a containerd before this one has started and not used yet is
+/// told by nobody that there is nothing more to do.
+pub(crate) async fn end_shim_of(config: &NodeConfig, sandbox_id: &str) -> Result<(), OrphanError> {
+    let shims = shims_at(&config.containerd_socket());
+    for shim in shims.into_iter().filter(|shim| shim.sandbox_id == sandbox_id) {
+        for signal in [None, Some(Signal::TERM), Some(Signal::KILL)] {
+            if let Some(signal) = signal {
+                warn!(sandbox_id, ?signal, "ending the shim of a sandbox that is gone");
+                shim.process.signal(signal).map_err(OrphanError::Signal)?;
+            }
+            if let Ok(ended) = tokio::time::timeout(SHIM_END, shim.process.ended()).await {
+                ended.map_err(OrphanError::Signal)?;
+                break;
+            }
+        }
     }
     Ok(())
 }

@@ -112,7 +112,7 @@ pub(crate) async fn stop(process: ProcessIdentity) -> Result<(), ContainerdError
 async fn start(config: &NodeConfig, cri: &Cri, wanted: &str) -> Result<ProcessIdentity, ContainerdError> {
     prepare_folders(config)?;
     write(&config.containerd_config_file(), wanted)?;
-    let shims = orphans::left_by_predecessor(&config.containerd_socket());
+    let shims = orphans::shims_at(&config.containerd_socket());
     let joined_by = Hierarchies::of_host()?.create(&format!("{}/containerd", config.cgroup()))?;
     let identity_file = config.containerd_identity_file();
     let parking_socket = config.parking_socket();

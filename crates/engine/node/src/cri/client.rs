@@ -187,6 +187,15 @@ impl Cri {
         }
     }
 
+    /// Bytes that the container has written into its own file system, as containerd counted them last.
+    pub(crate) async fn written_bytes(&self, id: &str) -> Result<u64, CriError> {
+        let request = v1::ContainerStatsRequest { container_id: id.to_owned() };
+        let mut runtime = self.runtime.clone();
+        let answer = call("read the figures of the container", USUAL_LIMIT, runtime.container_stats(request));
+        let written = answer.await?.stats.and_then(|stats| stats.writable_layer?.used_bytes);
+        Ok(written.map_or(0, |bytes| bytes.value))
+    }
+
     pub(crate) async fn create_container(
         &self,
         request: v1::CreateContainerRequest,

@@ -76,6 +76,7 @@ pub(crate) async fn run(node: Arc<Node>, images: Arc<Notify>) {
     let mut snapshot = node.snapshot.clone();
     let mut no_network = node.no_network.clone();
     let mut static_pods = node.static_pods.subscribe();
+    let mut evictions = node.evictions.subscribe();
     let mut running = JoinSet::new();
     let mut image_arrives = None;
     loop {
@@ -93,6 +94,10 @@ pub(crate) async fn run(node: Arc<Node>, images: Arc<Notify>) {
             }
             Ok(()) = static_pods.changed() => {
                 static_pods.mark_unchanged();
+                workers.wake_all();
+            }
+            Ok(()) = evictions.changed() => {
+                evictions.mark_unchanged();
                 workers.wake_all();
             }
             () = images.notified() => image_arrives = Some(Instant::now() + IMAGE_SETTLES),

@@ -29,7 +29,7 @@ const STEPS_MAX: usize = 8;
 const SANDBOX: &str = "";
 
 /// What came of one round of the plan.
-enum Round {
+pub(super) enum Round {
     /// Something was started: look again.
     Again,
     Done {
@@ -77,8 +77,12 @@ impl Worker {
     ) -> Result<Round, StepError> {
         self.waiting.clear();
         let view = PodView { pod, spec, runtime };
+        if let Some(eviction) = self.node.evictions.of(&self.identity.uid) {
+            return self.evict(view, eviction).await;
+        }
+        let grace = Duration::from_secs(grace_seconds(spec));
         if let Some(rejection) = admission::rejection(spec) {
-            return self.finish(view, Some(rejection)).await;
+            return self.finish(view, Some(rejection), grace).await;
         }
         if let Some(message) = unsupported(pod) {
             let events = self.events(pod);
@@ -98,16 +102,20 @@ impl Worker {
             now: Timestamp::now(),
         });
         match plan {
-            Plan::Finished(failure) => self.finish(view, failure).await,
+            Plan::Finished(failure) => self.finish(view, failure, grace).await,
             Plan::MakeSandbox { attempt } => self.make_sandbox(view, attempt).await,
             Plan::Containers(steps) => self.carry_out(view, steps).await,
         }
     }
 
     /// Nothing is to run any more: what does is stopped, the network is given back, the logs stay.
-    async fn finish(&mut self, view: PodView<'_>, failure: Option<PodFailure>) -> Result<Round, StepError> {
+    pub(super) async fn finish(
+        &mut self,
+        view: PodView<'_>,
+        failure: Option<PodFailure>,
+        grace: Duration,
+    ) -> Result<Round, StepError> {
         if view.runtime.running().next().is_some() {
-            let grace = Duration::from_secs(grace_seconds(view.spec));
             self.stop_in_order(Some(view.pod), view.runtime, grace).await?;
             return Ok(Round::Done { outlook: Outlook::GoesOn, until: None });
         }
@@ -263,7 +271,7 @@ impl Worker {
         }
         for sandbox in runtime.sandboxes.iter().filter(|sandbox| !sandbox.ready) {
             if !kept_sandboxes.contains(&sandbox.id.as_str()) {
-                self.node.cri.remove_sandbox(&sandbox.id).await?;
+                self.remove_sandbox(sandbox).await?;
             }
         }
         Ok(())

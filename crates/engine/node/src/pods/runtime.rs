@@ -42,7 +42,8 @@ pub(crate) struct Sandbox {
     pub(crate) id: String,
     pub(crate) attempt: u32,
     pub(crate) ready: bool,
-    created_at: i64,
+    /// Nanoseconds since 1970.
+    pub(crate) created_at: i64,
 }
 
 /// What CRI knows of one pod; the newest first.

@@ -4,8 +4,7 @@
 //!
 //! Most of it is what containerd 1.6 has no word for: user namespaces, image volumes, strict groups, stop signals,
 //! recursive read-only mounts. Mounts of a container cannot reach the host (`Bidirectional`), for containerd has a
-//! mount namespace of its own. `emptyDir.sizeLimit` on disk and limits of `ephemeral-storage` are accepted and not
-//! enforced, as there is no eviction yet; SELinux options are without effect, as on any host without SELinux.
+//! mount namespace of its own. SELinux options are without effect, as on any host without SELinux.
 
 use k8s_openapi::api::core::v1::{Container, Pod, PodSpec, Volume, VolumeProjection};
 

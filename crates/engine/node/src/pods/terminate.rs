@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::Timestamp;
@@ -11,12 +11,14 @@ use rustix::process::Signal;
 use tracing::warn;
 
 use super::resources::QosClass;
+use super::runtime::Sandbox;
 use super::spec::grace_seconds;
 use super::status::Outlook;
 use super::worker::{Outcome, StepError, Worker};
 use super::{paths, report, sandbox};
 use crate::config::NodeConfig;
 use crate::containerd::cgroup::Hierarchies;
+use crate::containerd::orphans;
 use crate::containerd::process::ProcessIdentity;
 use crate::cri::labels::PodIdentity;
 
@@ -56,7 +58,7 @@ impl Worker {
             self.remove_container(container).await?;
         }
         for sandbox in &runtime.sandboxes {
-            self.node.cri.remove_sandbox(&sandbox.id).await?;
+            self.remove_sandbox(sandbox).await?;
         }
         clean(&self.node.config, &self.identity).await?;
         if let Some(pod) = pod {
@@ -67,6 +69,26 @@ impl Worker {
         }
         Ok(Outcome::Gone)
     }
+
+    /// Removes a sandbox, and what a containerd that died while it made it has left of it.
+    pub(super) async fn remove_sandbox(&self, sandbox: &Sandbox) -> Result<(), StepError> {
+        self.node.cri.remove_sandbox(&sandbox.id).await?;
+        if is_older_than_containerd(&self.node.config, sandbox) {
+            let failed = |error| StepError::Clean {
+                what: format!("the shim of sandbox {}", sandbox.id),
+                source: io::Error::other(error),
+            };
+            orphans::end_shim_of(&self.node.config, &sandbox.id).await.map_err(failed)?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether another containerd has made the sandbox than the one that runs.
+fn is_older_than_containerd(config: &NodeConfig, sandbox: &Sandbox) -> bool {
+    let started = std::fs::metadata(config.containerd_identity_file()).and_then(|file| file.modified());
+    let started = started.ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    started.is_none_or(|started| i128::from(sandbox.created_at) < started.as_nanos().cast_signed())
 }
 
 /// The API sets the time of deletion to the end of the grace, so a restart of Bythos in between adds nothing to it.

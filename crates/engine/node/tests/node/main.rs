@@ -6,6 +6,7 @@ mod host;
 mod pods;
 mod process;
 
+mod evictions;
 mod failures;
 mod faults;
 mod images;

@@ -1,6 +1,7 @@
 //! What a caller lays over the outermost kustomization.
 
 use super::{Entry, Image, ImageChange, Kustomization, Patch, PatchText};
+use crate::origin::Metadata;
 use crate::selector::Selector;
 
 /// What a caller adds to the outermost kustomization, as Flux does with the fields of its own kind.
@@ -18,6 +19,8 @@ pub struct Overlay {
     pub images: Vec<Image>,
     /// After its `components`.
     pub components: Vec<String>,
+    /// In place of its `buildMetadata`, where it is not empty.
+    pub build_metadata: Vec<String>,
 }
 
 /// A patch that a caller adds.
@@ -55,6 +58,9 @@ impl Kustomization {
         }));
         for image in &overlay.images {
             self.lay_over_image(image);
+        }
+        if !overlay.build_metadata.is_empty() {
+            self.metadata = Metadata::asked(&overlay.build_metadata);
         }
     }
 

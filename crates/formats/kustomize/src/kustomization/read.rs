@@ -235,13 +235,7 @@ pub(crate) fn read_order(reader: &Reader<'_>) -> Result<Option<Order>, Error> {
 }
 
 fn read_metadata(reader: &Reader<'_>) -> Result<Metadata, Error> {
-    let asked = reader.texts("buildMetadata")?;
-    let is_asked = |option: &str| asked.iter().any(|it| it == option);
-    Ok(Metadata {
-        origin: is_asked("originAnnotations"),
-        transformations: is_asked("transformerAnnotations"),
-        managed_by: is_asked("managedByLabel"),
-    })
+    Ok(Metadata::asked(&reader.texts("buildMetadata")?))
 }
 
 fn read_openapi(reader: &Reader<'_>) -> Result<Option<Entry>, Error> {

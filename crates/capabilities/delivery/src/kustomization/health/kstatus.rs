@@ -17,6 +17,8 @@ pub(crate) enum Health {
     Terminating,
     /// It is not there.
     NotFound,
+    /// It cannot be told; the text says why.
+    Unknown(String),
 }
 
 impl fmt::Display for Health {
@@ -27,6 +29,7 @@ impl fmt::Display for Health {
             Health::Failed(why) => write!(f, "'Failed': {why}"),
             Health::Terminating => f.write_str("'Terminating'"),
             Health::NotFound => f.write_str("'NotFound'"),
+            Health::Unknown(why) => write!(f, "'Unknown': {why}"),
         }
     }
 }

@@ -3,11 +3,15 @@
 use k8s_openapi::api::core::v1::{PodCondition, PodSpec, PodStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::{Known, Statuses, container};
+use super::{Failure, Known, Outlook, Statuses, container};
+use crate::pods::eviction::EVICTED;
 
 const OWN: [&str; 4] = ["PodReadyToStartContainers", "Initialized", "ContainersReady", "Ready"];
 
-/// Why a condition is not true.
+/// Says that it was not the pod's own doing that it ended.
+const DISRUPTION: &str = "DisruptionTarget";
+
+/// Why a condition is what it is.
 #[derive(Debug, Default)]
 struct Cause {
     reason: &'static str,
@@ -30,8 +34,13 @@ pub(super) fn compute(
     let ready = containers.as_ref().map(Cause::clone_of).or_else(|| closed_gate(spec, old));
     let found = [network, initialized, containers, ready];
     let mut conditions: Vec<_> =
-        OWN.into_iter().zip(found).map(|(type_, cause)| condition(known, old, type_, cause)).collect();
+        OWN.into_iter().zip(found).map(|(type_, cause)| unless_hindered(known, old, type_, cause)).collect();
     conditions.extend(old.iter().filter(|condition| !OWN.contains(&condition.type_.as_str())).cloned());
+    if let Outlook::Failed(Failure { reason: EVICTED, message }) = known.outlook {
+        conditions.retain(|condition| condition.type_ != DISRUPTION);
+        let cause = Cause { reason: "TerminationByKubelet", message: message.clone() };
+        conditions.push(condition(known, old, DISRUPTION, "True", cause));
+    }
     conditions
 }
 
@@ -75,11 +84,26 @@ fn closed_gate(spec: &PodSpec, conditions: &[PodCondition]) -> Option<Cause> {
     Some(Cause { reason: "ReadinessGatesNotReady", message })
 }
 
-fn condition(known: &Known<'_>, old: &[PodCondition], type_: &str, cause: Option<Cause>) -> PodCondition {
+/// A condition that is true unless something speaks against it.
+fn unless_hindered(
+    known: &Known<'_>,
+    old: &[PodCondition],
+    type_: &str,
+    cause: Option<Cause>,
+) -> PodCondition {
     let status = if cause.is_none() { "True" } else { "False" };
+    condition(known, old, type_, status, cause.unwrap_or_default())
+}
+
+fn condition(
+    known: &Known<'_>,
+    old: &[PodCondition],
+    type_: &str,
+    status: &str,
+    cause: Cause,
+) -> PodCondition {
     let same = old.iter().find(|condition| condition.type_ == type_ && condition.status == status);
     let since = same.and_then(|condition| condition.last_transition_time.clone()).unwrap_or(Time(known.now));
-    let cause = cause.unwrap_or_default();
     let text = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
     PodCondition {
         type_: type_.to_owned(),

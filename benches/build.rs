@@ -1,0 +1,11 @@
+//! Compiles the Container Runtime Interface as the node speaks it, for the loop that the pods are held against.
+
+use std::error::Error;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let folder = "../crates/engine/node/proto";
+    println!("cargo::rerun-if-changed={folder}/cri.proto");
+    let definitions = protox::compile(["cri.proto"], [folder])?;
+    tonic_prost_build::configure().build_server(false).build_client(true).compile_fds(definitions)?;
+    Ok(())
+}

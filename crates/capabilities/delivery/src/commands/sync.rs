@@ -1,0 +1,171 @@
+//! `bythos sync`: asks the sources and then the kustomizations to look now, and shows how it goes.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::io::Write;
+use std::time::Duration;
+
+use bythos_api::gitrepository::GitRepository;
+use bythos_api::kustomization::Kustomization;
+use bythos_api::names::RECONCILE_REQUESTED_AT;
+use bythos_operator::ObjectKey;
+use bythos_operator::condition::get;
+use futures::TryStreamExt as _;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use k8s_openapi::jiff::Timestamp;
+use kube::api::{Patch, PatchParams};
+use kube::core::NamespaceResourceScope;
+use kube::runtime::WatchStreamExt as _;
+use kube::runtime::watcher::{self, watcher};
+use kube::{Api, Client, Resource};
+use serde::de::DeserializeOwned;
+use serde_json::json;
+
+use super::{CommandError, asked};
+
+/// Arguments of `sync`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Args {
+    /// Name of one Kustomization; all where none is given
+    pub name: Option<String>,
+    /// How long to follow, in seconds
+    #[arg(long, default_value_t = 300)]
+    pub timeout: u64,
+}
+
+/// How it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Everything is as its source describes it.
+    Applied,
+    /// Something is not; it was printed.
+    Failed,
+}
+
+/// What is followed: an object that answers to a request.
+trait Followed:
+    Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned + Debug + Send + 'static
+{
+    /// The request that was handled last, and the conditions.
+    fn answer(&self) -> (Option<&String>, &[Condition]);
+    fn is_suspended(&self) -> bool;
+}
+
+impl Followed for GitRepository {
+    fn answer(&self) -> (Option<&String>, &[Condition]) {
+        let status = self.status.as_ref();
+        status.map_or((None, &[]), |it| (it.last_handled_reconcile_at.as_ref(), &it.conditions))
+    }
+
+    fn is_suspended(&self) -> bool {
+        self.spec.suspend
+    }
+}
+
+impl Followed for Kustomization {
+    fn answer(&self) -> (Option<&String>, &[Condition]) {
+        let status = self.status.as_ref();
+        status.map_or((None, &[]), |it| (it.last_handled_reconcile_at.as_ref(), &it.conditions))
+    }
+
+    fn is_suspended(&self) -> bool {
+        self.spec.suspend
+    }
+}
+
+/// Asks and follows.
+///
+/// # Errors
+/// The API did not answer, nothing has the name, or it did not end in time.
+pub async fn run(args: &Args, client: &Client, out: &mut impl Write) -> Result<Outcome, CommandError> {
+    let chosen: Vec<Kustomization> = super::kustomizations(client)
+        .await?
+        .into_iter()
+        .filter(|it| args.name.is_none() || it.metadata.name == args.name)
+        .collect();
+    if let (Some(name), true) = (&args.name, chosen.is_empty()) {
+        let message = format!("there is no Kustomization {name:?}; `bythos tree` lists what there is");
+        return Err(CommandError::Refuse(message));
+    }
+    let needed: Vec<ObjectKey> = chosen.iter().map(crate::kustomization::source_key).collect();
+    let sources: Vec<GitRepository> = super::sources(client)
+        .await?
+        .into_iter()
+        .filter(|source| args.name.is_none() || needed.contains(&ObjectKey::of(source)))
+        .collect();
+    let limit = Duration::from_secs(args.timeout);
+    let fetched = follow(client, sources, limit, out).await?;
+    let applied = follow(client, chosen, limit, out).await?;
+    let all = [fetched, applied];
+    Ok(if all.contains(&Outcome::Failed) { Outcome::Failed } else { Outcome::Applied })
+}
+
+/// Asks all objects of a kind, and prints what they say until each has answered.
+async fn follow<K: Followed>(
+    client: &Client,
+    objects: Vec<K>,
+    limit: Duration,
+    out: &mut impl Write,
+) -> Result<Outcome, CommandError> {
+    let request = Timestamp::now().to_string();
+    let mut open = BTreeMap::new();
+    for object in &objects {
+        let key = ObjectKey::of(object);
+        if object.is_suspended() {
+            writeln!(out, "- {} {key} is suspended", K::kind(&()))?;
+            continue;
+        }
+        let patch = json!({ "metadata": { "annotations": { RECONCILE_REQUESTED_AT: request } } });
+        let api = Api::<K>::namespaced(client.clone(), &key.namespace);
+        let marked = api.patch(&key.name, &PatchParams::default(), &Patch::Merge(patch)).await;
+        marked.map_err(asked("ask for a reconciliation"))?;
+        open.insert(key, String::new());
+    }
+    let mut outcome = Outcome::Applied;
+    let answers = listen::<K, _>(client, &request, &mut open, &mut outcome, out);
+    let in_time = tokio::time::timeout(limit, answers).await;
+    match in_time {
+        Ok(listened) => listened.map(|()| outcome),
+        Err(_) => {
+            let open: Vec<String> = open.iter().map(|(key, said)| format!("{key} ({said})")).collect();
+            Err(CommandError::TimedOut { seconds: limit.as_secs(), open: open.join(", ") })
+        }
+    }
+}
+
+async fn listen<K: Followed, W: Write>(
+    client: &Client,
+    request: &str,
+    open: &mut BTreeMap<ObjectKey, String>,
+    outcome: &mut Outcome,
+    out: &mut W,
+) -> Result<(), CommandError> {
+    let kind = K::kind(&());
+    let changes = watcher(Api::<K>::all(client.clone()), watcher::Config::default());
+    let mut changes = std::pin::pin!(changes.default_backoff().applied_objects());
+    while !open.is_empty() {
+        let change = changes.try_next().await;
+        let change = change.map_err(|error| CommandError::Ask {
+            action: "follow",
+            words: bythos_operator::error_chain(&error),
+        })?;
+        let Some(object) = change else { return Ok(()) };
+        let key = ObjectKey::of(&object);
+        let Some(said) = open.get_mut(&key) else { continue };
+        let (handled, conditions) = object.answer();
+        let Some(ready) = get(conditions, "Ready") else { continue };
+        let has_answered = handled.is_some_and(|handled| handled == request) && ready.status != "Unknown";
+        if has_answered {
+            let mark = if ready.status == "True" { "✓" } else { "✗" };
+            writeln!(out, "{mark} {kind} {key}: {}", ready.message)?;
+            if ready.status != "True" {
+                *outcome = Outcome::Failed;
+            }
+            open.remove(&key);
+        } else if *said != ready.message && ready.status == "Unknown" {
+            said.clone_from(&ready.message);
+            writeln!(out, "  {kind} {key}: {said}")?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,223 @@
+//! `spec.ignore`: fields that others may change, where a difference is no reason to apply. Pure.
+//!
+//! As in Flux, what is ignored is still applied when an object is made. Later, where such a field differs while something
+//! else is changed, it is left to whoever else applies it, or keeps the value that the cluster has.
+
+use bythos_api::kustomization::{IgnoreRule, Selector};
+use bythos_kustomize::Matcher;
+use kube::core::DynamicObject;
+use serde_json::{Value, json};
+
+use crate::kustomization::FIELD_MANAGER;
+use crate::kustomization::object::Object;
+use crate::kustomization::report::Failure;
+
+/// The rules of a spec, ready to be held against objects.
+#[derive(Debug, Default)]
+pub(super) struct Ignored(Vec<(Option<Matcher>, Vec<String>)>);
+
+impl Ignored {
+    pub(super) fn compile(rules: &[IgnoreRule]) -> Result<Self, Failure> {
+        let rule = |(index, rule): (usize, &IgnoreRule)| {
+            let refuse = |field: &str, message: String| Failure::Invalid {
+                field: format!("spec.ignore[{index}].{field}"),
+                message,
+            };
+            if let Some(path) = rule.paths.iter().find(|path| !path.starts_with('/') || path.len() < 2) {
+                let message = format!("expected JSON pointers such as \"/spec/replicas\", found {path:?}");
+                return Err(refuse("paths", message));
+            }
+            let matcher = rule.target.as_ref().map(|target| matcher(target));
+            let matcher = matcher.transpose().map_err(|message| refuse("target", message))?;
+            Ok((matcher, rule.paths.clone()))
+        };
+        rules.iter().enumerate().map(rule).collect::<Result<_, _>>().map(Ignored)
+    }
+
+    /// The JSON pointers that are ignored in an object.
+    pub(super) fn paths_of(&self, object: &Object) -> Vec<&str> {
+        let meant =
+            self.0.iter().filter(|(matcher, _)| matcher.as_ref().is_none_or(|it| it.selects(&object.value)));
+        meant.flat_map(|(_, paths)| paths.iter().map(String::as_str)).collect()
+    }
+
+    /// Takes fields that differ out of `body`, or gives them the value that the cluster has.
+    pub(super) fn leave_to_others(
+        &self,
+        body: &mut Value,
+        existing: &DynamicObject,
+        outcome: &DynamicObject,
+        paths: &[&str],
+    ) {
+        if paths.is_empty() {
+            return;
+        }
+        let (existing, outcome) = (json!(existing), json!(outcome));
+        for path in paths {
+            let here = existing.pointer(path);
+            if here == outcome.pointer(path) {
+                continue;
+            }
+            match here {
+                Some(value) if !is_applied_by_another(&existing, path) => {
+                    if let Some(field) = body.pointer_mut(path) {
+                        *field = value.clone();
+                    }
+                }
+                _ => remove(body, path),
+            }
+        }
+    }
+}
+
+fn matcher(target: &Selector) -> Result<Matcher, String> {
+    let target = target.clone();
+    let selector = bythos_kustomize::Selector {
+        group: target.group,
+        version: target.version,
+        kind: target.kind,
+        namespace: target.namespace,
+        name: target.name,
+        annotation_selector: target.annotation_selector,
+        label_selector: target.label_selector,
+    };
+    selector.matcher()
+}
+
+/// Removes what a JSON pointer leads to, if it is there.
+pub(super) fn remove(value: &mut Value, path: &str) {
+    let Some((parent, last)) = path.rsplit_once('/') else { return };
+    match value.pointer_mut(parent) {
+        Some(Value::Object(fields)) => {
+            fields.remove(&unescape(last));
+        }
+        Some(Value::Array(items)) => {
+            if let Some(index) = last.parse().ok().filter(|index| *index < items.len()) {
+                items.remove(index);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn unescape(step: &str) -> String {
+    step.replace("~1", "/").replace("~0", "~")
+}
+
+/// Whether somebody else applies the field by server-side apply.
+fn is_applied_by_another(existing: &Value, path: &str) -> bool {
+    let entries = existing["metadata"]["managedFields"].as_array();
+    let others = entries.into_iter().flatten().filter(|entry| {
+        entry["operation"] == "Apply" && entry["subresource"].is_null() && entry["manager"] != FIELD_MANAGER
+    });
+    others.into_iter().any(|entry| holds(&entry["fieldsV1"], existing, path))
+}
+
+/// Whether a set of fields has the one that a JSON pointer leads to.
+fn holds(fields: &Value, object: &Value, path: &str) -> bool {
+    let (mut fields, mut object) = (fields, object);
+    for step in path.split('/').skip(1).map(unescape) {
+        let next = match object {
+            Value::Array(items) => {
+                let item = step.parse().ok().and_then(|index: usize| items.get(index));
+                item.and_then(|item| Some((entry_of(fields, item)?, item)))
+            }
+            _ => {
+                fields.get(format!("f:{step}")).map(|next| (next, object.get(&step).unwrap_or(&Value::Null)))
+            }
+        };
+        match next {
+            Some(next) => (fields, object) = next,
+            None => return false,
+        }
+    }
+    true
+}
+
+/// The set of fields of an item of a list, found by its keys: `k:{"name":"web"}`.
+fn entry_of<'a>(fields: &'a Value, item: &Value) -> Option<&'a Value> {
+    let is_of = |key: &str| {
+        let keys = key.strip_prefix("k:").and_then(|keys| serde_json::from_str::<Value>(keys).ok());
+        let keys = keys.as_ref().and_then(Value::as_object);
+        keys.is_some_and(|keys| keys.iter().all(|(name, value)| item.get(name) == Some(value)))
+    };
+    fields.as_object()?.iter().find(|(key, _)| is_of(key)).map(|(_, fields)| fields)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn deployment(replicas: i64, manager: &str) -> DynamicObject {
+        serde_json::from_value(json!({
+            "apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": { "name": "web", "managedFields": [{
+                "manager": manager, "operation": "Apply",
+                "fieldsV1": {
+                    "f:spec": { "f:replicas": {}, "f:containers": { "k:{\"name\":\"web\"}": { "f:image": {} } } },
+                },
+            }] },
+            "spec": { "replicas": replicas, "containers": [{ "name": "web", "image": format!("web:{replicas}") }] },
+        }))
+        .unwrap()
+    }
+
+    fn rules(rules: Value) -> Result<Ignored, Failure> {
+        let rules: Vec<IgnoreRule> = serde_json::from_value(rules).unwrap();
+        Ignored::compile(&rules)
+    }
+
+    #[track_caller]
+    fn check(manager: &str, path: &str, expected: Value) {
+        let (existing, outcome) = (deployment(5, manager), deployment(2, manager));
+        let mut body =
+            json!({ "spec": { "replicas": 2, "containers": [{ "name": "web", "image": "web:2" }] } });
+        let ignored = rules(json!([{ "paths": [path] }])).unwrap();
+        ignored.leave_to_others(&mut body, &existing, &outcome, &[path]);
+        assert_eq!(body, expected);
+    }
+
+    #[test]
+    fn a_field_that_another_applies_is_left_to_them() {
+        let containers = json!([{ "name": "web", "image": "web:2" }]);
+        check("scaler", "/spec/replicas", json!({ "spec": { "containers": containers } }));
+        let containers = json!([{ "name": "web" }]);
+        check(
+            "scaler",
+            "/spec/containers/0/image",
+            json!({ "spec": { "replicas": 2, "containers": containers } }),
+        );
+    }
+
+    #[test]
+    fn a_field_that_nobody_else_applies_keeps_its_value() {
+        let containers = json!([{ "name": "web", "image": "web:2" }]);
+        check(
+            FIELD_MANAGER,
+            "/spec/replicas",
+            json!({ "spec": { "replicas": 5, "containers": containers } }),
+        );
+    }
+
+    #[test]
+    fn rules_hold_for_the_objects_that_they_select() {
+        let rule =
+            json!([{ "paths": ["/spec/replicas"], "target": { "kind": "Deployment", "name": "w.*" } }]);
+        let ignored = rules(rule).unwrap();
+        let object = |kind: &str, name: &str| {
+            Object::of(json!({ "apiVersion": "apps/v1", "kind": kind, "metadata": { "name": name } }))
+        };
+        assert_eq!(ignored.paths_of(&object("Deployment", "web")), ["/spec/replicas"]);
+        assert!(ignored.paths_of(&object("Deployment", "db")).is_empty());
+        assert!(ignored.paths_of(&object("StatefulSet", "web")).is_empty());
+    }
+
+    #[test]
+    fn what_is_no_rule_is_refused_with_its_field() {
+        let error = rules(json!([{ "paths": ["spec"] }])).unwrap_err().to_string();
+        assert!(error.contains("spec.ignore[0].paths: expected JSON pointers"), "{error}");
+        let target = json!([{ "paths": ["/a"], "target": { "name": "(" } }]);
+        let error = rules(target).unwrap_err().to_string();
+        assert!(error.contains("spec.ignore[0].target: name"), "{error}");
+    }
+}

@@ -1,0 +1,199 @@
+//! Tries objects out: what applying each of them would change, without writing anything.
+
+use futures::{StreamExt as _, TryStreamExt as _};
+use kube::ResourceExt as _;
+use kube::api::{Patch, PatchParams};
+use kube::core::DynamicObject;
+use serde_json::Value;
+
+use super::ignored::Ignored;
+use super::{body, boxed, params, takeover, without_scope};
+use crate::kustomization::kinds::{Kind, KindError};
+use crate::kustomization::object::{Id, Object, mark, mark_of};
+use crate::kustomization::report::Failure;
+use crate::kustomization::{Run, verified};
+use crate::status::words;
+
+/// Requests that may be under way at once for one kustomization.
+const REQUESTS: usize = 8;
+
+/// What trying out an object showed.
+pub(super) enum Verdict {
+    /// The cluster has it so already, in this version.
+    Unchanged(String),
+    /// It asks to be left alone.
+    Skipped,
+    Create(Kind),
+    Configure(Kind, Box<Configuration>),
+    /// It needs a namespace or a kind that an earlier stage brings.
+    Later,
+    /// It is to be deleted and made anew.
+    Recreate(Kind),
+}
+
+/// How an object that is there is changed.
+pub(super) struct Configuration {
+    /// Takes over what `kubectl apply` holds, where it does.
+    pub(super) takeover: Option<Value>,
+    /// What is applied: without the fields that are left to others.
+    pub(super) body: Value,
+}
+
+impl Run<'_> {
+    pub(super) async fn try_out(
+        &self,
+        objects: &[Object],
+        brought: &Brought,
+        ignored: &Ignored,
+    ) -> Result<Vec<Verdict>, Failure> {
+        // Answers come in the order of the objects, and with them the first error.
+        let tries: Vec<_> = objects.iter().map(|object| self.try_one(object, brought, ignored)).collect();
+        futures::stream::iter(tries).buffered(REQUESTS).try_collect().await
+    }
+
+    /// Tries an object out without writing it.
+    pub(super) async fn try_one(
+        &self,
+        object: &Object,
+        brought: &Brought,
+        ignored: &Ignored,
+    ) -> Result<Verdict, Failure> {
+        let kind = match self.cluster.kind(&object.id.gvk(&object.version)).await {
+            Err(KindError::Unknown { .. }) if brought.has_kind(&object.id) => return Ok(Verdict::Later),
+            kind => kind.map_err(|source| Failure::Kind { id: boxed(&object.id), source })?,
+        };
+        if kind.namespaced && object.id.namespace.is_empty() {
+            return Err(Failure::NoNamespace { id: boxed(&object.id) });
+        }
+        let api = self.cluster.api(&kind, &object.id);
+        let existing = match api.get_opt(&object.id.name).await {
+            Ok(existing) => existing,
+            Err(error) => return Err(self.dry_run_failed(object, &kind, &error)),
+        };
+        if asks_to_be_left_alone(object, existing.as_ref()) {
+            return Ok(Verdict::Skipped);
+        }
+        if let Some(version) = existing.as_ref().and_then(|it| it.resource_version())
+            && self.has_seen(object, ignored, &version)
+        {
+            return Ok(Verdict::Unchanged(version));
+        }
+        let params = PatchParams { dry_run: true, ..params() };
+        let tried = api.patch(&object.id.name, &params, &Patch::Apply(&body(object, &kind))).await;
+        match (tried, existing) {
+            (Ok(_), None) => Ok(Verdict::Create(kind)),
+            (Ok(outcome), Some(existing)) => Ok(compare(object, kind, existing, outcome, ignored)),
+            (Err(kube::Error::Api(status)), _) if status.code == 404 && brought.has_namespace(&object.id) => {
+                Ok(Verdict::Later)
+            }
+            (Err(kube::Error::Api(status)), Some(existing))
+                if self.may_recreate(object, &existing, &status) =>
+            {
+                Ok(Verdict::Recreate(kind))
+            }
+            (Err(error), _) => Err(self.dry_run_failed(object, &kind, &error)),
+        }
+    }
+
+    fn has_seen(&self, object: &Object, ignored: &Ignored, version: &str) -> bool {
+        let known = self.known.get(&verified::name_of(object));
+        known.is_some_and(|known| *known == verified::state_of(object, &ignored.paths_of(object), version))
+    }
+
+    fn may_recreate(&self, object: &Object, existing: &DynamicObject, status: &kube::core::Status) -> bool {
+        let enabled = Some("enabled");
+        let wanted = self.object.spec.force
+            || object.mark(mark::FORCE) == enabled
+            || mark_of(existing, mark::FORCE) == enabled;
+        wanted && status.message.contains("immutable")
+    }
+
+    fn dry_run_failed(&self, object: &Object, kind: &Kind, error: &kube::Error) -> Failure {
+        let reason = match error {
+            kube::Error::Api(status) => status.reason.clone(),
+            _ => String::new(),
+        };
+        if matches!(error, kube::Error::Api(status) if status.code == 404) {
+            // A definition may have gone since its kind was remembered.
+            self.cluster.forget(&object.id.gvk(&object.version));
+        }
+        let id = Box::new(without_scope(&object.id, kind));
+        Failure::DryRun { id, reason, words: words(error) }
+    }
+}
+
+fn compare(
+    object: &Object,
+    kind: Kind,
+    existing: DynamicObject,
+    outcome: DynamicObject,
+    ignored: &Ignored,
+) -> Verdict {
+    let merges = |mark: Option<&str>| mark == Some("Merge");
+    let may_take_over = !merges(object.mark(mark::SSA)) && !merges(mark_of(&existing, mark::SSA));
+    let takeover = takeover::of(&existing).filter(|_| may_take_over);
+    let paths = ignored.paths_of(object);
+    if takeover.is_none() && !differs(&existing, &outcome, &paths) {
+        return Verdict::Unchanged(existing.resource_version().unwrap_or_default());
+    }
+    let mut body = body(object, &kind);
+    ignored.leave_to_others(&mut body, &existing, &outcome, &paths);
+    Verdict::Configure(kind, Box::new(Configuration { takeover, body }))
+}
+
+/// What a set of objects brings, that others of the set may need.
+#[derive(Debug, Default)]
+pub(super) struct Brought {
+    namespaces: Vec<String>,
+    /// Group and kind.
+    kinds: Vec<(String, String)>,
+}
+
+impl Brought {
+    pub(super) fn by(objects: &[Object]) -> Self {
+        let namespaces = objects.iter().filter(|it| it.id.group.is_empty() && it.id.kind == "Namespace");
+        let kinds = objects.iter().filter(|it| it.id.kind == "CustomResourceDefinition").filter_map(|it| {
+            let text = |pointer: &str| it.value.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+            Some((text("/spec/group")?, text("/spec/names/kind")?))
+        });
+        Brought { namespaces: namespaces.map(|it| it.id.name.clone()).collect(), kinds: kinds.collect() }
+    }
+
+    fn has_namespace(&self, id: &Id) -> bool {
+        self.namespaces.contains(&id.namespace)
+    }
+
+    fn has_kind(&self, id: &Id) -> bool {
+        self.kinds.iter().any(|(group, kind)| *group == id.group && *kind == id.kind)
+    }
+}
+
+fn asks_to_be_left_alone(object: &Object, existing: Option<&DynamicObject>) -> bool {
+    let says = |key: &str, value: &str| {
+        object.mark(key) == Some(value) || existing.and_then(|it| mark_of(it, key)) == Some(value)
+    };
+    says(mark::RECONCILE, "disabled")
+        || says(mark::SSA, "Ignore")
+        || (existing.is_some() && object.mark(mark::SSA) == Some("IfNotPresent"))
+}
+
+/// Whether applying would change anything but the book-keeping and the fields that are ignored.
+fn differs(existing: &DynamicObject, outcome: &DynamicObject, ignored: &[&str]) -> bool {
+    let marks = |object: &DynamicObject| {
+        let mut marks = serde_json::json!({ "metadata": {
+            "labels": object.metadata.labels.clone().unwrap_or_default(),
+            "annotations": object.metadata.annotations.clone().unwrap_or_default(),
+        } });
+        ignored.iter().for_each(|path| super::ignored::remove(&mut marks, path));
+        marks
+    };
+    let contents = |object: &DynamicObject| {
+        let mut data = object.data.clone();
+        if let Some(data) = data.as_object_mut() {
+            data.remove("status");
+        }
+        ignored.iter().for_each(|path| super::ignored::remove(&mut data, path));
+        data
+    };
+    marks(existing) != marks(outcome) || contents(existing) != contents(outcome)
+}
