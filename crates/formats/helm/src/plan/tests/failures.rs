@@ -1,3 +1,5 @@
+//! What happens when a step fails.
+
 use serde_json::json;
 
 use super::cluster::{Cluster, End};

@@ -1,3 +1,5 @@
+//! What each action does when nothing goes wrong.
+
 use super::cluster::{Cluster, End};
 use super::{APPLICATION, deployed, first, moment, rendered, second};
 use crate::plan::{

@@ -1,3 +1,5 @@
+//! Taking over: objects of others, and releases that Helm 3 made.
+
 use serde_json::{Value, json};
 
 use super::cluster::{Cluster, End};

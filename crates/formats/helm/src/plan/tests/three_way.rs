@@ -1,3 +1,5 @@
+//! Three-way patches, carried out by a strategic merge.
+
 use std::sync::Arc;
 
 use bythos_patch::{merge_patch, strategic_merge};
@@ -21,9 +23,11 @@ fn merged(previous: Option<&Value>, wanted: &Value, live: &Value) -> Value {
 }
 
 fn deployment(labels: Value, spec: Value, containers: Value) -> Value {
-    let mut spec = spec;
-    spec["template"] = json!({"spec": {"containers": containers}});
-    json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "d", "labels": labels}, "spec": spec})
+    let mut object = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "d"}});
+    object["metadata"]["labels"] = labels;
+    object["spec"] = spec;
+    object["spec"]["template"]["spec"]["containers"] = containers;
+    object
 }
 
 #[test]

@@ -1,3 +1,5 @@
+//! Which values an upgrade is rendered with.
+
 use serde_json::{Value, json};
 
 use super::{deployed, rendered};
