@@ -4,6 +4,7 @@
     missing_docs,
     unreachable_pub,
     clippy::all,
+    clippy::allow_attributes_without_reason,
     reason = "compiled from the definitions of the interface"
 )]
 pub(crate) mod v1 {

@@ -39,7 +39,7 @@ pub(super) fn compute(
     if let Outlook::Failed(Failure { reason: EVICTED, message }) = known.outlook {
         conditions.retain(|condition| condition.type_ != DISRUPTION);
         let cause = Cause { reason: "TerminationByKubelet", message: message.clone() };
-        conditions.push(condition(known, old, DISRUPTION, "True", cause));
+        conditions.push(condition(known, old, DISRUPTION, "True", &cause));
     }
     conditions
 }
@@ -92,7 +92,7 @@ fn unless_hindered(
     cause: Option<Cause>,
 ) -> PodCondition {
     let status = if cause.is_none() { "True" } else { "False" };
-    condition(known, old, type_, status, cause.unwrap_or_default())
+    condition(known, old, type_, status, &cause.unwrap_or_default())
 }
 
 fn condition(
@@ -100,7 +100,7 @@ fn condition(
     old: &[PodCondition],
     type_: &str,
     status: &str,
-    cause: Cause,
+    cause: &Cause,
 ) -> PodCondition {
     let same = old.iter().find(|condition| condition.type_ == type_ && condition.status == status);
     let since = same.and_then(|condition| condition.last_transition_time.clone()).unwrap_or(Time(known.now));
