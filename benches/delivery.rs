@@ -44,7 +44,10 @@ async fn main() -> Result<()> {
             ));
         }
     }
-    text.push_str(&format!("\nResident memory of the process at its highest: {} MB.\n", memory_megabytes_max()?));
+    text.push_str(&format!(
+        "\nResident memory of the process at its highest: {} MB.\n",
+        memory_megabytes_max()?
+    ));
     println!("{text}");
     if asked.is_empty() { write_into_readme("delivery", &text) } else { Ok(()) }
 }
@@ -115,7 +118,8 @@ impl Bench {
         while report.state() != HealthState::Ready {
             report.changed().await.context("the part ended")?;
         }
-        let source = json!({ "spec": { "url": "https://git.example/app.git", "interval": "1h", "suspend": true } });
+        let source =
+            json!({ "spec": { "url": "https://git.example/app.git", "interval": "1h", "suspend": true } });
         bench.apply("source.toolkit.fluxcd.io", "GitRepository", source).await?;
         Ok(bench)
     }
@@ -123,7 +127,8 @@ impl Bench {
     /// The admin's client, through which requests are counted. Writes to Flux' own objects, Leases and events are the
     /// part's book-keeping, and none of an object.
     fn counted(&self) -> Client {
-        let (requests, writes, inner) = (self.requests.clone(), self.writes.clone(), self.engine.admin.clone());
+        let (requests, writes, inner) =
+            (self.requests.clone(), self.writes.clone(), self.engine.admin.clone());
         let service = tower::service_fn(move |request: Request<Body>| {
             let uri = request.uri().to_string();
             let is_own = uri.contains("fluxcd.io") || uri.contains("/leases") || uri.contains("/events");
@@ -229,6 +234,7 @@ fn pack(file: &Path, objects: usize, value: &str) -> Result<String> {
 
 fn memory_megabytes_max() -> Result<u64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("the system tells no memory")?;
+    let line =
+        status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("the system tells no memory")?;
     Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? / 1024)
 }

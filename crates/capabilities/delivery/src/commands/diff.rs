@@ -229,9 +229,9 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(old: Value, new: Value, is_secret: bool, expected: &[&str]) {
+    fn check(old: &Value, new: &Value, is_secret: bool, expected: &[&str]) {
         let mut lines = Vec::new();
-        fields(&mut lines, "", &old, &new, is_secret);
+        fields(&mut lines, "", old, new, is_secret);
         assert_eq!(lines, expected);
     }
 
@@ -245,8 +245,8 @@ mod tests {
             "spec.replicas: 1 -> 2",
             "spec.new: nothing -> \"x\"",
         ];
-        check(old, new, false, &expected);
-        check(json!({ "a": 1 }), json!({ "a": 1 }), false, &[]);
+        check(&old, &new, false, &expected);
+        check(&json!({ "a": 1 }), &json!({ "a": 1 }), false, &[]);
     }
 
     #[test]
@@ -254,6 +254,6 @@ mod tests {
         let secret =
             |value: &str| json!({ "data": { "password": value }, "metadata": { "labels": { "a": value } } });
         let expected = ["data.password: *** -> ***", "metadata.labels.a: *** -> ***"];
-        check(secret("b25l"), secret("dHdv"), true, &expected);
+        check(&secret("b25l"), &secret("dHdv"), true, &expected);
     }
 }

@@ -194,9 +194,9 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(checks: Value, object: Value, expected: Option<&str>) {
+    fn check(checks: Value, object: &Value, expected: Option<&str>) {
         let checks: Vec<CustomHealthCheck> = serde_json::from_value(checks).unwrap();
-        let found = HealthExpressions::compile(&checks).unwrap().health_of(&id(), &object);
+        let found = HealthExpressions::compile(&checks).unwrap().health_of(&id(), object);
         match (found, expected) {
             (None, None) => {}
             (Some(found), Some(expected)) => {
@@ -218,26 +218,26 @@ mod tests {
     #[test]
     fn the_first_expression_that_holds_tells_the_health() {
         let object = |phase: &str, broken: &str| json!({ "status": { "phase": phase, "conditions": [{ "type": "Broken", "status": broken }] } });
-        check(ready(), object("Running", "False"), Some("'Current'"));
-        check(ready(), object("Running", "True"), Some("'Failed'"));
-        check(ready(), object("Starting", "True"), Some("'InProgress'"));
-        check(ready(), object("Other", "False"), Some("does not hold yet"));
+        check(ready(), &object("Running", "False"), Some("'Current'"));
+        check(ready(), &object("Running", "True"), Some("'Failed'"));
+        check(ready(), &object("Starting", "True"), Some("'InProgress'"));
+        check(ready(), &object("Other", "False"), Some("does not hold yet"));
         let group = json!([{ "apiVersion": "db.example/v1", "kind": "", "current": "true" }]);
-        check(group, json!({}), Some("'Current'"));
-        check(json!([]), json!({}), None);
+        check(group, &json!({}), Some("'Current'"));
+        check(json!([]), &json!({}), None);
         let other = json!([{ "apiVersion": "other.example/v1", "kind": "Database", "current": "true" }]);
-        check(other, json!({}), None);
+        check(other, &json!({}), None);
     }
 
     #[test]
     fn an_older_generation_says_nothing() {
         let object = json!({ "metadata": { "generation": 2 }, "status": { "observedGeneration": 1 } });
-        check(ready(), object, Some("not observed yet"));
+        check(ready(), &object, Some("not observed yet"));
     }
 
     #[test]
     fn a_field_that_is_missing_is_told() {
-        check(ready(), json!({}), Some("'Unknown': failed to evaluate the CEL expression 'status.phase"));
+        check(ready(), &json!({}), Some("'Unknown': failed to evaluate the CEL expression 'status.phase"));
     }
 
     #[test]

@@ -213,7 +213,7 @@ pub(super) fn without_health(status: &mut KustomizationStatus) {
 pub(super) fn is_news(began: &KustomizationStatus, now: &KustomizationStatus, revision: &str) -> bool {
     began.last_applied_revision.as_deref() != Some(revision)
         || began.last_handled_reconcile_at != now.last_handled_reconcile_at
-        || !get(&began.conditions, Type::Ready.as_str()).is_some_and(|it| it.status == "True")
+        || get(&began.conditions, Type::Ready.as_str()).is_none_or(|it| it.status != "True")
 }
 
 /// Says how it went, and when to come again.

@@ -27,7 +27,7 @@ impl Ignored {
                 let message = format!("expected JSON pointers such as \"/spec/replicas\", found {path:?}");
                 return Err(refuse("paths", message));
             }
-            let matcher = rule.target.as_ref().map(|target| matcher(target));
+            let matcher = rule.target.as_ref().map(matcher);
             let matcher = matcher.transpose().map_err(|message| refuse("target", message))?;
             Ok((matcher, rule.paths.clone()))
         };
@@ -168,24 +168,24 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(manager: &str, path: &str, expected: Value) {
+    fn check(manager: &str, path: &str, expected: &Value) {
         let (existing, outcome) = (deployment(5, manager), deployment(2, manager));
         let mut body =
             json!({ "spec": { "replicas": 2, "containers": [{ "name": "web", "image": "web:2" }] } });
         let ignored = rules(json!([{ "paths": [path] }])).unwrap();
         ignored.leave_to_others(&mut body, &existing, &outcome, &[path]);
-        assert_eq!(body, expected);
+        assert_eq!(body, *expected);
     }
 
     #[test]
     fn a_field_that_another_applies_is_left_to_them() {
         let containers = json!([{ "name": "web", "image": "web:2" }]);
-        check("scaler", "/spec/replicas", json!({ "spec": { "containers": containers } }));
+        check("scaler", "/spec/replicas", &json!({ "spec": { "containers": containers } }));
         let containers = json!([{ "name": "web" }]);
         check(
             "scaler",
             "/spec/containers/0/image",
-            json!({ "spec": { "replicas": 2, "containers": containers } }),
+            &json!({ "spec": { "replicas": 2, "containers": containers } }),
         );
     }
 
@@ -195,7 +195,7 @@ mod tests {
         check(
             FIELD_MANAGER,
             "/spec/replicas",
-            json!({ "spec": { "replicas": 5, "containers": containers } }),
+            &json!({ "spec": { "replicas": 5, "containers": containers } }),
         );
     }
 

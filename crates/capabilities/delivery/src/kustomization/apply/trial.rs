@@ -82,7 +82,7 @@ impl Run<'_> {
         let tried = api.patch(&object.id.name, &params, &Patch::Apply(&body(object, &kind))).await;
         match (tried, existing) {
             (Ok(_), None) => Ok(Verdict::Create(kind)),
-            (Ok(outcome), Some(existing)) => Ok(compare(object, kind, existing, outcome, ignored)),
+            (Ok(outcome), Some(existing)) => Ok(compare(object, kind, &existing, &outcome, ignored)),
             (Err(kube::Error::Api(status)), _) if status.code == 404 && brought.has_namespace(&object.id) => {
                 Ok(Verdict::Later)
             }
@@ -125,19 +125,19 @@ impl Run<'_> {
 fn compare(
     object: &Object,
     kind: Kind,
-    existing: DynamicObject,
-    outcome: DynamicObject,
+    existing: &DynamicObject,
+    outcome: &DynamicObject,
     ignored: &Ignored,
 ) -> Verdict {
     let merges = |mark: Option<&str>| mark == Some("Merge");
-    let may_take_over = !merges(object.mark(mark::SSA)) && !merges(mark_of(&existing, mark::SSA));
-    let takeover = takeover::of(&existing).filter(|_| may_take_over);
+    let may_take_over = !merges(object.mark(mark::SSA)) && !merges(mark_of(existing, mark::SSA));
+    let takeover = takeover::of(existing).filter(|_| may_take_over);
     let paths = ignored.paths_of(object);
-    if takeover.is_none() && !differs(&existing, &outcome, &paths) {
+    if takeover.is_none() && !differs(existing, outcome, &paths) {
         return Verdict::Unchanged(existing.resource_version().unwrap_or_default());
     }
     let mut body = body(object, &kind);
-    ignored.leave_to_others(&mut body, &existing, &outcome, &paths);
+    ignored.leave_to_others(&mut body, existing, outcome, &paths);
     Verdict::Configure(kind, Box::new(Configuration { takeover, body }))
 }
 
