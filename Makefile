@@ -44,7 +44,7 @@ test:
 test-vm:
 	@tools/packages vm
 	@$(CARGO) build --locked --release --package bythos
-	@tools/test-vm $(TARGET)/release/bythos
+	@tools/test-vm $(BUILT)/release/bythos
 
 # Debian's Rust packages have no clippy: what is not there is left out, and said.
 if_there = if $(CARGO) $(1) --version >/dev/null 2>&1; then $(2); else echo "left out: this cargo has no $(1)"; fi
