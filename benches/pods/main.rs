@@ -96,7 +96,7 @@ fn round(number: usize, archive: &Path) -> Result<Round> {
     tell("idle");
     let idle = Cost::of(machine)?;
     // The first of the two finds colder files: each is it in turn.
-    let bare_first = number % 2 == 0;
+    let bare_first = number.is_multiple_of(2);
     let bare = if bare_first { Some(ask_bare(machine)?) } else { None };
     tell("many pods");
     let started = ask::<Started>(machine, &["start", &PODS.to_string()])?;

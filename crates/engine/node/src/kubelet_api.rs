@@ -21,7 +21,7 @@ use tower::util::BoxCloneSyncService;
 
 use crate::logs::{self, LogOptions, LogSource, OptionError};
 use crate::node::Node;
-use crate::pods::runtime::{Container, RunState, look};
+use crate::pods::runtime::{RunState, look};
 use crate::pods::{paths, spec};
 use crate::streams::{self, StreamError};
 
@@ -116,14 +116,21 @@ async fn find(
     let runtime = look(&node.cri, &identity).await.map_err(Refusal::Find)?;
     let status = status_of(&pod, container);
     let is_waiting = status.as_ref().is_some_and(|status| waiting(status).is_some());
-    // Of a container that waits for its next start, the last one is the previous one as well.
-    let is_last = |latest: &Container| is_waiting && latest.state == RunState::Ended;
     let mut instances = runtime.instances(container);
     let latest = instances.next();
     // One that was not started yet has no log.
     let latest = latest.filter(|latest| latest.state != RunState::Created);
-    let found =
-        if options.previous { latest.filter(|latest| is_last(latest)).or(instances.next()) } else { latest };
+    let found = if options.previous {
+        let ended = latest.filter(|latest| latest.state == RunState::Ended);
+        // Of a container that waits for its next start, the last one is the previous one as well. The client may
+        // know that it waits before we hear of our own words again.
+        let is_never_restarted =
+            pod.spec.as_ref().and_then(|spec| spec.restart_policy.as_deref()) == Some("Never");
+        let waits = ended.filter(|_| is_waiting);
+        waits.or(instances.next()).or(ended.filter(|_| !is_never_restarted))
+    } else {
+        latest
+    };
     let folder = paths::log_dir(&node.config, &identity);
     let source = |file: PathBuf, id: &str, is_known: bool| LogSource {
         file,

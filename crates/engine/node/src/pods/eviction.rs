@@ -81,7 +81,7 @@ pub(crate) async fn keep_within_limits(node: Arc<Node>) {
                 Ok(Some(message)) => node.evictions.order(uid, message),
                 Ok(None) => {}
                 Err(error) => {
-                    warn!(uid, error = %error_chain(&error), "failed to look at the storage of a pod")
+                    warn!(uid, error = %error_chain(&error), "failed to look at the storage of a pod");
                 }
             }
         }
