@@ -9,7 +9,7 @@
 //! Kustomization ─> [`kustomization`]: source, build, apply, prune, health ─> objects, named in status.inventory
 //! ```
 //!
-//! It works only while it leads ([`leadership`]): where the real Flux does, it stands by and says so.
+//! It works only while it leads (`leadership`): where the real Flux does, it stands by and says so.
 //!
 //! [`commands`] are what the owner asks of it: `bythos sync`, `diff`, `tree`, `events`.
 //!

@@ -8,10 +8,10 @@
 //!
 //! The record in the cluster is the journal. It says what is being done (its status), with which objects (its manifest)
 //! and how far each hook came; every step may be carried out twice. So who was killed between any two steps reads the
-//! history and asks [`resume`] for the rest. Before the first record is written there is nothing to go on with: the same
+//! history and asks [`resume()`] for the rest. Before the first record is written there is nothing to go on with: the same
 //! request is planned again.
 //!
-//! [`definitions`] comes before all that, even before rendering: templates ask which kinds the cluster serves.
+//! [`definitions()`] comes before all that, even before rendering: templates ask which kinds the cluster serves.
 //!
 //! **How objects are applied.** A new release is applied server-side as the field manager `helm`. An upgrade or rollback
 //! with [`ServerSide::Auto`] keeps the way of the revision that it starts from, so that a release of Helm 3 goes on with

@@ -1,4 +1,4 @@
-//! `postBuild`: variables in the built objects, as `${name}` or with one of the functions of [`expand`].
+//! `postBuild`: variables in the built objects, as `${name}` or with one of the functions of [`mod@expand`].
 
 use std::collections::BTreeMap;
 
