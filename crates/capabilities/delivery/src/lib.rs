@@ -13,10 +13,9 @@
 //!
 //! [`commands`] are what the owner asks of it: `bythos sync`, `diff`, `tree`, `events`.
 //!
-//! Left out: HelmRepository, HelmChart, HelmRelease, OCIRepository and Bucket, which nobody reconciles yet; and, refused by a
-//! condition where they are asked for:
-//! the signatures of commits, decryption, other clusters. Artifacts are not served to others over HTTP; their address is
-//! the one that Flux would give them.
+//! Left out: HelmRepository, HelmChart, HelmRelease, OCIRepository and Bucket, which nobody reconciles yet; and, refused by
+//! a condition where they are asked for: the signatures of commits, decryption, other clusters. Artifacts are not served
+//! to others over HTTP; their address is the one that Flux would give them.
 //!
 //! Each object is the only input of its reconciliation, read afresh every time: killed between any two steps, the
 //! next run converges. Git is spoken by the machine's own `git`; building is `bythos-kustomize`; nothing here knows
