@@ -49,19 +49,25 @@ pub(super) fn digest_of(objects: &[Object]) -> String {
     hash.finish()
 }
 
+/// What selects objects in a spec, as kustomize selects them.
+pub(super) fn selector(target: &bythos_api::kustomization::Selector) -> Selector {
+    let target = target.clone();
+    Selector {
+        group: target.group,
+        version: target.version,
+        kind: target.kind,
+        namespace: target.namespace,
+        name: target.name,
+        annotation_selector: target.annotation_selector,
+        label_selector: target.label_selector,
+    }
+}
+
 /// The fields of a spec that Flux lays over the kustomization in the source.
 fn overlay(spec: &KustomizationSpec, files: &Files) -> Overlay {
     let patch = |it: &bythos_api::kustomization::Patch| OverlayPatch {
         patch: it.patch.clone(),
-        target: it.target.clone().map(|target| Selector {
-            group: target.group,
-            version: target.version,
-            kind: target.kind,
-            namespace: target.namespace,
-            name: target.name,
-            annotation_selector: target.annotation_selector,
-            label_selector: target.label_selector,
-        }),
+        target: it.target.as_ref().map(selector),
     };
     let image = |it: &bythos_api::kustomization::Image| Image {
         name: it.name.clone(),

@@ -3,12 +3,13 @@
 //! As in Flux, what is ignored is still applied when an object is made. Later, where such a field differs while something
 //! else is changed, it is left to whoever else applies it, or keeps the value that the cluster has.
 
-use bythos_api::kustomization::{IgnoreRule, Selector};
+use bythos_api::kustomization::IgnoreRule;
 use bythos_kustomize::Matcher;
 use kube::core::DynamicObject;
 use serde_json::{Value, json};
 
 use crate::kustomization::FIELD_MANAGER;
+use crate::kustomization::build::selector;
 use crate::kustomization::object::Object;
 use crate::kustomization::report::Failure;
 
@@ -27,7 +28,7 @@ impl Ignored {
                 let message = format!("expected JSON pointers such as \"/spec/replicas\", found {path:?}");
                 return Err(refuse("paths", message));
             }
-            let matcher = rule.target.as_ref().map(matcher);
+            let matcher = rule.target.as_ref().map(|target| selector(target).matcher());
             let matcher = matcher.transpose().map_err(|message| refuse("target", message))?;
             Ok((matcher, rule.paths.clone()))
         };
@@ -68,20 +69,6 @@ impl Ignored {
             }
         }
     }
-}
-
-fn matcher(target: &Selector) -> Result<Matcher, String> {
-    let target = target.clone();
-    let selector = bythos_kustomize::Selector {
-        group: target.group,
-        version: target.version,
-        kind: target.kind,
-        namespace: target.namespace,
-        name: target.name,
-        annotation_selector: target.annotation_selector,
-        label_selector: target.label_selector,
-    };
-    selector.matcher()
 }
 
 /// Removes what a JSON pointer leads to, if it is there.
