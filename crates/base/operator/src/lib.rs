@@ -22,6 +22,7 @@ pub mod condition;
 pub mod controller;
 pub mod event;
 pub mod health;
+mod kinds;
 pub mod kubelet;
 pub mod names;
 pub mod part;

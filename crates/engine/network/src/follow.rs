@@ -17,9 +17,6 @@ use crate::ruleset;
 use crate::services::{self, ServiceState};
 use crate::table::{Fragment, Owner, Table};
 
-/// From so many changed services on, all are read at once.
-const MANY: usize = 32;
-
 /// What the network looks at.
 #[derive(Clone)]
 pub(crate) struct Watched {
@@ -33,14 +30,41 @@ pub(crate) struct Watched {
 /// What has changed since it was last taken.
 #[derive(Default)]
 pub(crate) struct Changes {
-    pending: Mutex<Pending>,
+    noted: Mutex<Noted>,
     told: Notify,
 }
 
 #[derive(Default)]
-struct Pending {
+struct Noted {
+    /// Services that have changed.
     services: BTreeSet<ObjectKey>,
+    /// Whether something has changed on which policies stand.
     policies: bool,
+    /// The slices of each service, changed or not.
+    slices: BTreeMap<ObjectKey, BTreeSet<ObjectKey>>,
+}
+
+impl Noted {
+    /// A slice is another one now, appears or goes.
+    fn change_slice(&mut self, old: Option<&EndpointSlice>, new: Option<&EndpointSlice>) {
+        if let Some(old) = old
+            && let Some(owner) = services::owner_of(old)
+        {
+            if let Some(slices) = self.slices.get_mut(&owner) {
+                slices.remove(&ObjectKey::of(old));
+                if slices.is_empty() {
+                    self.slices.remove(&owner);
+                }
+            }
+            self.services.insert(owner);
+        }
+        if let Some(new) = new
+            && let Some(owner) = services::owner_of(new)
+        {
+            self.slices.entry(owner.clone()).or_default().insert(ObjectKey::of(new));
+            self.services.insert(owner);
+        }
+    }
 }
 
 impl Changes {
@@ -50,9 +74,7 @@ impl Changes {
         changes.note(&watched.services, |changes, old, new| {
             changes.services.extend(new.or(old).map(ObjectKey::of));
         });
-        changes.note(&watched.slices, |changes, old, new| {
-            changes.services.extend([old, new].into_iter().flatten().filter_map(services::owner_of));
-        });
+        changes.note(&watched.slices, Noted::change_slice);
         changes.note(&watched.policies, |changes, _, _| changes.policies = true);
         changes.note(&watched.namespaces, |changes, old, new| {
             let labels = |namespace: Option<&Namespace>| namespace.map(|one| one.metadata.labels.clone());
@@ -68,14 +90,14 @@ impl Changes {
     fn note<K: Send + Sync + 'static>(
         self: &Arc<Self>,
         cache: &Cache<K>,
-        note: impl Fn(&mut Pending, Option<&K>, Option<&K>) + Send + Sync + 'static,
+        note: impl Fn(&mut Noted, Option<&K>, Option<&K>) + Send + Sync + 'static,
     ) {
         let changes = Arc::downgrade(self);
         cache.subscribe(move |change| {
             let Some(changes) = changes.upgrade() else { return false };
-            let mut pending = changes.pending.lock().unwrap_or_else(PoisonError::into_inner);
-            note(&mut pending, change.old, change.new);
-            if pending.policies || !pending.services.is_empty() {
+            let mut noted = changes.noted.lock().unwrap_or_else(PoisonError::into_inner);
+            note(&mut noted, change.old, change.new);
+            if noted.policies || !noted.services.is_empty() {
                 changes.told.notify_one();
             }
             true
@@ -87,8 +109,15 @@ impl Changes {
         self.told.notified().await;
     }
 
-    fn take(&self) -> Pending {
-        std::mem::take(&mut *self.pending.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Changed services, and whether what policies stand on has changed.
+    fn take(&self) -> (BTreeSet<ObjectKey>, bool) {
+        let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
+        (std::mem::take(&mut noted.services), std::mem::take(&mut noted.policies))
+    }
+
+    fn slices_of(&self, service: &ObjectKey) -> BTreeSet<ObjectKey> {
+        let noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
+        noted.slices.get(service).cloned().unwrap_or_default()
     }
 }
 
@@ -120,34 +149,28 @@ impl Following {
 
     /// Takes in what has changed. True if a service has.
     pub(crate) fn catch_up(&mut self) -> bool {
-        let pending = self.changes.take();
-        for (key, state) in self.read(&pending.services) {
-            self.replace(key, state);
+        let (services, policies) = self.changes.take();
+        for key in &services {
+            let state = self.read(key);
+            self.replace(key.clone(), state);
         }
-        if pending.policies {
+        if policies {
             self.replace_policies();
         }
-        !pending.services.is_empty()
+        !services.is_empty()
     }
 
-    /// The changed services as they are now; `None` for those that are gone.
-    fn read(&self, keys: &BTreeSet<ObjectKey>) -> BTreeMap<ObjectKey, Option<ServiceState>> {
-        let mut states: BTreeMap<_, _> = keys.iter().map(|key| (key.clone(), None)).collect();
-        if keys.len() >= MANY {
-            let all = services::read(&self.watched.services.list(), &self.watched.slices.list());
-            let changed = all.into_iter().filter(|state| keys.contains(&state.key));
-            states.extend(changed.map(|state| (state.key.clone(), Some(state))));
-        } else {
-            states.iter_mut().for_each(|(key, state)| *state = self.read_one(key));
-        }
-        states
-    }
-
-    fn read_one(&self, key: &ObjectKey) -> Option<ServiceState> {
+    /// The service as it is now; `None` if it is gone.
+    fn read(&self, key: &ObjectKey) -> Option<ServiceState> {
         let service = self.watched.services.get(key)?;
-        let slices = self.watched.slices.list_in(&key.namespace);
-        let own = slices.iter().filter(|slice| services::owner_of(slice).as_ref() == Some(key));
-        let own: Vec<&EndpointSlice> = own.map(|slice| &**slice).collect();
+        let slices: Vec<Arc<EndpointSlice>> =
+            self.changes.slices_of(key).iter().filter_map(|slice| self.watched.slices.get(slice)).collect();
+        // One may have got another owner since.
+        let own: Vec<&EndpointSlice> = slices
+            .iter()
+            .map(Arc::as_ref)
+            .filter(|slice| services::owner_of(slice).as_ref() == Some(key))
+            .collect();
         services::read_one(&service, &own)
     }
 

@@ -3,17 +3,20 @@
 //! What is taken is read from the stored services, under a lock that is held until the commit; there is no second
 //! state that could disagree with them.
 
+mod taken;
+
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
+use std::sync::PoisonError;
 
 use bythos_schema::{FieldError, FieldPath, Refusal};
 use rand::Rng as _;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
+use self::taken::{Services, Taken};
 use super::Held;
 use crate::object;
-use crate::policy::objects;
 use crate::status::Failure;
 use crate::write::Writing;
 
@@ -38,7 +41,9 @@ pub(crate) struct ServiceNetwork {
     first: u32,
     /// Addresses in the network.
     count: u32,
+    /// Held from the look at what is taken until the commit.
     allocating: Mutex<()>,
+    services: std::sync::Mutex<Services>,
 }
 
 impl ServiceNetwork {
@@ -51,6 +56,7 @@ impl ServiceNetwork {
                 first: u32::from(address) & !(count - 1),
                 count,
                 allocating: Mutex::new(()),
+                services: std::sync::Mutex::default(),
             })
         });
         parsed.ok_or_else(|| ServiceNetworkError { network: network.to_owned() })
@@ -67,37 +73,14 @@ impl ServiceNetwork {
     }
 
     /// An address that is not taken; from a random place on, so that a freed one is not given again at once.
-    fn free(&self, taken: &BTreeSet<Ipv4Addr>) -> Option<Ipv4Addr> {
+    fn free(&self, taken: &Taken<'_>) -> Option<Ipv4Addr> {
         let usable = self.count - 2;
         let start = rand::rng().random_range(0..usable);
         (0..usable)
             .map(|step| self.first + 1 + (start + step) % usable)
             .filter(|address| *address != self.first + DNS_OFFSET && *address != self.first + 1)
             .map(Ipv4Addr::from)
-            .find(|address| !taken.contains(address))
-    }
-}
-
-/// What other services have.
-#[derive(Default)]
-struct Taken {
-    addresses: BTreeSet<Ipv4Addr>,
-    node_ports: BTreeSet<u16>,
-}
-
-impl Taken {
-    fn by_others(writing: &Writing<'_>, name: &str) -> Taken {
-        let mut taken = Taken::default();
-        for service in objects(&writing.state.store, "services") {
-            let is_itself = object::name(&service) == name
-                && object::meta(&service, "namespace").unwrap_or_default() == writing.namespace;
-            if is_itself {
-                continue;
-            }
-            taken.addresses.extend(cluster_ip(&service).and_then(|address| address.parse::<Ipv4Addr>().ok()));
-            taken.node_ports.extend(ports(&service).iter().filter_map(node_port));
-        }
-        taken
+            .find(|address| !taken.has_address(*address))
     }
 }
 
@@ -110,7 +93,8 @@ pub(crate) async fn admit<'a>(
     let network = &writing.state.services;
     let guard = network.allocating.lock().await;
     let name = object::name(new).to_owned();
-    let taken = Taken::by_others(writing, &name);
+    let mut services = network.services.lock().unwrap_or_else(PoisonError::into_inner);
+    let taken = services.taken_from(&writing.state.store, writing.namespace, &name);
     let mut errors = Vec::new();
     match object::text_at(new, "/spec/type").unwrap_or("ClusterIP") {
         "ExternalName" => release(new),
@@ -136,7 +120,7 @@ fn release(service: &mut Value) {
 
 fn give_address(
     network: &ServiceNetwork,
-    taken: &Taken,
+    taken: &Taken<'_>,
     old: Option<&Value>,
     new: &mut Value,
 ) -> Result<(), FieldError> {
@@ -155,13 +139,13 @@ fn give_address(
             Ok(address) if !network.holds(address) => {
                 return Err(refused(asked, "the provided network does not contain it"));
             }
-            Ok(address) if taken.addresses.contains(&address) => {
+            Ok(address) if taken.has_address(address) => {
                 return Err(refused(asked, "provided IP is already allocated"));
             }
             Ok(address) => address.to_string(),
             Err(_) => return Err(refused(asked, "it is no IPv4 address")),
         },
-        None => network.free(&taken.addresses).ok_or_else(|| refused("", "range is full"))?.to_string(),
+        None => network.free(taken).ok_or_else(|| refused("", "range is full"))?.to_string(),
     };
     let spec = object::field_mut(new, "spec");
     spec.insert("clusterIP".to_owned(), json!(given));
@@ -171,7 +155,7 @@ fn give_address(
     Ok(())
 }
 
-fn give_node_ports(taken: &Taken, old: Option<&Value>, new: &mut Value) -> Vec<FieldError> {
+fn give_node_ports(taken: &Taken<'_>, old: Option<&Value>, new: &mut Value) -> Vec<FieldError> {
     let old_ports = old.map(ports).unwrap_or_default();
     let mut mine: BTreeSet<u16> = ports(new).iter().filter_map(node_port).collect();
     let mut errors = Vec::new();
@@ -195,12 +179,12 @@ fn give_node_ports(taken: &Taken, old: Option<&Value>, new: &mut Value) -> Vec<F
     errors
 }
 
-fn check_node_port(taken: &Taken, path: &FieldPath, asked: u16) -> Option<FieldError> {
+fn check_node_port(taken: &Taken<'_>, path: &FieldPath, asked: u16) -> Option<FieldError> {
     let why = if !(NODE_PORT_FIRST..=NODE_PORT_LAST).contains(&asked) {
         format!(
             "provided port is not in the valid range. The range of valid ports is {NODE_PORT_FIRST}-{NODE_PORT_LAST}"
         )
-    } else if taken.node_ports.contains(&asked) {
+    } else if taken.has_node_port(asked) {
         "provided port is already allocated".to_owned()
     } else {
         return None;
@@ -208,12 +192,12 @@ fn check_node_port(taken: &Taken, path: &FieldPath, asked: u16) -> Option<FieldE
     Some(FieldError::of(path.clone(), Refusal::Invalid, &json!(asked), why))
 }
 
-fn free_node_port(taken: &Taken, mine: &BTreeSet<u16>) -> Option<u16> {
+fn free_node_port(taken: &Taken<'_>, mine: &BTreeSet<u16>) -> Option<u16> {
     let count = NODE_PORT_LAST - NODE_PORT_FIRST + 1;
     let start = rand::rng().random_range(0..count);
     (0..count)
         .map(|step| NODE_PORT_FIRST + (start + step) % count)
-        .find(|port| !taken.node_ports.contains(port) && !mine.contains(port))
+        .find(|port| !taken.has_node_port(*port) && !mine.contains(port))
 }
 
 /// A service that needs no node ports any more loses those that it was given.

@@ -1,36 +1,48 @@
 //! `deletecollection`: `delete` on everything that is selected.
 
-use http::{Response, StatusCode};
-use serde_json::{Value, json};
+use std::sync::Arc;
+
+use bythos_store::Entry;
+use futures::{StreamExt as _, TryStreamExt as _};
+use http::Response;
 
 use super::delete::{DeleteOptions, delete};
 use super::list;
 use crate::body::Body;
 use crate::resources::Target;
 use crate::status::Failure;
-use crate::write::Door;
+use crate::write::{Door, WriteOptions};
 
+/// So many deletions are under way at once, so that they share the store's syncs.
+const AT_ONCE: usize = 16;
+
+/// Lists what was deleted, as it was.
 pub(crate) async fn answer(target: &Target<'_>) -> Result<Response<Body>, Failure> {
+    let form = target.call.form()?;
     let write_options = target.call.write_options()?;
     let mut options = DeleteOptions::of(target.call)?;
     options.dry_run |= write_options.dry_run;
-    let found = list::find(target)?;
-    let mut items: Vec<Value> = Vec::with_capacity(found.entries.len());
-    for entry in &found.entries {
-        let mut writing = target.writing(Door::Main, &write_options);
-        writing.namespace = &entry.key.namespace;
-        match delete(&writing, &entry.key.name, &options).await {
-            Ok(_) => items.push(serde_json::from_slice(&entry.value)?),
-            // Someone else was first.
-            Err(Failure::NotFound { .. }) => {}
-            Err(failure) => return Err(failure),
-        }
+    let mut found = list::find(target)?;
+    let deletions =
+        found.entries.clone().into_iter().map(|entry| is_deleted(target, &write_options, &options, entry));
+    let deletions: Vec<bool> = futures::stream::iter(deletions).buffered(AT_ONCE).try_collect().await?;
+    let mut is_deleted = deletions.into_iter();
+    found.entries.retain(|_| is_deleted.next() == Some(true));
+    list::written(target, form, found)
+}
+
+/// Whether the deletion is this request's: not if someone else was first.
+async fn is_deleted(
+    target: &Target<'_>,
+    write_options: &WriteOptions,
+    options: &DeleteOptions,
+    entry: Arc<Entry>,
+) -> Result<bool, Failure> {
+    let mut writing = target.writing(Door::Main, write_options);
+    writing.namespace = &entry.key.namespace;
+    match delete(&writing, &entry.key.name, options).await {
+        Ok(_) => Ok(true),
+        Err(Failure::NotFound { .. }) => Ok(false),
+        Err(failure) => Err(failure),
     }
-    let list = json!({
-        "kind": target.served.list_kind,
-        "apiVersion": target.served.api_version,
-        "metadata": { "resourceVersion": found.revision.0.to_string() },
-        "items": items,
-    });
-    target.call.answer_value(StatusCode::OK, &list)
 }

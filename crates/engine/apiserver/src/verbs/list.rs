@@ -50,7 +50,7 @@ impl Continue {
 
 /// A page of a list.
 pub(crate) struct Found {
-    pub(crate) revision: Revision,
+    revision: Revision,
     pub(crate) entries: Vec<Arc<Entry>>,
     continue_token: Option<String>,
     remaining: Option<usize>,
@@ -58,7 +58,11 @@ pub(crate) struct Found {
 
 pub(crate) fn answer(target: &Target<'_>) -> Result<Response<Body>, Failure> {
     let form = target.call.form()?;
-    let found = find(target)?;
+    written(target, form, find(target)?)
+}
+
+/// The answer that lists what was found.
+pub(crate) fn written(target: &Target<'_>, form: Form, found: Found) -> Result<Response<Body>, Failure> {
     let stored_bytes = found.entries.iter().map(|entry| entry.value.len()).sum();
     let body = match form.shape {
         _ if form.is_stored() => streamed(futures::stream::iter(Pieces::new(target, found))),
