@@ -5,6 +5,7 @@ mod ignore;
 mod json;
 mod lock;
 mod metadata;
+mod package;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
