@@ -24,14 +24,19 @@
 pub mod commands;
 
 mod artifact;
+mod charts;
 mod condition;
+mod credentials;
 mod git;
 mod gitrepository;
 mod ignore;
 mod kustomization;
 mod leadership;
+mod registry;
+mod source;
 mod status;
 mod storage;
+mod web;
 
 #[cfg(test)]
 mod tests;
