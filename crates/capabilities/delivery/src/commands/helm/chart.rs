@@ -126,7 +126,7 @@ async fn published(
     };
     if let Some(repository) = &options.repo {
         let wish = Dependency { name: reference.to_owned(), version, ..Dependency::default() };
-        let choice = publisher.choose(repository, &wish, async || publisher.index(repository).await).await?;
+        let choice = publisher.choose(repository, &wish, publisher.index(repository)).await?;
         return publisher.archive(repository, &choice.location).await;
     }
     if !charts::is_registry(reference) {
@@ -139,7 +139,7 @@ async fn published(
     }
     let (repository, name) = reference.rsplit_once('/').unwrap_or((reference, ""));
     let wish = Dependency { name: name.to_owned(), version, ..Dependency::default() };
-    let choice = publisher.choose(repository, &wish, async || publisher.index(repository).await).await?;
+    let choice = publisher.choose(repository, &wish, publisher.index(repository)).await?;
     publisher.archive(repository, &choice.location).await
 }
 
