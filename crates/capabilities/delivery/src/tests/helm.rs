@@ -30,7 +30,10 @@ fn folder() -> tempfile::TempDir {
         ("Chart.yaml", "apiVersion: v2\nname: shop\nversion: 0.1.0\n"),
         ("values.yaml", "name: few # why\ncount: 1\n"),
         ("README.md", "read me"),
-        ("crds/a.yaml", "kind: CustomResourceDefinition\nmetadata: {name: a}\n"),
+        (
+            "crds/a.yaml",
+            "kind: CustomResourceDefinition\napiVersion: apiextensions.k8s.io/v1\nmetadata: {name: a}\n",
+        ),
         ("templates/_names.tpl", "{{ define \"name\" }}{{ .Release.Name }}-{{ .Values.name }}{{ end }}"),
         (
             "templates/a.yaml",

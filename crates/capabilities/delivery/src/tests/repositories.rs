@@ -1,6 +1,6 @@
 use bythos_api::helmrepository::HelmRepository;
 use bythos_operator::condition::is_true;
-use k8s_openapi::api::events::v1::Event;
+use k8s_openapi::api::core::v1::Event;
 use kube::api::ListParams;
 use serde_json::json;
 
@@ -38,10 +38,17 @@ async fn an_index_becomes_an_artifact_and_old_ones_go() {
     })
     .await
     .unwrap();
-    let events = delivery.api::<Event>("flux-system").list(&ListParams::default()).await.unwrap().items;
-    let told = |event: &&Event| event.reason.as_deref() == Some("NewArtifact");
-    let note = events.iter().find(told).and_then(|event| event.note.clone()).unwrap();
-    assert!(note.starts_with("stored fetched index of size "), "{note}");
+    let size =
+        format!("stored fetched index of size {}B from '{}'", index_of(&["1.2.0"]).len(), site.url("charts"));
+    let told = |event: Event| {
+        event.reason.as_deref() == Some("NewArtifact") && event.message.as_ref() == Some(&size)
+    };
+    eventually("the event", || async {
+        let events = delivery.api::<Event>("flux-system").list(&ListParams::default()).await.unwrap();
+        events.items.into_iter().any(told).then_some(())
+    })
+    .await
+    .unwrap();
     delivery.api::<HelmRepository>("flux-system").delete("charts", &Default::default()).await.unwrap();
     eventually("all artifacts to go", || async { (!folder.exists()).then_some(()) }).await.unwrap();
 }
