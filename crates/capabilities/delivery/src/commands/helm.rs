@@ -23,7 +23,7 @@ pub mod template;
 #[derive(Debug, Clone, clap::Subcommand)]
 pub enum Command {
     /// Print what a chart becomes with these values, without a cluster
-    Template(template::Args),
+    Template(Box<template::Args>),
     /// Print what a chart says about itself
     #[command(subcommand)]
     Show(show::Command),

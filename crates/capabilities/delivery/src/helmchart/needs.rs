@@ -59,7 +59,8 @@ impl Context {
             }
             let name = want.dependency.name.clone();
             let inner = self.needed(namespace, &chart, &want, place, files).await;
-            fetched.push((want, inner.map_err(|source| Failure::Need { name, source })?));
+            let failed = |source| Failure::Need { name, source: Box::new(source) };
+            fetched.push((want, inner.map_err(failed)?));
         }
         helm::assemble(&chart, fetched).map_err(Failure::Needs)
     }

@@ -58,7 +58,7 @@ impl Context {
                 return Ok(Built { name, version, archive, values_files: Vec::new(), is_packaged });
             }
             let (values, values_files) = merged(&spec, |path| inside(&read, path))?;
-            let mut changed = read.clone().with_values(values);
+            let mut changed = read.with_values(values);
             changed.metadata.version.clone_from(&version);
             let archive = Archive::New(changed.to_archive().map_err(Failure::Package)?);
             Ok(Built { name, version, archive, values_files, is_packaged })

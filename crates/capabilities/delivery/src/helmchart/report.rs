@@ -59,7 +59,7 @@ pub(crate) enum Failure {
     Need {
         name: String,
         #[source]
-        source: NeedError,
+        source: Box<NeedError>,
     },
     #[error("chart package error")]
     Package(#[source] ChartError),
