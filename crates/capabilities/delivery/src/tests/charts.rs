@@ -281,3 +281,32 @@ async fn what_is_not_built_is_refused_in_words() {
     let words = "unsupported source kind 'Bucket'";
     delivery.chart_says("False", "UnsupportedSourceKind", words).await;
 }
+
+#[tokio::test]
+async fn killed_after_any_write_the_next_run_converges() {
+    let (mut delivery, site) = (Delivery::start().await, Site::new());
+    site.publish(&["1.0.0"]);
+    delivery.repository(&site.url("charts"), &json!({})).await;
+    delivery.chart(&json!({})).await;
+    delivery.chart_says("True", "ChartPullSucceeded", &pulled("1.0.0")).await;
+    for writes in 0.. {
+        delivery.kill().await;
+        let version = format!("1.{}.0", writes + 1);
+        site.publish(&[&version]);
+        delivery.resume_with_writes(writes).await;
+        delivery.ask_any::<HelmRepository>("charts").await;
+        let words = pulled(&version);
+        let is_cut_short = tokio::select! {
+            () = delivery.writes_are_over() => true,
+            _ = delivery.chart_says("True", "ChartPullSucceeded", &words) => false,
+        };
+        if !is_cut_short {
+            assert!(writes > 1, "a repository and a chart are more than {writes} writes");
+            break;
+        }
+        delivery.kill().await;
+        delivery.resume().await;
+        let object = delivery.chart_says("True", "ChartPullSucceeded", &words).await;
+        assert_eq!(archive(&delivery, &object), web(&version), "after {writes} writes");
+    }
+}
