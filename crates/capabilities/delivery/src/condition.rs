@@ -15,6 +15,9 @@ pub(crate) enum Type {
     StorageOperationFailed,
     ArtifactInStorage,
     IncludeUnavailable,
+    BuildFailed,
+    /// Flux' alone: it is taken away where it is found.
+    ArtifactOutdated,
 }
 
 impl Type {
@@ -28,6 +31,8 @@ impl Type {
             Type::StorageOperationFailed => "StorageOperationFailed",
             Type::ArtifactInStorage => "ArtifactInStorage",
             Type::IncludeUnavailable => "IncludeUnavailable",
+            Type::BuildFailed => "BuildFailed",
+            Type::ArtifactOutdated => "ArtifactOutdated",
         }
     }
 }
@@ -65,6 +70,19 @@ pub(crate) enum Reason {
     ArchiveOperationFailed,
     NotFound,
     NoArtifact,
+    Failed,
+    IndexationFailed,
+    SourceUnavailable,
+    UnsupportedSourceKind,
+    NoSourceArtifact,
+    InvalidChartReference,
+    ChartPullError,
+    MetadataPatchError,
+    ValuesFilesError,
+    DependencyBuildError,
+    ChartPackageError,
+    ChartPullSucceeded,
+    ChartPackageSucceeded,
     // Of kustomizations.
     ReconciliationSucceeded,
     ReconciliationFailed,
@@ -90,6 +108,19 @@ impl Reason {
             Reason::ArchiveOperationFailed => "ArchiveOperationFailed",
             Reason::NotFound => "NotFound",
             Reason::NoArtifact => "NoArtifact",
+            Reason::Failed => "Failed",
+            Reason::IndexationFailed => "IndexationFailed",
+            Reason::SourceUnavailable => "SourceUnavailable",
+            Reason::UnsupportedSourceKind => "UnsupportedSourceKind",
+            Reason::NoSourceArtifact => "NoSourceArtifact",
+            Reason::InvalidChartReference => "InvalidChartReference",
+            Reason::ChartPullError => "ChartPullError",
+            Reason::MetadataPatchError => "MetadataPatchError",
+            Reason::ValuesFilesError => "ValuesFilesError",
+            Reason::DependencyBuildError => "DependencyBuildError",
+            Reason::ChartPackageError => "ChartPackageError",
+            Reason::ChartPullSucceeded => "ChartPullSucceeded",
+            Reason::ChartPackageSucceeded => "ChartPackageSucceeded",
             Reason::ReconciliationSucceeded => "ReconciliationSucceeded",
             Reason::ReconciliationFailed => "ReconciliationFailed",
             Reason::ArtifactFailed => "ArtifactFailed",

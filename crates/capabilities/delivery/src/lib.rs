@@ -1,37 +1,46 @@
 //! GitOps: what stands in a Git repository becomes what runs in the cluster, by Flux' own kinds.
 //!
-//! For the owner, who pushes, and for everyone who writes a GitRepository or a Kustomization. Two controllers share
-//! nothing but objects and a folder of artifacts:
+//! For the owner, who pushes, and for everyone who writes a GitRepository, a HelmRepository, a HelmChart or a
+//! Kustomization. The controllers share nothing but objects and a folder of artifacts:
 //!
 //! ```text
-//! GitRepository ─> [`gitrepository`]: ls-remote, fetch, archive ─> artifact in [`storage`], named in status.artifact
-//!                                                                      │ watch
-//! Kustomization ─> [`kustomization`]: source, build, apply, prune, health ─> objects, named in status.inventory
+//! GitRepository ──> [`gitrepository`]: ls-remote, fetch, archive ─┐
+//! HelmRepository ─> [`helmrepository`]: fetch the index ──────────┤ artifacts in [`storage`], named in status.artifact
+//! HelmChart ──────> [`helmchart`]: choose, fetch, package ────────┘     │ watch
+//! Kustomization ──> [`kustomization`]: source, build, apply, prune, health ─> objects, named in status.inventory
 //! ```
 //!
+//! What all sources have in common is [`source`]; [`web`], [`registry`] and [`charts`] reach what is published.
 //! It works only while it leads (`leadership`): where the real Flux does, it stands by and says so.
 //!
-//! [`commands`] are what the owner asks of it: `bythos sync`, `diff`, `tree`, `events`.
+//! [`commands`] are what the owner asks of it: `bythos sync`, `diff`, `tree`, `events`, `helm`.
 //!
-//! Left out: HelmRepository, HelmChart, HelmRelease, OCIRepository and Bucket, which nobody reconciles yet; and, refused by
-//! a condition where they are asked for: the signatures of commits, decryption, other clusters. Artifacts are not served
-//! to others over HTTP; their address is the one that Flux would give them.
+//! Left out: HelmRelease, OCIRepository and Bucket, which nobody reconciles yet; and, refused by a condition where they are
+//! asked for: signatures of commits and charts, decryption, other clusters, identities of cloud providers. Proxies for
+//! charts. Artifacts are not served to others over HTTP; their address is the one that Flux would give them.
 //!
 //! Each object is the only input of its reconciliation, read afresh every time: killed between any two steps, the
-//! next run converges. Git is spoken by the machine's own `git`; building is `bythos-kustomize`; nothing here knows
-//! who hosts a repository or what the applied objects do.
+//! next run converges. Git is spoken by the machine's own `git`; building is `bythos-kustomize`, charts are `bythos-helm`;
+//! nothing here knows who hosts a repository or what the applied objects do.
 
 pub mod commands;
 
 mod artifact;
+mod charts;
 mod condition;
+mod credentials;
 mod git;
 mod gitrepository;
+mod helmchart;
+mod helmrepository;
 mod ignore;
 mod kustomization;
 mod leadership;
+mod registry;
+mod source;
 mod status;
 mod storage;
+mod web;
 
 #[cfg(test)]
 mod tests;
@@ -47,7 +56,12 @@ pub fn part() -> Part {
     Part {
         name: "delivery",
         title: "GitOps",
-        resources: vec![bythos_api::gitrepository::definition(), bythos_api::kustomization::definition()],
+        resources: vec![
+            bythos_api::gitrepository::definition(),
+            bythos_api::helmchart::definition(),
+            bythos_api::helmrepository::definition(),
+            bythos_api::kustomization::definition(),
+        ],
         role: everything(),
         listeners: Vec::new(),
         run: Arc::new(|context| run(context).boxed()),
@@ -75,8 +89,10 @@ async fn reconcile(context: PartContext) -> Result<(), BoxError> {
     let storage = storage::Storage::open(&context.data.join("artifacts")).await?;
     context.health.starting("reading sources and kustomizations");
     let (wake_source, sources) = gitrepository::prepare(&context, git, storage.clone()).await?;
+    let repositories = helmrepository::prepare(&context, storage.clone()).await?;
+    let charts = helmchart::prepare(&context, storage.clone()).await?;
     let kustomizations = kustomization::prepare(&context, storage, wake_source).await?;
     context.health.ready();
-    tokio::join!(sources, kustomizations);
+    tokio::join!(sources, repositories, charts, kustomizations);
     Ok(())
 }

@@ -1,11 +1,15 @@
 //! Behaviour of the whole part, against the engine in process and real git over HTTP.
 
+mod charts;
 mod commands;
 mod faults;
 mod harness;
+mod helm;
 mod kustomizations;
 mod leading;
 mod lossy;
+mod repositories;
+mod site;
 mod sources;
 mod ssh;
 mod wishes;

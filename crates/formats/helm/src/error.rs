@@ -8,6 +8,9 @@ pub enum Error {
     /// The archive cannot be read.
     #[error("failed to read the chart archive")]
     ReadArchive(#[source] std::io::Error),
+    /// The archive cannot be written.
+    #[error("failed to write the chart archive")]
+    WriteArchive(#[source] std::io::Error),
     /// The archive or folder has something that a chart must not have.
     #[error("the chart holds {name:?}: {why}")]
     Refused {
@@ -56,6 +59,14 @@ pub enum Error {
         chart: String,
         /// Their names.
         missing: String,
+    },
+    /// A file of values is no YAML, or not what it should be.
+    #[error("failed to parse {file}: {message}")]
+    ReadValues {
+        /// The file.
+        file: String,
+        /// What was found and expected.
+        message: String,
     },
     /// Values do not fit the charts.
     #[error("values: {path}: {message}")]
