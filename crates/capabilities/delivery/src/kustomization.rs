@@ -31,9 +31,7 @@ mod expressions;
 mod finalize;
 mod health;
 mod history;
-mod impersonate;
 mod inventory;
-mod kinds;
 mod object;
 mod prune;
 mod relations;
@@ -45,11 +43,12 @@ mod unsupported;
 mod variables;
 mod verified;
 
+use crate::impersonate::{self, Account};
+use crate::kinds::{Cluster, Kinds};
 use crate::status::{self, WriteError};
 use crate::storage::Storage;
 pub(crate) use apply::{body as apply_body, params as apply_params};
 use expressions::HealthExpressions;
-pub(crate) use kinds::{Cluster, KindError, Kinds};
 pub(crate) use object::{Id, Object};
 use report::{Failure, Outcome};
 pub(crate) use source::key_of as source_key;
@@ -200,6 +199,11 @@ async fn hold(api: &Api<Kustomization>, object: &Kustomization) -> Result<(), Er
     held.map(drop).map_err(|error| Error::Hold(Box::new(error)))
 }
 
+/// Under which account its objects are written.
+fn account_of(object: &Kustomization) -> Option<Account<'_>> {
+    Account::of(object, object.spec.service_account_name.as_deref())
+}
+
 /// One reconciliation under way.
 struct Run<'a> {
     context: &'a Context,
@@ -343,7 +347,7 @@ impl<'a> Run<'a> {
     fn ready_to_build(&mut self) -> Result<Artifact, Failure> {
         unsupported::refuse(&self.object.spec)?;
         self.expressions = HealthExpressions::compile(&self.object.spec.health_check_exprs)?;
-        let client = impersonate::client_for(&self.context.client, self.object)?;
+        let client = impersonate::client_for(&self.context.client, account_of(self.object))?;
         self.cluster = self.context.kinds.used_by(client);
         let artifact = source::artifact(self.object, &self.context.sources)?;
         dependency::check(self.object, &artifact, &self.context.kustomizations)?;

@@ -16,11 +16,11 @@ mod ignored;
 mod takeover;
 mod trial;
 
-use super::kinds::{Kind, KindError};
 use super::object::{Id, Object};
 use super::report::Failure;
 use super::stage::{self, Stage};
 use super::{FIELD_MANAGER, Run, verified};
+use crate::kinds::{Kind, KindError};
 use crate::status::words;
 use ignored::Ignored;
 use trial::{Brought, Configuration, Verdict};
@@ -88,7 +88,7 @@ impl Run<'_> {
                     (Some("configured"), self.configure(&object.id, &kind, *configuration).await?)
                 }
                 Verdict::Recreate(kind) => {
-                    let deleted = self.cluster.api(&kind, &object.id);
+                    let deleted = self.cluster.api(&kind, &object.id.namespace);
                     let deleted = deleted.delete(&object.id.name, &DeleteParams::background()).await;
                     deleted
                         .map_err(|error| Failure::Recreate { id: boxed(&object.id), words: words(&error) })?;
@@ -120,7 +120,7 @@ impl Run<'_> {
         if let Some(takeover) = takeover {
             let params =
                 PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-            let taken = self.cluster.api(kind, id).patch(&id.name, &params, &Patch::Merge(takeover)).await;
+            let taken = self.cluster.api(kind, &id.namespace).patch(&id.name, &params, &Patch::Merge(takeover)).await;
             match taken {
                 // Somebody was faster: the next run takes over.
                 Err(kube::Error::Api(status)) if status.code == 409 => has_all = false,
@@ -132,7 +132,7 @@ impl Run<'_> {
 
     /// Writes an object, and returns its new version.
     async fn write_object(&self, id: &Id, kind: &Kind, body: &Value) -> Result<Option<String>, Failure> {
-        let written = self.cluster.api(kind, id).patch(&id.name, &params(), &Patch::Apply(body)).await;
+        let written = self.cluster.api(kind, &id.namespace).patch(&id.name, &params(), &Patch::Apply(body)).await;
         written.map(|it| it.metadata.resource_version).map_err(|error| apply_failed(id, kind, &error))
     }
 

@@ -9,10 +9,11 @@ use bythos_operator::{Next, error_chain};
 use kube::{Resource as _, ResourceExt as _};
 
 use super::health::LOOK_AGAIN;
-use super::kinds::KindError;
 use super::object::Id;
 use super::prune::DeleteError;
 use crate::condition::{Conditions, Reason, Truth, Type};
+use crate::impersonate::AccountError;
+use crate::kinds::KindError;
 use crate::storage::StorageError;
 
 /// How often an expression about a dependency is looked at again, as in Flux.
@@ -56,8 +57,8 @@ pub(super) enum Failure {
     Expression { field: String, message: String },
     #[error("{field}: {message}")]
     Invalid { field: String, message: String },
-    #[error("spec.serviceAccountName: ServiceAccount {name:?}: {message}")]
-    Account { name: String, message: String },
+    #[error(transparent)]
+    Account(#[from] AccountError),
     #[error("source GitRepository '{source_key}' not found")]
     NoSource { source_key: String },
     #[error("source GitRepository '{source_key}' has no artifact: {why}")]
@@ -124,7 +125,7 @@ impl Failure {
             }
             Failure::Build(_) | Failure::Substitute { .. } => Reason::BuildFailed,
             Failure::Invalid { .. }
-            | Failure::Account { .. }
+            | Failure::Account(_)
             | Failure::Encrypted { .. }
             | Failure::Kind { .. }
             | Failure::NoNamespace { .. }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::ignored::Ignored;
 use super::{body, boxed, params, takeover, without_scope};
-use crate::kustomization::kinds::{Kind, KindError};
+use crate::kinds::{Kind, KindError};
 use crate::kustomization::object::{Id, Object, mark, mark_of};
 use crate::kustomization::report::Failure;
 use crate::kustomization::{Run, verified};
@@ -65,7 +65,7 @@ impl Run<'_> {
         if kind.namespaced && object.id.namespace.is_empty() {
             return Err(Failure::NoNamespace { id: boxed(&object.id) });
         }
-        let api = self.cluster.api(&kind, &object.id);
+        let api = self.cluster.api(&kind, &object.id.namespace);
         let existing = match api.get_opt(&object.id.name).await {
             Ok(existing) => existing,
             Err(error) => return Err(self.dry_run_failed(object, &kind, &error)),
