@@ -33,6 +33,7 @@ mod kinds;
 mod kstatus;
 mod kustomization;
 mod leadership;
+mod release;
 mod status;
 mod storage;
 

@@ -103,6 +103,18 @@ pub struct Plan {
     original: Option<i64>,
 }
 
+impl Plan {
+    /// How long each wait may take.
+    pub fn timeout(&self) -> std::time::Duration {
+        self.options.timeout
+    }
+
+    /// What was asked for.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+}
+
 /// Why there is no plan.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
