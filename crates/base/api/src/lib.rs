@@ -8,6 +8,8 @@ pub mod certificaterequest;
 mod columns;
 pub mod flux;
 pub mod gitrepository;
+pub mod helmchart;
+pub mod helmrepository;
 pub mod issuer;
 pub mod kustomization;
 pub mod names;

@@ -57,6 +57,14 @@ pub enum Error {
         /// Their names.
         missing: String,
     },
+    /// A file of values is no YAML, or not what it should be.
+    #[error("failed to parse {file}: {message}")]
+    ReadValues {
+        /// The file.
+        file: String,
+        /// What was found and expected.
+        message: String,
+    },
     /// Values do not fit the charts.
     #[error("values: {path}: {message}")]
     Values {

@@ -4,6 +4,7 @@
 //! files or .tgz ──chart──> Chart ─┐
 //! values of the user ─────────────┴─values──> .Values ──render, functions──> texts ──manifest──> Hook, Manifest
 //!
+//! lines of `--set` and files of values ──set──> values of the user
 //! Hook, Manifest ──release──> ReleaseRecord ──plan, with the records before──> Step, Step, ...
 //! ```
 //!
@@ -12,8 +13,8 @@
 //! All work is bounded: templates by [`Limits`], charts by [`ArchiveLimits`], values and manifests by those of the YAML
 //! reader.
 //!
-//! Left out: `genPrivateKey "dsa"`, schemas that refer to other documents, provenance, post-renderers, the language of
-//! `--set`, records in SQL.
+//! Left out: `genPrivateKey "dsa"`, schemas that refer to other documents, provenance, post-renderers, records in SQL.
+//! Whole numbers of `--set` are printed as those of a file of values are: 12345678 as 1.2345678e+07.
 
 mod capabilities;
 mod cast;
@@ -29,6 +30,7 @@ pub mod release;
 mod render;
 pub mod repository;
 mod semver;
+pub mod set;
 mod show;
 mod values;
 mod world;
