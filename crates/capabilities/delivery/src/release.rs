@@ -30,7 +30,7 @@ use kube::Client;
 
 pub(crate) use carry::CarryError;
 pub(crate) use records::{Records, RecordsError};
-pub(crate) use rendering::{Finish, Rendering, RenderError, Wish};
+pub(crate) use rendering::{Finish, RenderError, Rendering, Wish};
 
 use crate::kinds::{Cluster, Kinds};
 

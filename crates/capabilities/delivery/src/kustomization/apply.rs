@@ -120,7 +120,8 @@ impl Run<'_> {
         if let Some(takeover) = takeover {
             let params =
                 PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-            let taken = self.cluster.api(kind, &id.namespace).patch(&id.name, &params, &Patch::Merge(takeover)).await;
+            let taken =
+                self.cluster.api(kind, &id.namespace).patch(&id.name, &params, &Patch::Merge(takeover)).await;
             match taken {
                 // Somebody was faster: the next run takes over.
                 Err(kube::Error::Api(status)) if status.code == 409 => has_all = false,
@@ -132,7 +133,8 @@ impl Run<'_> {
 
     /// Writes an object, and returns its new version.
     async fn write_object(&self, id: &Id, kind: &Kind, body: &Value) -> Result<Option<String>, Failure> {
-        let written = self.cluster.api(kind, &id.namespace).patch(&id.name, &params(), &Patch::Apply(body)).await;
+        let written =
+            self.cluster.api(kind, &id.namespace).patch(&id.name, &params(), &Patch::Apply(body)).await;
         written.map(|it| it.metadata.resource_version).map_err(|error| apply_failed(id, kind, &error))
     }
 

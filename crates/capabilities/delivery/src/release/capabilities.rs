@@ -22,8 +22,7 @@ fn add(list: APIGroupDiscoveryList, api_versions: &mut Vec<String>) {
         let name = group.metadata.and_then(|metadata| metadata.name).unwrap_or_default();
         for version in group.versions {
             let version_name = version.version.unwrap_or_default();
-            let api_version =
-                if name.is_empty() { version_name } else { format!("{name}/{version_name}") };
+            let api_version = if name.is_empty() { version_name } else { format!("{name}/{version_name}") };
             let kinds = version.resources.into_iter().filter_map(|it| it.response_kind?.kind);
             let mut with_kinds: Vec<String> = kinds.map(|kind| format!("{api_version}/{kind}")).collect();
             with_kinds.sort();

@@ -8,9 +8,7 @@ use bythos_helm::plan::{
 };
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
-use kube::api::{
-    DeleteParams, Patch, PatchParams, PostParams, PropagationPolicy, ValidationDirective,
-};
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams, PropagationPolicy, ValidationDirective};
 use kube::core::{DynamicObject, GroupVersionKind};
 use serde_json::{Value, json};
 
@@ -25,7 +23,9 @@ const ATTEMPTS: usize = 5;
 /// Something is wrong with an object.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ObjectError {
-    #[error("unable to build kubernetes objects from release manifest: {object}: ensure CRDs are installed first")]
+    #[error(
+        "unable to build kubernetes objects from release manifest: {object}: ensure CRDs are installed first"
+    )]
     Kind {
         object: Box<ObjectKey>,
         #[source]
@@ -178,7 +178,12 @@ impl Releases<'_> {
     }
 
     /// What the manager owns by updates becomes what it owns by apply.
-    async fn take_over(&self, key: &ObjectKey, way: &Way, mut live: DynamicObject) -> Result<(), ObjectError> {
+    async fn take_over(
+        &self,
+        key: &ObjectKey,
+        way: &Way,
+        mut live: DynamicObject,
+    ) -> Result<(), ObjectError> {
         for attempt in 1.. {
             let Some(fields) = applied_managed_fields(&json!(live)) else { return Ok(()) };
             let version = live.metadata.resource_version.take();
@@ -202,8 +207,7 @@ impl Releases<'_> {
         previous: Option<&Arc<Value>>,
         way: &Way,
     ) -> Result<(), ObjectError> {
-        let params =
-            PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+        let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
         let name = &object.key.name;
         let patched = match three_way_patch(previous.map(AsRef::as_ref), object) {
             ThreeWayPatch::Strategic(patch) => way.api.patch(name, &params, &Patch::Strategic(patch)).await,
@@ -216,7 +220,8 @@ impl Releases<'_> {
         let key = &object.key;
         let mut value = body(object, &way.kind);
         value["metadata"]["resourceVersion"] = json!(live.metadata.resource_version);
-        let refuse = |words: String| ObjectError::Ask { verb: "replace", object: Box::new(key.clone()), words };
+        let refuse =
+            |words: String| ObjectError::Ask { verb: "replace", object: Box::new(key.clone()), words };
         let value: DynamicObject =
             serde_json::from_value(value).map_err(|error| refuse(error.to_string()))?;
         let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
@@ -236,9 +241,7 @@ impl Releases<'_> {
         let may = match only_if {
             DeleteIf::Always => true,
             DeleteIf::NotKept => !is_kept(&live),
-            DeleteIf::Owned => {
-                Ownership::Required.check(&live, progress.release, progress.namespace).is_ok()
-            }
+            DeleteIf::Owned => Ownership::Required.check(&live, progress.release, progress.namespace).is_ok(),
         };
         if !may {
             progress.left.push(key.clone());

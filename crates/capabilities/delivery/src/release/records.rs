@@ -45,10 +45,7 @@ pub(crate) struct Records {
 impl Records {
     pub(crate) fn new(client: Client, namespace: &str) -> Records {
         let resource = ApiResource::erase::<Secret>(&());
-        Records {
-            api: Api::namespaced_with(client, namespace, &resource),
-            namespace: namespace.to_owned(),
-        }
+        Records { api: Api::namespaced_with(client, namespace, &resource), namespace: namespace.to_owned() }
     }
 
     /// All revisions of a release.

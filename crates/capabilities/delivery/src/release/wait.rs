@@ -164,7 +164,9 @@ impl Awaited {
             Awaited::Ready if is_job(&value) => begun_state(&value),
             Awaited::Ready | Awaited::ReadyAndJobsDone if is_paused(&value) => State::Reached,
             Awaited::Established if value["kind"] != "CustomResourceDefinition" => State::Reached,
-            Awaited::Ready | Awaited::ReadyAndJobsDone | Awaited::Established => of_health(kstatus::of(&value)),
+            Awaited::Ready | Awaited::ReadyAndJobsDone | Awaited::Established => {
+                of_health(kstatus::of(&value))
+            }
         }
     }
 

@@ -35,7 +35,9 @@ impl ClusterWorld {
             Ok(found) => found,
             // The version is there, and the kind is not: as little as an object that is not there.
             Err(kube::Error::Discovery(_)) => return Ok(None),
-            Err(error) => return Err(format!("failed to look up {kind} of {api_version}: {}", words(&error))),
+            Err(error) => {
+                return Err(format!("failed to look up {kind} of {api_version}: {}", words(&error)));
+            }
         };
         let client = self.client.clone();
         let api: Api<DynamicObject> = match namespace {
@@ -46,7 +48,8 @@ impl ClusterWorld {
         let failed = |error: kube::Error| format!("failed to look up {kind} {name:?}: {}", words(&error));
         if name.is_empty() {
             let listed = api.list(&ListParams::default().limit(LIST_MAX)).await.map_err(failed)?;
-            let items: Vec<Value> = listed.items.iter().map(|item| printed(item, api_version, kind)).collect();
+            let items: Vec<Value> =
+                listed.items.iter().map(|item| printed(item, api_version, kind)).collect();
             let list_kind = format!("{kind}List");
             return Ok(Some(json!({
                 "apiVersion": api_version, "kind": list_kind, "metadata": listed.metadata, "items": items,
