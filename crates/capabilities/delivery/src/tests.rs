@@ -6,6 +6,7 @@ mod harness;
 mod kustomizations;
 mod leading;
 mod lossy;
+mod releases;
 mod sources;
 mod ssh;
 mod wishes;

@@ -101,7 +101,7 @@ pub struct Upgrade {
     /// Whether what a failed upgrade made is taken away.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cleanup_on_fail: bool,
-    /// What becomes of the chart's definitions: `Skip` (the default), `Create` or `CreateReplace`.
+    /// What becomes of the chart's definitions: `Skip`, `Create` (the default) or `CreateReplace`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("enum" = ["Skip", "Create", "CreateReplace", null]))]
     pub crds: Option<String>,
