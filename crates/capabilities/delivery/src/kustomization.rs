@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use bythos_api::flux::{Artifact, GoDuration};
 use bythos_api::gitrepository::GitRepository;
 use bythos_api::kustomization::{
-    FINALIZER, Kustomization, KustomizationStatus, ResourceInventory, ResourceRef,
+    DependencyReference, FINALIZER, Kustomization, KustomizationStatus, ResourceInventory, ResourceRef,
 };
 use bythos_operator::controller::Trigger;
 use bythos_operator::event::{Publisher, Severity};
@@ -48,6 +48,7 @@ use crate::kinds::{Cluster, Kinds};
 use crate::status::{self, WriteError};
 use crate::storage::Storage;
 pub(crate) use apply::{body as apply_body, params as apply_params};
+pub(crate) use build::selector;
 use expressions::HealthExpressions;
 pub(crate) use object::{Id, Object};
 use report::{Failure, Outcome};
@@ -93,6 +94,28 @@ pub(crate) async fn build_objects(
     files: bythos_kustomize::Files,
 ) -> Result<Vec<Object>, String> {
     build::objects(client, object, files).await.map_err(|failure| failure.message())
+}
+
+/// Whether a dependency is ready, as the expression of the reference at `index` says, or in words why it cannot be told.
+pub(crate) fn is_ready_by_expression(
+    index: usize,
+    reference: &DependencyReference,
+    expression: &str,
+    own: &serde_json::Value,
+    dependency: &serde_json::Value,
+) -> Result<bool, ExpressionError> {
+    expressions::is_ready(index, reference, expression, own, dependency).map_err(|failure| match failure {
+        Failure::Expression { .. } => ExpressionError::Wrong(failure.message()),
+        other => ExpressionError::Unknown(other.message()),
+    })
+}
+
+/// An expression that does not tell.
+pub(crate) enum ExpressionError {
+    /// It makes no sense.
+    Wrong(String),
+    /// It makes none of what it was asked about.
+    Unknown(String),
 }
 
 /// What a kustomization keeps, and these objects are not.

@@ -27,7 +27,9 @@ mod artifact;
 mod condition;
 mod git;
 mod gitrepository;
+mod helmrelease;
 mod ignore;
+mod ignored;
 mod impersonate;
 mod kinds;
 mod kstatus;
@@ -51,7 +53,13 @@ pub fn part() -> Part {
     Part {
         name: "delivery",
         title: "GitOps",
-        resources: vec![bythos_api::gitrepository::definition(), bythos_api::kustomization::definition()],
+        resources: vec![
+            bythos_api::gitrepository::definition(),
+            bythos_api::helmchart::definition(),
+            bythos_api::helmrepository::definition(),
+            bythos_api::kustomization::definition(),
+            bythos_api::helmrelease::definition(),
+        ],
         role: everything(),
         listeners: Vec::new(),
         run: Arc::new(|context| run(context).boxed()),
@@ -79,8 +87,9 @@ async fn reconcile(context: PartContext) -> Result<(), BoxError> {
     let storage = storage::Storage::open(&context.data.join("artifacts")).await?;
     context.health.starting("reading sources and kustomizations");
     let (wake_source, sources) = gitrepository::prepare(&context, git, storage.clone()).await?;
-    let kustomizations = kustomization::prepare(&context, storage, wake_source).await?;
+    let kustomizations = kustomization::prepare(&context, storage.clone(), wake_source).await?;
+    let releases = helmrelease::prepare(&context, storage).await?;
     context.health.ready();
-    tokio::join!(sources, kustomizations);
+    tokio::join!(sources, kustomizations, releases);
     Ok(())
 }

@@ -29,6 +29,7 @@ use bythos_operator::error_chain;
 use kube::Client;
 
 pub(crate) use carry::CarryError;
+pub(crate) use objects::{Force, apply_params, body};
 pub(crate) use records::{Records, RecordsError};
 pub(crate) use rendering::{Finish, RenderError, Rendering, Wish};
 

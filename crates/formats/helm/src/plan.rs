@@ -103,6 +103,14 @@ pub struct Plan {
     original: Option<i64>,
 }
 
+/// The objects of a revision, hooks apart, as they are applied: with the marks of the release.
+///
+/// # Errors
+/// The record holds something else than manifests.
+pub fn objects(record: &ReleaseRecord) -> Result<Vec<Object>, PlanError> {
+    object::read_marked(&record.manifest, work::home(record))
+}
+
 impl Plan {
     /// How long each wait may take.
     pub fn timeout(&self) -> std::time::Duration {

@@ -1,7 +1,7 @@
 //! Brings objects into the cluster by server-side apply: everything is tried out before anything is written.
 //!
-//! [`trial`] finds what would change, [`takeover`] makes ours what `kubectl apply` holds, and [`ignored`] leaves alone
-//! what `spec.ignore` names.
+//! [`trial`] finds what would change, [`takeover`] makes ours what `kubectl apply` holds, and
+//! [`crate::ignored`] leaves alone what `spec.ignore` names.
 
 use std::time::Duration;
 
@@ -12,7 +12,6 @@ use kube::api::{DeleteParams, Patch, PatchParams, ValidationDirective};
 use kube::runtime::wait::{await_condition, conditions};
 use serde_json::Value;
 
-mod ignored;
 mod takeover;
 mod trial;
 
@@ -20,9 +19,9 @@ use super::object::{Id, Object};
 use super::report::Failure;
 use super::stage::{self, Stage};
 use super::{FIELD_MANAGER, Run, verified};
+use crate::ignored::Ignored;
 use crate::kinds::{Kind, KindError};
 use crate::status::words;
-use ignored::Ignored;
 use trial::{Brought, Configuration, Verdict};
 
 /// How long a new definition may take to be served, as in Flux.
@@ -44,7 +43,7 @@ impl Run<'_> {
         self.known = self.context.verified.take(&owner);
         stage::sort(&mut objects);
         let brought = Brought::by(&objects);
-        let ignored = Ignored::compile(&self.object.spec.ignore)?;
+        let ignored = Ignored::compile("spec.ignore", &self.object.spec.ignore)?;
         let verdicts = self.try_out(&objects, &brought, &ignored).await?;
         let mut tried: Vec<(Object, Verdict)> = objects.into_iter().zip(verdicts).collect();
         for stage in Stage::ALL {
@@ -98,7 +97,7 @@ impl Run<'_> {
                 Verdict::Skipped | Verdict::Later => (None, None),
             };
             if let Some(version) = version {
-                let state = verified::state_of(&object, &ignored.paths_of(&object), &version);
+                let state = verified::state_of(&object, &ignored.paths_of(&object.value), &version);
                 self.seen.insert(verified::name_of(&object), state);
             }
             self.applied.push(object.id.entry(&object.version));

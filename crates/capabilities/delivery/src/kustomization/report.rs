@@ -12,6 +12,7 @@ use super::health::LOOK_AGAIN;
 use super::object::Id;
 use super::prune::DeleteError;
 use crate::condition::{Conditions, Reason, Truth, Type};
+use crate::ignored::RuleError;
 use crate::impersonate::AccountError;
 use crate::kinds::KindError;
 use crate::storage::StorageError;
@@ -55,8 +56,8 @@ pub(super) enum Failure {
     Unsupported { field: &'static str, message: &'static str },
     #[error("{field}: {message}")]
     Expression { field: String, message: String },
-    #[error("{field}: {message}")]
-    Invalid { field: String, message: String },
+    #[error(transparent)]
+    Rule(#[from] RuleError),
     #[error(transparent)]
     Account(#[from] AccountError),
     #[error("source GitRepository '{source_key}' not found")]
@@ -124,7 +125,7 @@ impl Failure {
                 Reason::ArtifactFailed
             }
             Failure::Build(_) | Failure::Substitute { .. } => Reason::BuildFailed,
-            Failure::Invalid { .. }
+            Failure::Rule(_)
             | Failure::Account(_)
             | Failure::Encrypted { .. }
             | Failure::Kind { .. }

@@ -40,13 +40,13 @@ pub(crate) enum ObjectError {
 }
 
 /// An object's kind, and the way to it.
-pub(super) struct Way {
-    pub(super) kind: Kind,
-    pub(super) api: Api<DynamicObject>,
+pub(crate) struct Way {
+    pub(crate) kind: Kind,
+    pub(crate) api: Api<DynamicObject>,
 }
 
 impl Releases<'_> {
-    pub(super) async fn way_to(&self, key: &ObjectKey) -> Result<Way, ObjectError> {
+    pub(crate) async fn way_to(&self, key: &ObjectKey) -> Result<Way, ObjectError> {
         let version = key.api_version.rsplit('/').next().unwrap_or_default();
         let gvk = GroupVersionKind::gvk(key.group(), version, &key.kind);
         let found = self.cluster.kind(&gvk).await;
@@ -166,12 +166,7 @@ impl Releases<'_> {
         way: &Way,
         force: Force,
     ) -> Result<(), ObjectError> {
-        let params = PatchParams {
-            field_manager: Some(FIELD_MANAGER.to_owned()),
-            force: force == Force::Yes,
-            field_validation: Some(ValidationDirective::Strict),
-            dry_run: false,
-        };
+        let params = apply_params(force);
         let body = body(object, &way.kind);
         let applied = way.api.patch(&object.key.name, &params, &Patch::Apply(body)).await;
         applied.map(drop).map_err(|error| failed("apply", &object.key, &error))
@@ -273,9 +268,19 @@ impl Releases<'_> {
     }
 }
 
+/// How objects are applied by the server.
+pub(crate) fn apply_params(force: Force) -> PatchParams {
+    PatchParams {
+        field_manager: Some(FIELD_MANAGER.to_owned()),
+        force: force == Force::Yes,
+        field_validation: Some(ValidationDirective::Strict),
+        dry_run: false,
+    }
+}
+
 /// Whether fields of others are taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Force {
+pub(crate) enum Force {
     Yes,
     No,
 }
@@ -304,7 +309,7 @@ impl Refused {
 }
 
 /// The object as it is sent. A namespace means nothing to a kind outside namespaces.
-fn body(object: &Object, kind: &Kind) -> Value {
+pub(crate) fn body(object: &Object, kind: &Kind) -> Value {
     let mut body = (*object.value).clone();
     if let Some(metadata) = body.get_mut("metadata").and_then(Value::as_object_mut) {
         if kind.namespaced {
