@@ -55,6 +55,9 @@ enum Command {
     Tree(bythos_delivery::commands::tree::Args),
     /// Show what happened to sources, kustomizations and releases
     Events(bythos_delivery::commands::events::Args),
+    /// Work with charts as Helm does
+    #[command(subcommand)]
+    Helm(bythos_delivery::commands::helm::Command),
     /// Print the owner's kubeconfig, for example for `kubectl --kubeconfig`
     Kubeconfig(kubeconfig::Args),
     /// Build and import container images without a registry
@@ -84,6 +87,7 @@ impl Cli {
             Command::Diff(args) => return gitops::diff(&settings, &args).await,
             Command::Tree(args) => gitops::tree(&settings, &args).await?,
             Command::Events(args) => gitops::events(&settings, &args).await?,
+            Command::Helm(command) => gitops::helm(&settings, &command).await?,
             Command::Kubeconfig(args) => kubeconfig::run(&settings, &args)?,
             Command::Image(command) => image::run(&settings, command).await?,
             Command::Trust(args) => {

@@ -1,10 +1,10 @@
-//! `bythos sync`, `diff`, `tree` and `events`: delivery's own commands, as the owner, on standard output.
+//! `bythos sync`, `diff`, `tree`, `events` and `helm`: delivery's own commands, as the owner, on standard output.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anyhow::Result;
-use bythos_delivery::commands::{CommandError, diff, events, sync, tree};
+use bythos_delivery::commands::{CommandError, diff, events, helm, sync, tree};
 
 use crate::kubeconfig;
 use crate::settings::Settings;
@@ -36,6 +36,14 @@ pub(crate) async fn tree(settings: &Settings, args: &tree::Args) -> Result<()> {
 pub(crate) async fn events(settings: &Settings, args: &events::Args) -> Result<()> {
     let client = kubeconfig::client(settings).await?;
     read_to_the_end(events::run(args, &client, &mut io::stdout()).await).map(drop)
+}
+
+pub(crate) async fn helm(settings: &Settings, command: &helm::Command) -> Result<()> {
+    let connect = async || {
+        let connected = kubeconfig::client(settings).await;
+        connected.map_err(|error| CommandError::Refuse(format!("{error:#}")))
+    };
+    read_to_the_end(helm::run(command, connect, &mut io::stdout()).await).map(drop)
 }
 
 /// What was found; nothing for a reader who has seen enough (`| head`), which is no failure.

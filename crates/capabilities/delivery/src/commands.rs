@@ -10,6 +10,7 @@ use kube::{Api, Client};
 
 pub mod diff;
 pub mod events;
+pub mod helm;
 pub mod sync;
 pub mod tree;
 

@@ -24,7 +24,9 @@
 pub mod commands;
 
 mod artifact;
+mod charts;
 mod condition;
+mod credentials;
 mod git;
 mod gitrepository;
 mod helmrelease;
@@ -35,9 +37,12 @@ mod kinds;
 mod kstatus;
 mod kustomization;
 mod leadership;
+mod registry;
 mod release;
+mod source;
 mod status;
 mod storage;
+mod web;
 
 #[cfg(test)]
 mod tests;

@@ -1,9 +1,12 @@
-//! The folder of artifacts: `gitrepository/<namespace>/<name>/<commit>.tar.gz`.
+//! The folder of artifacts: `gitrepository/<namespace>/<name>/<commit>.tar.gz`, and so on for each kind of source.
 
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
+use bythos_api::flux::Artifact;
 use bythos_operator::ObjectKey;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::jiff::Timestamp;
 
 use crate::artifact;
 
@@ -29,7 +32,23 @@ pub(crate) struct Storage {
     root: PathBuf,
 }
 
-const KIND: &str = "gitrepository";
+/// The kinds of sources that keep artifacts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Folder {
+    GitRepository,
+    HelmRepository,
+    HelmChart,
+}
+
+impl Folder {
+    fn name(self) -> &'static str {
+        match self {
+            Folder::GitRepository => "gitrepository",
+            Folder::HelmRepository => "helmrepository",
+            Folder::HelmChart => "helmchart",
+        }
+    }
+}
 
 impl Storage {
     pub(crate) async fn open(root: &Path) -> Result<Storage, StorageError> {
@@ -37,9 +56,9 @@ impl Storage {
         Ok(Storage { root: root.to_owned() })
     }
 
-    /// The path, below the root, of the artifact that a source makes of a commit.
-    pub(crate) fn path_of(source: &ObjectKey, commit: &str) -> String {
-        format!("{KIND}/{}/{}/{commit}.tar.gz", source.namespace, source.name)
+    /// The path, below the root, of a file of a source.
+    pub(crate) fn path_of(folder: Folder, source: &ObjectKey, file: &str) -> String {
+        format!("{}/{}/{}/{file}", folder.name(), source.namespace, source.name)
     }
 
     /// The address of an artifact as Flux would serve it: its definitions ask for one. Nobody serves it here; whoever
@@ -48,8 +67,36 @@ impl Storage {
         format!("http://source-controller.flux-system.svc.cluster.local./{path}")
     }
 
+    /// Keeps what a source made, and says where.
+    pub(crate) async fn keep(
+        &self,
+        (folder, source): (Folder, &ObjectKey),
+        file: &str,
+        revision: String,
+        bytes: Vec<u8>,
+    ) -> Result<Artifact, StorageError> {
+        let path = Storage::path_of(folder, source, file);
+        let artifact = Artifact {
+            url: Some(Storage::url_of(&path)),
+            path,
+            revision,
+            digest: Some(artifact::digest(&bytes)),
+            last_update_time: Time(Timestamp::now()),
+            size: i64::try_from(bytes.len()).ok(),
+            metadata: None,
+        };
+        self.put(&artifact.path, bytes).await?;
+        Ok(artifact)
+    }
+
+    /// Whether what was announced is still here, and whole.
+    pub(crate) async fn has(&self, artifact: &Artifact) -> bool {
+        let Some(digest) = artifact.digest.as_deref() else { return false };
+        self.get(&artifact.path, digest).await.is_ok()
+    }
+
     /// Keeps an artifact: whole or not at all.
-    pub(crate) async fn put(&self, path: &str, bytes: Vec<u8>) -> Result<(), StorageError> {
+    async fn put(&self, path: &str, bytes: Vec<u8>) -> Result<(), StorageError> {
         let file = self.resolve(path)?;
         let work = move || {
             let folder = file.parent().unwrap_or(Path::new("/"));
@@ -78,8 +125,13 @@ impl Storage {
     }
 
     /// Removes all artifacts of a source but these: the new one, and the one that somebody may just be reading.
-    pub(crate) async fn keep_only(&self, source: &ObjectKey, keep: &[&str]) -> Result<(), StorageError> {
-        let folder = self.folder_of(source)?;
+    pub(crate) async fn keep_only(
+        &self,
+        folder: Folder,
+        source: &ObjectKey,
+        keep: &[&str],
+    ) -> Result<(), StorageError> {
+        let folder = self.folder_of(folder, source)?;
         let mut entries = match tokio::fs::read_dir(&folder).await {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             entries => entries.map_err(disk("read", &folder))?,
@@ -94,27 +146,27 @@ impl Storage {
     }
 
     /// Removes all artifacts of a source that is gone.
-    pub(crate) async fn remove(&self, source: &ObjectKey) -> Result<(), StorageError> {
-        let folder = self.folder_of(source)?;
+    pub(crate) async fn remove(&self, folder: Folder, source: &ObjectKey) -> Result<(), StorageError> {
+        let folder = self.folder_of(folder, source)?;
         match tokio::fs::remove_dir_all(&folder).await {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(disk("remove", &folder)(error)),
             _ => Ok(()),
         }
     }
 
-    /// The sources of which there are artifacts.
-    pub(crate) async fn sources(&self) -> Result<Vec<ObjectKey>, StorageError> {
-        let mut sources = Vec::new();
-        for namespace in folders_in(&self.root.join(KIND)).await? {
-            for name in folders_in(&self.root.join(KIND).join(&namespace)).await? {
+    /// The sources of a kind of which there are artifacts.
+    pub(crate) async fn sources(&self, folder: Folder) -> Result<Vec<ObjectKey>, StorageError> {
+        let (mut sources, root) = (Vec::new(), self.root.join(folder.name()));
+        for namespace in folders_in(&root).await? {
+            for name in folders_in(&root.join(&namespace)).await? {
                 sources.push(ObjectKey::namespaced(namespace.as_str(), name));
             }
         }
         Ok(sources)
     }
 
-    fn folder_of(&self, source: &ObjectKey) -> Result<PathBuf, StorageError> {
-        self.resolve(&format!("{KIND}/{}/{}", source.namespace, source.name))
+    fn folder_of(&self, folder: Folder, source: &ObjectKey) -> Result<PathBuf, StorageError> {
+        self.resolve(&format!("{}/{}/{}", folder.name(), source.namespace, source.name))
     }
 
     /// A status is written by whoever may write it: only paths below the root are followed.
@@ -151,16 +203,18 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let storage = Storage::open(folder.path()).await.unwrap();
         let source = ObjectKey::namespaced("flux-system", "platform");
-        let (old, new) = (Storage::path_of(&source, "aaa"), Storage::path_of(&source, "bbb"));
+        let path_of = |file| Storage::path_of(Folder::HelmChart, &source, file);
+        let (old, new) = (path_of("a-1.0.0.tgz"), path_of("a-2.0.0.tgz"));
         storage.put(&old, b"old".to_vec()).await.unwrap();
         storage.put(&new, b"new".to_vec()).await.unwrap();
         assert_eq!(storage.get(&new, &artifact::digest(b"new")).await.unwrap(), b"new");
         assert!(matches!(storage.get(&new, "sha256:00").await, Err(StorageError::Digest { .. })));
-        storage.keep_only(&source, &[&new]).await.unwrap();
+        storage.keep_only(Folder::HelmChart, &source, &[&new]).await.unwrap();
         assert!(storage.get(&old, &artifact::digest(b"old")).await.is_err());
-        assert_eq!(storage.sources().await.unwrap(), std::slice::from_ref(&source));
-        storage.remove(&source).await.unwrap();
-        assert_eq!(storage.sources().await.unwrap(), []);
+        storage.remove(Folder::GitRepository, &source).await.unwrap();
+        assert_eq!(storage.sources(Folder::HelmChart).await.unwrap(), std::slice::from_ref(&source));
+        storage.remove(Folder::HelmChart, &source).await.unwrap();
+        assert_eq!(storage.sources(Folder::HelmChart).await.unwrap(), []);
     }
 
     #[tokio::test]

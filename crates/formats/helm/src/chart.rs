@@ -5,6 +5,7 @@ mod ignore;
 mod json;
 mod lock;
 mod metadata;
+mod package;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use bythos_yaml::Limits;
 use serde_json::{Map, Value};
 
 pub use archive::ArchiveLimits;
+pub use ignore::path_matches;
 pub use lock::Lock;
 pub use metadata::{ApiVersion, ChartType, Dependency, ImportValues, Maintainer, Metadata};
 
@@ -95,13 +97,28 @@ impl Chart {
 
     /// The files below `crds/`, those of the charts inside included, in the order in which they are to be made.
     pub fn crds(&self) -> Vec<&File> {
+        self.crds_by_path().into_iter().map(|(_, file)| file).collect()
+    }
+
+    /// [`Chart::crds`], each with its path as seen from outside: `outer/charts/inner/crds/a.yaml`.
+    pub fn crds_by_path(&self) -> Vec<(String, &File)> {
         let is_manifest = |file: &&File| {
             let has_ending = [".yaml", ".yml", ".json"].iter().any(|ending| file.name.ends_with(ending));
             file.name.starts_with("crds/") && has_ending
         };
-        let own = self.files.iter().filter(is_manifest);
-        own.chain(self.dependencies.iter().flat_map(Chart::crds)).collect()
+        let below = |inside: &str| format!("{}/{inside}", self.name());
+        let own = self.files.iter().filter(is_manifest).map(|file| (below(&file.name), file));
+        let inner = self.dependencies.iter().flat_map(Chart::crds_by_path);
+        own.chain(inner.map(|(path, file)| (below(&format!("charts/{path}")), file))).collect()
     }
+}
+
+/// The files of a `.tgz`, by their paths in the chart. Whether they are a chart is not looked at.
+///
+/// # Errors
+/// It is no archive, is too large, or holds paths that lead out of it.
+pub fn unpack(archive: &[u8], limits: ArchiveLimits) -> Result<Vec<File>, Error> {
+    archive::read(archive, limits)
 }
 
 fn wrong_file(chart: &str, file: &str, message: impl std::fmt::Display) -> Error {

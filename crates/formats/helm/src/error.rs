@@ -8,6 +8,9 @@ pub enum Error {
     /// The archive cannot be read.
     #[error("failed to read the chart archive")]
     ReadArchive(#[source] std::io::Error),
+    /// The archive cannot be written.
+    #[error("failed to write the chart archive")]
+    WriteArchive(#[source] std::io::Error),
     /// The archive or folder has something that a chart must not have.
     #[error("the chart holds {name:?}: {why}")]
     Refused {

@@ -19,8 +19,8 @@ pub use oci::{
     MEDIA_TYPE_MANIFEST, MEDIA_TYPE_PROVENANCE, Reference, chart_tag, versions_of_tags,
 };
 pub use resolve::{
-    Choice, Location, Source, Want, assemble, choose_from_chart, choose_from_index, choose_from_tags, locked,
-    wants,
+    Choice, Location, Source, Want, assemble, choose_from_chart, choose_from_index, choose_from_tags,
+    is_one_version, locked, wants,
 };
 pub use url::{resolve_reference, same_host};
 

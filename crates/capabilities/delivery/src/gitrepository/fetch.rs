@@ -8,21 +8,17 @@ use bythos_api::flux::Artifact;
 use bythos_api::gitrepository::{GitRepository, GitRepositoryStatus};
 use bythos_operator::{ObjectKey, names};
 use k8s_openapi::api::core::v1::Secret;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use k8s_openapi::jiff::Timestamp;
-use kube::ResourceExt as _;
 
-use super::credentials::{self, Access};
 use super::modules::Tree;
 use super::reference::Reference;
 use super::report::Failure;
-use super::validate::{Wanted, wanted};
+use super::validate::{Scheme, Wanted, wanted};
 use super::{Context, pack, timeout_of};
-use crate::artifact::digest;
+use crate::credentials::{self, HttpAccess, SecretError};
 use crate::git::GitError;
 use crate::git::remote::Remote;
 use crate::git::ssh::{self, SshHost};
-use crate::storage::Storage;
+use crate::storage::Folder;
 
 /// Branches that are named where the wanted one is not there.
 const BRANCHES_NAMED_MAX: usize = 5;
@@ -60,16 +56,9 @@ impl Context {
         };
         let files = self.included_files(&source.spec.include, &included).await?;
         let bytes = pack::pack(&self.git, &trees, files, &source.spec, timeout_of(source)).await?;
-        let artifact = Artifact {
-            url: Some(Storage::url_of(&Storage::path_of(key, &fetched))),
-            path: Storage::path_of(key, &fetched),
-            revision: reference.revision(&fetched),
-            digest: Some(digest(&bytes)),
-            last_update_time: Time(Timestamp::now()),
-            size: i64::try_from(bytes.len()).ok(),
-            metadata: None,
-        };
-        self.storage.put(&artifact.path, bytes).await?;
+        let (file, revision) = (format!("{fetched}.tar.gz"), reference.revision(&fetched));
+        let kept = self.desk.storage.keep((Folder::GitRepository, key), &file, revision, bytes).await;
+        let artifact = kept?;
         Ok(Obtained { artifact, included })
     }
 
@@ -82,12 +71,14 @@ impl Context {
         scratch: &Path,
     ) -> Result<Remote, Failure> {
         let secret = source.spec.secret_ref.as_ref().map(|it| self.secret(key, &it.name)).transpose()?;
-        let access = match &secret {
-            Some(secret) => credentials::access(&secret.name_any(), secret, wanted.scheme)?,
-            None => Access::default(),
-        };
+        let (mut access, mut identity) = (HttpAccess::default(), None);
+        match (&secret, wanted.scheme) {
+            (None, _) => {}
+            (Some(secret), Scheme::Ssh) => identity = Some(credentials::ssh(secret)?),
+            (Some(secret), Scheme::Http) => access = credentials::http(secret)?,
+        }
         let proxy = source.spec.proxy_secret_ref.as_ref().map(|it| self.secret(key, &it.name)).transpose()?;
-        let proxy = proxy.map(|secret| credentials::proxy(&secret.name_any(), &secret)).transpose()?;
+        let proxy = proxy.map(|secret| credentials::proxy(&secret)).transpose()?;
         let keep = |name: &str, bytes: &[u8]| {
             let file = scratch.join(name);
             std::fs::write(&file, bytes).map(|()| file).map_err(Failure::Scratch)
@@ -99,8 +90,8 @@ impl Context {
             default_user: (!wanted.has_user).then_some("git"),
             resolved,
         };
-        let ssh = access.ssh.map(|identity| ssh::prepare(scratch, &identity, &host)).transpose();
-        let client_certificate = match access.client_certificate {
+        let ssh = identity.map(|identity| ssh::prepare(scratch, &identity, &host)).transpose();
+        let client_certificate = match access.certificates.client {
             Some((pem, its_key)) => Some((keep("tls.crt", &pem)?, keep("tls.key", &its_key)?)),
             None => None,
         };
@@ -108,7 +99,7 @@ impl Context {
             url: wanted.url.clone(),
             origin: wanted.origin.clone(),
             credential: access.credential,
-            authority_file: access.authority_pem.map(|pem| keep("ca.crt", &pem)).transpose()?,
+            authority_file: access.certificates.authority_pem.map(|pem| keep("ca.crt", &pem)).transpose()?,
             client_certificate,
             proxy,
             ssh: ssh.map_err(Failure::Scratch)?.unwrap_or_default(),
@@ -119,15 +110,15 @@ impl Context {
 
     fn secret(&self, key: &ObjectKey, name: &str) -> Result<Arc<Secret>, Failure> {
         let secret = self.secrets.get(&ObjectKey::namespaced(key.namespace.as_str(), name));
-        secret.ok_or_else(|| Failure::Secret {
-            name: name.to_owned(),
-            message: format!("there is no such Secret in namespace {:?}", key.namespace),
+        secret.ok_or_else(|| {
+            let message = format!("there is no such Secret in namespace {:?}", key.namespace);
+            Failure::Secret(SecretError { name: name.to_owned(), message })
         })
     }
 
     /// The host's resolver does not know the names of the cluster.
     async fn resolve(&self, wanted: &Wanted) -> Result<Option<IpAddr>, Failure> {
-        names::resolve(&self.client, &wanted.host).await.map_err(Failure::Resolve)
+        names::resolve(&self.desk.client, &wanted.host).await.map_err(Failure::Resolve)
     }
 
     /// The commit that the remote has for the reference; of a range, the tag within it.
@@ -174,7 +165,6 @@ impl Context {
         if !made_so {
             return None;
         }
-        self.storage.get(&artifact.path, artifact.digest.as_deref()?).await.ok()?;
-        Some(artifact.clone())
+        self.desk.storage.has(artifact).await.then(|| artifact.clone())
     }
 }

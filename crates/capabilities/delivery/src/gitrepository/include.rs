@@ -17,7 +17,7 @@ impl Context {
         source: &GitRepository,
     ) -> Result<Vec<Artifact>, Failure> {
         // Not from the cache: the one that wakes us has just written its status.
-        let api = Api::<GitRepository>::namespaced(self.client.clone(), &key.namespace);
+        let api = Api::<GitRepository>::namespaced(self.desk.client.clone(), &key.namespace);
         let mut artifacts = Vec::new();
         for include in &source.spec.include {
             let name = include.repository.name.clone();
@@ -41,7 +41,7 @@ impl Context {
         let mut files = Vec::new();
         for (include, artifact) in includes.iter().zip(artifacts) {
             let digest = artifact.digest.as_deref().unwrap_or_default();
-            let bytes = self.storage.get(&artifact.path, digest).await?;
+            let bytes = self.desk.storage.get(&artifact.path, digest).await?;
             let unpacked = tokio::task::spawn_blocking(move || artifact::unpack(&bytes)).await;
             let unpacked = unpacked.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
             let unpacked = unpacked.map_err(Failure::Pack)?;

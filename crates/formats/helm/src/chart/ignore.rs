@@ -70,7 +70,11 @@ fn matches(rules: &[Rule], path: &str, is_folder: bool) -> bool {
     false
 }
 
-/// As `filepath.Match`: `*` and `?` stop at `/`.
+/// Whether a path is one of those that a pattern means, as `filepath.Match` has it: `*` and `?` stop at `/`.
+pub fn path_matches(pattern: &str, path: &str) -> bool {
+    fits(pattern.as_bytes(), path.as_bytes())
+}
+
 fn fits(pattern: &[u8], name: &[u8]) -> bool {
     match pattern {
         [] => name.is_empty(),

@@ -126,9 +126,7 @@ pub fn choose_from_tags(
     tags: &[String],
 ) -> Result<Choice, RepositoryError> {
     let wanted = &dependency.version;
-    let is_exact =
-        Version::parse(wanted).is_ok() && wanted.split(['-', '+']).next().is_some_and(has_three_numbers);
-    let version = if is_exact { Some(wanted.clone()) } else { best_version(tags, wanted) };
+    let version = if is_one_version(wanted) { Some(wanted.clone()) } else { best_version(tags, wanted) };
     let version = version.ok_or_else(|| {
         let versions = versions_of_tags(tags);
         RepositoryError::NoVersion {
@@ -142,8 +140,10 @@ pub fn choose_from_tags(
     Ok(Choice { version, location: Location::Registry(reference) })
 }
 
-fn has_three_numbers(text: &str) -> bool {
-    text.split('.').count() == 3
+/// Whether one version alone will do, so that no tags need be asked for.
+pub fn is_one_version(wanted: &str) -> bool {
+    let numbers = wanted.split(['-', '+']).next().unwrap_or(wanted);
+    Version::parse(wanted).is_ok() && numbers.split('.').count() == 3
 }
 
 /// A chart that was read from a folder, or that lies inside already.

@@ -82,3 +82,52 @@ fn charts_inside_of_charts_are_bounded() {
     }
     assert!(matches!(Chart::from_archive(&bytes, ArchiveLimits::CHARTS), Err(Error::TooMany { .. })));
 }
+
+#[test]
+fn a_packaged_chart_is_the_same_chart() {
+    let inner =
+        archive(&[("i/Chart.yaml", b"name: i\nversion: 1.0.0\n"), ("i/values.yaml", b"x: 1 # why\n")]);
+    let bytes = archive(&[
+        (
+            "c/Chart.yaml",
+            b"apiVersion: v2\nname: c\nversion: 1.0.0\ndependencies: [{name: i, version: 1.x}]\n",
+        ),
+        ("c/Chart.lock", b"digest: sha256:0\ngenerated: ''\ndependencies: [{name: i, version: 1.0.0}]\n"),
+        ("c/values.yaml", b"a: 1 # the first\n"),
+        ("c/values.schema.json", b"{}"),
+        ("c/templates/a.yaml", b"a"),
+        ("c/crds/b.yaml", b"b"),
+        ("c/charts/i-1.0.0.tgz", &inner),
+    ]);
+    let chart = Chart::from_archive(&bytes, ArchiveLimits::CHARTS).unwrap();
+    let packaged = chart.to_archive().unwrap();
+    assert_eq!(packaged, chart.to_archive().unwrap());
+    let again = Chart::from_archive(&packaged, ArchiveLimits::CHARTS).unwrap();
+    assert_eq!((&again.metadata, &again.lock, &again.schema), (&chart.metadata, &chart.lock, &chart.schema));
+    assert_eq!((&again.templates, &again.files), (&chart.templates, &chart.files));
+    assert_eq!(again.values_text.as_deref(), Some(b"a: 1 # the first\n".as_slice()));
+    assert_eq!(again.dependencies[0].values_text.as_deref(), Some(b"x: 1 # why\n".as_slice()));
+}
+
+#[test]
+fn a_chart_may_be_given_other_values() {
+    let bytes = archive(&[("c/Chart.yaml", DESCRIPTION), ("c/values.yaml", b"a: 1 # the first\nb: 2\n")]);
+    let chart = Chart::from_archive(&bytes, ArchiveLimits::CHARTS).unwrap();
+    let values = serde_json::json!({"b": {"c": [1]}}).as_object().unwrap().clone();
+    let packaged = chart.with_values(values).to_archive().unwrap();
+    let again = Chart::from_archive(&packaged, ArchiveLimits::CHARTS).unwrap();
+    assert_eq!(again.values_text.as_deref(), Some(b"b:\n  c:\n  - 1\n".as_slice()));
+    assert_eq!(again.values.len(), 1);
+}
+
+#[test]
+fn charts_of_the_first_generation_keep_their_needs_in_a_file_of_their_own() {
+    let bytes = archive(&[
+        ("c/Chart.yaml", b"apiVersion: v1\nname: c\nversion: 1.0.0\n"),
+        ("c/requirements.yaml", b"dependencies: [{name: i, version: 1.x, repository: 'https://h'}]\n"),
+    ]);
+    let chart = Chart::from_archive(&bytes, ArchiveLimits::CHARTS).unwrap();
+    let again = Chart::from_archive(&chart.to_archive().unwrap(), ArchiveLimits::CHARTS).unwrap();
+    assert_eq!(again.metadata.dependencies, chart.metadata.dependencies);
+    assert_eq!(again.files, chart.files);
+}

@@ -1,0 +1,117 @@
+//! `bythos helm lint`: what is wrong or unusual about charts.
+
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+use bythos_helm::lint::{LintRequest, Message, Severity, lint};
+use bythos_helm::{ArchiveLimits, Capabilities, Limits, unpack};
+use bythos_operator::error_chain;
+use serde_json::{Map, Value};
+
+use super::chart::{self, ValuesOptions};
+use super::offline::{self, Offline};
+use crate::charts::blocking;
+use crate::commands::CommandError;
+
+/// Arguments of `helm lint`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Args {
+    /// Folders or archives of charts
+    #[arg(value_name = "PATH", required = true)]
+    pub paths: Vec<String>,
+    /// Fail on warnings as well
+    #[arg(long)]
+    pub strict: bool,
+    /// Print only warnings and errors
+    #[arg(long)]
+    pub quiet: bool,
+    /// Namespace that templates see
+    #[arg(short, long, default_value = "default")]
+    pub namespace: String,
+    /// Version of the cluster that the charts are to be good for
+    #[arg(long, value_name = "VERSION")]
+    pub kube_version: Option<String>,
+    #[command(flatten)]
+    pub values: ValuesOptions,
+}
+
+/// Prints what is to be said.
+///
+/// # Errors
+/// A chart is wrong, or is not there.
+pub async fn run(args: &Args, out: &mut impl Write) -> Result<(), CommandError> {
+    let values = args.values.load().await?;
+    let capabilities = offline::capabilities(args.kube_version.as_deref(), &[])?;
+    let least = if args.strict { Severity::Warning } else { Severity::Error };
+    let (mut failed, mut speaking) = (0, 0);
+    for path in &args.paths {
+        let look = Look {
+            path: path.clone(),
+            namespace: args.namespace.clone(),
+            values: values.clone(),
+            capabilities: capabilities.clone(),
+        };
+        let found = blocking(move || look.messages()).await;
+        let is_wrong = found.as_ref().map_or(true, |messages| messages.iter().any(|it| it.severity >= least));
+        let matters = |it: &&Message| !args.quiet || it.severity > Severity::Info;
+        let speaks =
+            found.as_ref().map_or(true, |messages| messages.iter().any(|it| it.severity > Severity::Info));
+        failed += usize::from(is_wrong);
+        speaking += usize::from(speaks);
+        if args.quiet && !speaks {
+            continue;
+        }
+        writeln!(out, "==> Linting {path}")?;
+        match &found {
+            Ok(messages) => {
+                for message in messages.iter().filter(matters) {
+                    writeln!(out, "{message}")?;
+                }
+            }
+            Err(words) => writeln!(out, "Error {words}")?,
+        }
+        writeln!(out)?;
+    }
+    let summary = format!("{} chart(s) linted, {failed} chart(s) failed", args.paths.len());
+    if failed > 0 {
+        return Err(CommandError::Refuse(summary));
+    }
+    if !args.quiet || speaking > 0 {
+        writeln!(out, "{summary}")?;
+    }
+    Ok(())
+}
+
+/// One chart to look at.
+struct Look {
+    path: String,
+    namespace: String,
+    values: Map<String, Value>,
+    capabilities: Capabilities,
+}
+
+impl Look {
+    /// In words, why there is no chart to look at.
+    fn messages(self) -> Result<Vec<Message>, String> {
+        let path = Path::new(&self.path);
+        let files = if self.path.ends_with(".tgz") || self.path.ends_with(".tar.gz") {
+            let bytes = std::fs::read(path).map_err(|error| format!("unable to open tarball: {error}"))?;
+            unpack(&bytes, ArchiveLimits::CHARTS).map_err(|error| error_chain(&error))?
+        } else {
+            chart::folder(path).map_err(|error| error_chain(&error))?
+        };
+        if !files.iter().any(|file| file.name == "Chart.yaml") {
+            return Err("unable to check Chart.yaml file in chart: there is none".to_owned());
+        }
+        let request = LintRequest {
+            files: &files,
+            folder: &self.path,
+            values: &self.values,
+            namespace: &self.namespace,
+            capabilities: self.capabilities,
+            world: Arc::new(Offline),
+        };
+        Ok(lint(&request, ArchiveLimits::CHARTS, Limits::CHARTS))
+    }
+}

@@ -1,0 +1,43 @@
+//! What a release is to be called.
+
+use std::sync::Arc;
+
+use bythos_helm::{ArchiveLimits, Chart, File, Limits, Release, Request, render};
+use bythos_operator::error_chain;
+use serde_json::Map;
+
+use super::offline::{self, Offline};
+use crate::commands::CommandError;
+
+/// Name and chart, of which the name may be left out: `[NAME] CHART`.
+pub(crate) fn name_and_chart(words: &[String]) -> Result<(Option<&str>, &str), CommandError> {
+    match words {
+        [chart] => Ok((None, chart)),
+        [name, chart] => Ok((Some(name), chart)),
+        _ => Err(CommandError::Refuse("expected [NAME] CHART".to_owned())),
+    }
+}
+
+/// The name that a template gives: `--name-template`.
+pub(crate) fn from_template(template: &str) -> Result<String, CommandError> {
+    let wrong = |error: &(dyn std::error::Error + 'static)| {
+        CommandError::Refuse(format!("--name-template: {}", error_chain(error)))
+    };
+    // Notes are what a template may give that is no manifest.
+    let files = vec![
+        File::new("Chart.yaml", b"apiVersion: v2\nname: name\nversion: 0.0.0\n"),
+        File::new("templates/NOTES.txt", template.as_bytes()),
+    ];
+    let chart = Chart::from_files(files, ArchiveLimits::CHARTS).map_err(|error| wrong(&error))?;
+    let release = Release { name: String::new(), namespace: String::new(), revision: 1, is_upgrade: false };
+    let request = Request {
+        chart: &chart,
+        values: &Map::new(),
+        release,
+        capabilities: offline::capabilities(None, &[])?,
+        world: Arc::new(Offline),
+        is_linting: false,
+    };
+    let rendered = render(&request, Limits::CHARTS).map_err(|error| wrong(&error))?;
+    Ok(rendered.notes.trim().to_owned())
+}
