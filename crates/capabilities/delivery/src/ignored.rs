@@ -44,8 +44,7 @@ impl Ignored {
 
     /// The JSON pointers that are ignored in an object.
     pub(crate) fn paths_of(&self, object: &Value) -> Vec<&str> {
-        let meant =
-            self.0.iter().filter(|(matcher, _)| matcher.as_ref().is_none_or(|it| it.selects(object)));
+        let meant = self.0.iter().filter(|(matcher, _)| matcher.as_ref().is_none_or(|it| it.selects(object)));
         meant.flat_map(|(_, paths)| paths.iter().map(String::as_str)).collect()
     }
 
@@ -220,9 +219,7 @@ mod tests {
         let rule =
             json!([{ "paths": ["/spec/replicas"], "target": { "kind": "Deployment", "name": "w.*" } }]);
         let ignored = rules(rule).unwrap();
-        let object = |kind: &str, name: &str| {
-            json!({ "apiVersion": "apps/v1", "kind": kind, "metadata": { "name": name } })
-        };
+        let object = |kind: &str, name: &str| json!({ "apiVersion": "apps/v1", "kind": kind, "metadata": { "name": name } });
         assert_eq!(ignored.paths_of(&object("Deployment", "web")), ["/spec/replicas"]);
         assert!(ignored.paths_of(&object("Deployment", "db")).is_empty());
         assert!(ignored.paths_of(&object("StatefulSet", "web")).is_empty());

@@ -202,7 +202,8 @@ impl Run<'_> {
         };
         let Wish { name, namespace, chart, .. } = wish;
         let chart = format!("{}@{}", chart.metadata.name, chart.metadata.version);
-        let message = format!("Helm {verb} failed for release {namespace}/{name} with chart {chart}: {words}");
+        let message =
+            format!("Helm {verb} failed for release {namespace}/{name} with chart {chart}: {words}");
         self.status.failures += 1;
         let mut conditions = report::conditions(self.object, &mut self.status);
         conditions.mark(Type::Released, Truth::False, reason, message.as_str());
@@ -288,7 +289,12 @@ impl Run<'_> {
     }
 
     /// Says of what was begun with another wish, and stopped, that it failed.
-    async fn unlock(&mut self, wish: &Wish, releases: &Releases<'_>, before: &History) -> Result<(), Failure> {
+    async fn unlock(
+        &mut self,
+        wish: &Wish,
+        releases: &Releases<'_>,
+        before: &History,
+    ) -> Result<(), Failure> {
         let Some(last) = before.last() else { return Ok(()) };
         let status = last.info.status;
         let change = Change::Failed { description: format!("Release unlocked from stale '{status}' state") };
@@ -404,7 +410,11 @@ impl Run<'_> {
         self.say_remedied(&what, reasons, done, has_changed).await
     }
 
-    async fn remedy_by_uninstall(&mut self, releases: &Releases<'_>, before: &History) -> Result<(), Failure> {
+    async fn remedy_by_uninstall(
+        &mut self,
+        releases: &Releases<'_>,
+        before: &History,
+    ) -> Result<(), Failure> {
         let Some(last) = before.last() else { return Ok(()) };
         let request = ask::uninstall(&self.object.spec);
         let done = releases.uninstall(before, &last.name, &request).await.map(drop);
@@ -428,8 +438,10 @@ impl Run<'_> {
         }
         let chart = last.chart.metadata().ok().flatten().unwrap_or_default();
         let name = format!("{}/{}.v{}", last.namespace, last.name, last.revision);
-        let what =
-            format!("Helm uninstall remediation for release {name} with chart {}@{}", chart.name, chart.version);
+        let what = format!(
+            "Helm uninstall remediation for release {name} with chart {}@{}",
+            chart.name, chart.version
+        );
         let reasons = (Reason::UninstallSucceeded, Reason::UninstallFailed);
         self.say_remedied(&what, reasons, done, has_changed).await
     }
@@ -465,7 +477,8 @@ impl Run<'_> {
             (None, None) => return Ok(()),
         };
         let before = releases.history(&release).await;
-        let before = before.map_err(|error| Failure::State { words: bythos_operator::error_chain(&error) })?;
+        let before =
+            before.map_err(|error| Failure::State { words: bythos_operator::error_chain(&error) })?;
         snapshot::remember(&mut self.status, &before, None);
         let (name, chart) = self.latest_words();
         let request = ask::uninstall(&self.object.spec);
@@ -477,7 +490,8 @@ impl Run<'_> {
         let message = if is_gone {
             format!("Release {name} was not found, assuming it is uninstalled")
         } else if let Err(error) = releases.uninstall(&before, &release, &request).await {
-            let message = format!("Helm uninstall failed for release {name} with chart {chart}: {}", error.words());
+            let message =
+                format!("Helm uninstall failed for release {name} with chart {chart}: {}", error.words());
             self.status.failures += 1;
             let mut conditions = report::conditions(self.object, &mut self.status);
             conditions.mark(Type::Released, Truth::False, Reason::UninstallFailed, message.as_str());

@@ -1,9 +1,7 @@
 //! Which chart: the HelmChart that a release asks for, and what it holds.
 
 use bythos_api::flux::Artifact;
-use bythos_api::helmchart::{
-    HelmChart, HelmChartSpec, HelmChartVerification, LocalHelmChartSourceReference,
-};
+use bythos_api::helmchart::{HelmChart, HelmChartSpec, HelmChartVerification, LocalHelmChartSourceReference};
 use bythos_api::helmrelease::{HelmChartTemplate, HelmRelease};
 use bythos_helm::{ArchiveLimits, Chart};
 use bythos_operator::condition::{get, is_true};
@@ -26,7 +24,8 @@ pub(super) fn key_of(object: &HelmRelease) -> Option<ObjectKey> {
     let own = object.namespace().unwrap_or_default();
     if let Some(reference) = &object.spec.chart_ref {
         let namespace = reference.namespace.clone().unwrap_or(own);
-        return (reference.kind == "HelmChart").then(|| ObjectKey::namespaced(namespace, reference.name.as_str()));
+        return (reference.kind == "HelmChart")
+            .then(|| ObjectKey::namespaced(namespace, reference.name.as_str()));
     }
     let template = object.spec.chart.as_ref()?;
     let namespace = template.spec.source_ref.namespace.clone().unwrap_or_else(|| own.clone());

@@ -235,7 +235,8 @@ impl Run<'_> {
 
     /// A revision that was brought back and is what is wished now needs no release, and is no remedy any more.
     fn forget_remedy(&mut self) {
-        let is_remedied = bythos_operator::condition::is_true(&self.status.conditions, Type::Remediated.as_str());
+        let is_remedied =
+            bythos_operator::condition::is_true(&self.status.conditions, Type::Remediated.as_str());
         if !is_remedied {
             return;
         }

@@ -46,7 +46,8 @@ impl Run<'_> {
         let drift = self.object.spec.drift_detection.as_ref();
         let rules = drift.map(|drift| drift.ignore.as_slice()).unwrap_or_default();
         let ignored = Ignored::compile(FIELD, rules)?;
-        let state = |words: String| Failure::State { words: format!("unable to determine cluster state: {words}") };
+        let state =
+            |words: String| Failure::State { words: format!("unable to determine cluster state: {words}") };
         let objects = objects(record).map_err(|error| state(error.to_string()))?;
         let mut found = Vec::new();
         for object in objects.iter().filter(|object| !object.key.name.is_empty()) {
@@ -59,10 +60,7 @@ impl Run<'_> {
     pub(super) fn drift_message(&self, differences: &[Difference]) -> String {
         let name = self.status.latest().map(|latest| latest.full_name()).unwrap_or_default();
         let lines: Vec<String> = differences.iter().map(Difference::words).collect();
-        format!(
-            "Cluster state of release {name} has drifted from the desired state:\n{}",
-            lines.join("\n")
-        )
+        format!("Cluster state of release {name} has drifted from the desired state:\n{}", lines.join("\n"))
     }
 
     /// Sets right what is not as it was left.
@@ -90,7 +88,9 @@ impl Run<'_> {
         }
         let message = format!("Failed to correct cluster state of release {name}:\n{}", failed.join("\n"));
         warn!(message, "not corrected");
-        events.publish(self.object, Severity::Warning, "DriftCorrectionFailed", &shorten(message.clone())).await;
+        events
+            .publish(self.object, Severity::Warning, "DriftCorrectionFailed", &shorten(message.clone()))
+            .await;
         Err(Failure::Drift { message })
     }
 }
@@ -133,6 +133,7 @@ async fn set_right(releases: &Releases<'_>, difference: &Difference) -> Result<(
         Ok(way) => way,
         Err(error) => return Err(error_chain(&error)),
     };
-    let applied = way.api.patch(&difference.key.name, &apply_params(Force::Yes), &Patch::Apply(&difference.body));
+    let applied =
+        way.api.patch(&difference.key.name, &apply_params(Force::Yes), &Patch::Apply(&difference.body));
     applied.await.map(drop).map_err(|error| words(&error))
 }

@@ -127,7 +127,9 @@ fn parsed(manifest: &Manifest) -> Result<Vec<Value>, String> {
 }
 
 fn take_origin(object: &mut Value) -> String {
-    let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) else { return String::new() };
+    let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) else {
+        return String::new();
+    };
     let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) else {
         return String::new();
     };
@@ -158,10 +160,8 @@ fn kustomized(step: &Kustomize, objects: &[Value]) -> Result<Vec<Value>, String>
     }
     let resources = bythos_kustomize::to_yaml(objects).into_bytes();
     let kustomization = format!("resources: [{INPUT}]\n").into_bytes();
-    let files = BTreeMap::from([
-        (INPUT.to_owned(), resources),
-        ("kustomization.yaml".to_owned(), kustomization),
-    ]);
+    let files =
+        BTreeMap::from([(INPUT.to_owned(), resources), ("kustomization.yaml".to_owned(), kustomization)]);
     let patch = |it: &bythos_api::kustomization::Patch| OverlayPatch {
         patch: it.patch.clone(),
         target: it.target.as_ref().map(selector),
@@ -208,7 +208,8 @@ mod tests {
 
     #[test]
     fn objects_name_the_release_that_made_them_and_keep_their_template() {
-        let rendered = over(json!({ "commonMetadata": { "labels": { "a": "b" }, "annotations": { "c": "d" } } }));
+        let rendered =
+            over(json!({ "commonMetadata": { "labels": { "a": "b" }, "annotations": { "c": "d" } } }));
         let web = &rendered.manifests.resources[0];
         assert_eq!(web.source, "c/templates/web.yaml");
         assert_eq!(

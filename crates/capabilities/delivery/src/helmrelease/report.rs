@@ -68,7 +68,9 @@ pub(crate) enum Failure {
     State { words: String },
     #[error("Failed to {action} after {attempts} attempt(s)")]
     Exhausted { action: &'static str, attempts: i64 },
-    #[error("Failed to perform remediation: missing target release for rollback: cannot remediate failed release")]
+    #[error(
+        "Failed to perform remediation: missing target release for rollback: cannot remediate failed release"
+    )]
     NoRollbackTarget,
     /// Nothing came of an action, and its conditions say why.
     #[error("{message}")]
@@ -88,10 +90,9 @@ impl Failure {
             Failure::Dependency { .. } => Reason::DependencyNotReady,
             Failure::SourceNotReady { .. } => Reason::SourceNotReady,
             Failure::Values { .. } => Reason::ValuesError,
-            Failure::Chart { .. }
-            | Failure::NoSource { .. }
-            | Failure::Artifact(_)
-            | Failure::Load(_) => Reason::ArtifactFailed,
+            Failure::Chart { .. } | Failure::NoSource { .. } | Failure::Artifact(_) | Failure::Load(_) => {
+                Reason::ArtifactFailed
+            }
             Failure::State { .. } | Failure::Rule(_) => Reason::StateError,
             Failure::Exhausted { .. } => Reason::RetriesExceeded,
             Failure::NoRollbackTarget => Reason::MissingRollbackTarget,
@@ -193,7 +194,11 @@ pub(super) fn finish(object: &HelmRelease, status: &mut HelmReleaseStatus, outco
         }
         Outcome::Failed(failure) => {
             failed(object, status, failure);
-            if failure.is_stalled() { Next::Wait } else { Next::After(LOOK_AGAIN.min(object.spec.interval.0)) }
+            if failure.is_stalled() {
+                Next::Wait
+            } else {
+                Next::After(LOOK_AGAIN.min(object.spec.interval.0))
+            }
         }
     }
 }
@@ -208,7 +213,8 @@ fn failed(object: &HelmRelease, status: &mut HelmReleaseStatus, failure: &Failur
     if failure.is_stalled() {
         status.observed_generation = object.meta().generation;
     }
-    let has_own_words = matches!(failure, Failure::Exhausted { .. } | Failure::NoRollbackTarget | Failure::Action { .. });
+    let has_own_words =
+        matches!(failure, Failure::Exhausted { .. } | Failure::NoRollbackTarget | Failure::Action { .. });
     let is_false = bythos_operator::condition::get(&status.conditions, Type::Ready.as_str())
         .is_some_and(|ready| ready.status == Truth::False.as_str());
     let mut conditions = conditions(object, status);

@@ -89,7 +89,12 @@ pub(super) fn remember(status: &mut HelmReleaseStatus, history: &History, action
 }
 
 /// Takes in that a release is gone, records and all.
-pub(super) fn forget(status: &mut HelmReleaseStatus, history: &History, action: ReleaseAction, now: Timestamp) {
+pub(super) fn forget(
+    status: &mut HelmReleaseStatus,
+    history: &History,
+    action: ReleaseAction,
+    now: Timestamp,
+) {
     remember(status, history, None);
     let latest = status.history.first_mut();
     if let Some(latest) = latest.filter(|latest| history.revision(latest.version).is_none()) {
@@ -168,7 +173,11 @@ mod tests {
         assert!(is_of(snapshot, &record(1, Status::Deployed)));
         assert!(!is_of(snapshot, &record(1, Status::Superseded)));
         assert!(!is_of(snapshot, &record(2, Status::Deployed)));
-        let of_flux = Snapshot { api_version: Some("v2".to_owned()), digest: "sha256:00".to_owned(), ..snapshot.clone() };
+        let of_flux = Snapshot {
+            api_version: Some("v2".to_owned()),
+            digest: "sha256:00".to_owned(),
+            ..snapshot.clone()
+        };
         assert!(is_of(&of_flux, &record(1, Status::Deployed)));
         assert!(!is_of(&of_flux, &record(2, Status::Deployed)));
     }

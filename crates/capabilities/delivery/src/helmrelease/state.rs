@@ -74,7 +74,8 @@ fn is_wished(record: &ReleaseRecord, wish: &Wish) -> Result<bool, Failure> {
 impl Run<'_> {
     pub(super) async fn state(&self, wish: &Wish, releases: &Releases<'_>) -> Result<State, Failure> {
         let history = releases.history(&wish.name).await;
-        let history = history.map_err(|error| Failure::State { words: bythos_operator::error_chain(&error) })?;
+        let history =
+            history.map_err(|error| Failure::State { words: bythos_operator::error_chain(&error) })?;
         let standing = self.standing(&history, wish, releases).await?;
         Ok(State { standing, history })
     }
@@ -150,7 +151,11 @@ impl Run<'_> {
             .then_some(Standing::Failed)
     }
 
-    async fn drift_standing(&self, last: &ReleaseRecord, releases: &Releases<'_>) -> Result<Standing, Failure> {
+    async fn drift_standing(
+        &self,
+        last: &ReleaseRecord,
+        releases: &Releases<'_>,
+    ) -> Result<Standing, Failure> {
         if self.object.spec.drift_mode() == DriftMode::Disabled {
             return Ok(Standing::InSync);
         }

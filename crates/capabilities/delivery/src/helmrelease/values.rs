@@ -78,7 +78,8 @@ fn merged<'r>(
             }
             None => {
                 let read = set::read(VALUES_KEY, text);
-                let read = read.map_err(|error| (*reference, format!("failed to read values data: {error}")))?;
+                let read =
+                    read.map_err(|error| (*reference, format!("failed to read values data: {error}")))?;
                 set::merge(&mut values, read);
             }
         }
@@ -88,7 +89,12 @@ fn merged<'r>(
 }
 
 /// A value in quotes is text; another one is what `--set` makes of it.
-fn set_at(values: &mut Map<String, Value>, path: &str, value: &str, literal: bool) -> Result<(), set::SetError> {
+fn set_at(
+    values: &mut Map<String, Value>,
+    path: &str,
+    value: &str,
+    literal: bool,
+) -> Result<(), set::SetError> {
     if literal {
         return set::set(values, &format!("{path}={}", escaped(value)), Kind::Text);
     }

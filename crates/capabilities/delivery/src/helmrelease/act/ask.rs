@@ -137,9 +137,9 @@ pub(super) fn only_chosen(plan: &mut Plan, filters: &[Filter]) {
     let is_meant = |hook: usize| record.hooks.get(hook).is_none_or(|hook| is_chosen(&hook.name, filters));
     plan.steps.retain(|step| match step {
         Step::Hook { hook, .. } => is_meant(*hook),
-        Step::ChangeRecord { change: Change::HookStarted { hook } | Change::HookEnded { hook, .. }, .. } => {
-            is_meant(*hook)
-        }
+        Step::ChangeRecord {
+            change: Change::HookStarted { hook } | Change::HookEnded { hook, .. }, ..
+        } => is_meant(*hook),
         _ => true,
     });
 }

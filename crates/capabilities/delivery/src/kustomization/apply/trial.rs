@@ -97,7 +97,9 @@ impl Run<'_> {
 
     fn has_seen(&self, object: &Object, ignored: &Ignored, version: &str) -> bool {
         let known = self.known.get(&verified::name_of(object));
-        known.is_some_and(|known| *known == verified::state_of(object, &ignored.paths_of(&object.value), version))
+        known.is_some_and(|known| {
+            *known == verified::state_of(object, &ignored.paths_of(&object.value), version)
+        })
     }
 
     fn may_recreate(&self, object: &Object, existing: &DynamicObject, status: &kube::core::Status) -> bool {
