@@ -13,6 +13,7 @@
 
 mod capabilities;
 mod carry;
+mod choice;
 mod hooks;
 mod objects;
 mod records;
@@ -29,6 +30,7 @@ use bythos_operator::error_chain;
 use kube::Client;
 
 pub(crate) use carry::CarryError;
+pub(crate) use choice::{is_chosen, only_chosen};
 pub(crate) use objects::{Force, apply_params, body};
 pub(crate) use records::{Records, RecordsError};
 pub(crate) use rendering::{Finish, RenderError, Rendering, Wish};

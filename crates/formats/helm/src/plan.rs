@@ -59,7 +59,7 @@ pub use test::test;
 pub use three_way::{ThreeWayPatch, three_way_patch};
 pub use uninstall::{Kept, kept, uninstall};
 pub use upgrade::upgrade;
-pub use values::{UpgradeValues, ValuesPolicy, upgrade_values};
+pub use values::{UpgradeValues, ValuesPolicy, coalesced_values, upgrade_values};
 
 use std::sync::Arc;
 

@@ -23,7 +23,7 @@ use super::state::{Standing, State};
 use super::{Run, Wish, shorten, snapshot};
 use crate::condition::{Reason, Truth, Type};
 use crate::kustomization::Id;
-use crate::release::{ActionError, Definitions, Releases, Wish as RenderWish, short_name};
+use crate::release::{ActionError, Definitions, Releases, Wish as RenderWish, only_chosen, short_name};
 
 impl Run<'_> {
     /// An error is a failure of which nothing is left in the cluster, or which is no failure of the release.
@@ -325,7 +325,7 @@ impl Run<'_> {
         let options = ask::test(&self.object.spec);
         let done = match plan::test(&wish.name, before, &options) {
             Ok(mut plan) => {
-                ask::only_chosen(&mut plan, &filters);
+                only_chosen(&mut plan, &filters);
                 releases.carried(plan).await.map(drop)
             }
             Err(error) => Err(error.into()),

@@ -10,6 +10,7 @@ use k8s_openapi::jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::artifact;
+use crate::release::is_chosen;
 
 /// How the digests of snapshots are made here. Flux has a way of its own, and trusts others.
 const API_VERSION: &str = "bythos/v1";
@@ -128,13 +129,6 @@ fn phase(phase: HookPhase) -> Option<&'static str> {
     }
 }
 
-/// Whether a test is meant: one that is excluded is not, and where some are named, those are.
-pub(super) fn is_chosen(name: &str, filters: &[Filter]) -> bool {
-    let is_named = |exclude: bool| filters.iter().any(|it| it.exclude == exclude && it.name == name);
-    let names_some = filters.iter().any(|it| !it.exclude);
-    !is_named(true) && (!names_some || is_named(false))
-}
-
 /// The newest revision before the latest that succeeded: what a failed upgrade goes back to.
 pub(super) fn previous(history: &[Snapshot], ignores_tests: bool) -> Option<&Snapshot> {
     history.iter().skip(1).find(|it| it.is_success() && (ignores_tests || !it.has_failed_test()))
@@ -203,15 +197,6 @@ mod tests {
         assert_eq!(previous(&status.history, false).unwrap().version, 2);
         truncate(&mut status.history, false);
         assert_eq!(seen(&status.history), all[..3]);
-    }
-
-    #[test]
-    fn tests_are_chosen_by_name() {
-        let filter = |name: &str, exclude| Filter { name: name.to_owned(), exclude };
-        assert!(is_chosen("a", &[]));
-        assert!(!is_chosen("a", &[filter("a", true)]) && is_chosen("b", &[filter("a", true)]));
-        assert!(is_chosen("a", &[filter("a", false)]) && !is_chosen("b", &[filter("a", false)]));
-        assert!(!is_chosen("a", &[filter("a", false), filter("a", true)]));
     }
 
     #[test]

@@ -2,15 +2,12 @@
 
 use std::time::Duration;
 
-use bythos_api::helmrelease::{Filter, HelmReleaseSpec, ReleaseAction};
-use bythos_helm::plan::{
-    CrdPolicy, Install, Options, Plan, Propagation, ServerSide, Step, Uninstall, Upgrade, Wait,
-};
-use bythos_helm::release::{ApplyMethod, Change, History};
+use bythos_api::helmrelease::{HelmReleaseSpec, ReleaseAction};
+use bythos_helm::plan::{CrdPolicy, Install, Options, Propagation, ServerSide, Uninstall, Upgrade, Wait};
+use bythos_helm::release::{ApplyMethod, History};
 
 use crate::helmrelease::chart::{OWNER_NAME, OWNER_NAMESPACE};
 use crate::helmrelease::decide::Action;
-use crate::helmrelease::snapshot::is_chosen;
 
 /// The labels by which objects name the release that made them.
 pub(super) fn origin((name, namespace): &(String, String)) -> Vec<(String, String)> {
@@ -129,19 +126,6 @@ pub(super) fn uninstall(spec: &HelmReleaseSpec) -> Uninstall {
 
 pub(super) fn test(spec: &HelmReleaseSpec) -> Options {
     Options { timeout: Action::Test.timeout(spec), ..Options::default() }
-}
-
-/// Leaves out the tests that are not meant.
-pub(super) fn only_chosen(plan: &mut Plan, filters: &[Filter]) {
-    let record = std::sync::Arc::clone(&plan.record);
-    let is_meant = |hook: usize| record.hooks.get(hook).is_none_or(|hook| is_chosen(&hook.name, filters));
-    plan.steps.retain(|step| match step {
-        Step::Hook { hook, .. } => is_meant(*hook),
-        Step::ChangeRecord {
-            change: Change::HookStarted { hook } | Change::HookEnded { hook, .. }, ..
-        } => is_meant(*hook),
-        _ => true,
-    });
 }
 
 #[cfg(test)]
