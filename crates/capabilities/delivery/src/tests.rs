@@ -3,6 +3,7 @@
 mod commands;
 mod faults;
 mod harness;
+mod helmreleases;
 mod kustomizations;
 mod leading;
 mod lossy;

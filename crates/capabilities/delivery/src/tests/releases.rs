@@ -1,7 +1,7 @@
 //! Releases on the engine: made, changed, brought back, taken away; and killed in between.
 
 mod kills;
-mod site;
+pub(super) mod site;
 
 use bythos_helm::plan::{
     CrdPolicy, Install, Options, Rollback, ServerSide, Uninstall, Upgrade, Wait, rollback,

@@ -140,17 +140,7 @@ impl Site {
 
     /// Ends each Job as soon as it is there: well, unless it is called `fails`.
     pub(super) fn finish_jobs(&self) {
-        let client = self.engine.admin.clone();
-        tokio::spawn(async move {
-            let jobs = watcher(Api::<Job>::all(client.clone()), watcher::Config::default());
-            let mut jobs = std::pin::pin!(jobs.default_backoff().applied_objects());
-            while let Some(job) = jobs.next().await {
-                let Ok(job) = job else { continue };
-                if job.status.as_ref().is_none_or(|status| status.conditions.is_none()) {
-                    end(&client, &job).await;
-                }
-            }
-        });
+        finish_jobs(self.engine.admin.clone());
     }
 
     pub(super) async fn make_map(&self, name: &str, data: Value) {
@@ -194,6 +184,20 @@ impl Site {
         let api = Api::<CustomResourceDefinition>::all(self.engine.admin.clone());
         api.get("widgets.example.org").await.unwrap().spec.names.short_names.unwrap().remove(0)
     }
+}
+
+/// See [`Site::finish_jobs`].
+pub(in super::super) fn finish_jobs(client: Client) {
+    tokio::spawn(async move {
+        let jobs = watcher(Api::<Job>::all(client.clone()), watcher::Config::default());
+        let mut jobs = std::pin::pin!(jobs.default_backoff().applied_objects());
+        while let Some(job) = jobs.next().await {
+            let Ok(job) = job else { continue };
+            if job.status.as_ref().is_none_or(|status| status.conditions.is_none()) {
+                end(&client, &job).await;
+            }
+        }
+    });
 }
 
 async fn end(client: &Client, job: &Job) {
