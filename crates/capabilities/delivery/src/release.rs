@@ -140,6 +140,30 @@ impl<'k> Releases<'k> {
     }
 }
 
+/// What the chart of a record calls itself; nothing where the record has none that can be read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct ChartNames {
+    pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) app_version: String,
+}
+
+impl ChartNames {
+    pub(crate) fn of(record: &ReleaseRecord) -> ChartNames {
+        let metadata = record.chart.metadata().ok().flatten();
+        metadata.map_or_else(ChartNames::default, |metadata| ChartNames {
+            name: metadata.name,
+            version: metadata.version,
+            app_version: metadata.app_version,
+        })
+    }
+
+    /// `<name>@<version>`
+    pub(crate) fn versioned(&self) -> String {
+        format!("{}@{}", self.name, self.version)
+    }
+}
+
 /// A name that is too long for a release, shortened as Flux does it: its end becomes a digest of the whole.
 pub(crate) fn short_name(name: &str) -> String {
     const DIGEST_LENGTH: usize = 12;

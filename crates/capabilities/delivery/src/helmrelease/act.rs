@@ -23,7 +23,9 @@ use super::state::{Standing, State};
 use super::{Run, Wish, shorten, snapshot};
 use crate::condition::{Reason, Truth, Type};
 use crate::kustomization::Id;
-use crate::release::{ActionError, Definitions, Releases, Wish as RenderWish, only_chosen, short_name};
+use crate::release::{
+    ActionError, ChartNames, Definitions, Releases, Wish as RenderWish, only_chosen, short_name,
+};
 
 impl Run<'_> {
     /// An error is a failure of which nothing is left in the cluster, or which is no failure of the release.
@@ -304,9 +306,9 @@ impl Run<'_> {
         if is_known {
             snapshot::remember(&mut self.status, &after, None);
         }
-        let chart = last.chart.metadata().ok().flatten().unwrap_or_default();
+        let chart = ChartNames::of(last).versioned();
         let name = format!("{}/{}.v{}", last.namespace, last.name, last.revision);
-        let what = format!("Helm release {name} with chart {}@{}", chart.name, chart.version);
+        let what = format!("Helm release {name} with chart {chart}");
         let (severity, message, failed) = match done {
             Ok(()) => (Severity::Normal, format!("Unlocked {what} in {status} state"), false),
             Err(error) => {
@@ -402,8 +404,8 @@ impl Run<'_> {
         if let Some(last) = after.last() {
             self.status.inventory = Some(inventory(last, releases).await);
         }
-        let chart = after.revision(revision).and_then(|record| record.chart.metadata().ok().flatten());
-        let chart = chart.map(|chart| format!("{}@{}", chart.name, chart.version)).unwrap_or_default();
+        let target = after.revision(revision);
+        let chart = target.map(|record| ChartNames::of(record).versioned()).unwrap_or_default();
         let name = format!("{}/{}.v{revision}", wish.namespace, wish.name);
         let what = format!("Helm rollback to previous release {name} with chart {chart}");
         let reasons = (Reason::RollbackSucceeded, Reason::RollbackFailed);
@@ -436,7 +438,7 @@ impl Run<'_> {
         if done.is_ok() {
             self.status.inventory = None;
         }
-        let chart = last.chart.metadata().ok().flatten().unwrap_or_default();
+        let chart = ChartNames::of(last).versioned();
         let name = format!("{}/{}.v{}", last.namespace, last.name, last.revision);
         let what = format!(
             "Helm uninstall remediation for release {name} with chart {}@{}",

@@ -10,7 +10,7 @@ use k8s_openapi::jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::artifact;
-use crate::release::is_chosen;
+use crate::release::{ChartNames, is_chosen};
 
 /// How the digests of snapshots are made here. Flux has a way of its own, and trusts others.
 const API_VERSION: &str = "bythos/v1";
@@ -29,7 +29,7 @@ pub(super) fn config_digest(values: &Map<String, Value>) -> String {
 /// The digest of a record without its chart, of which the name and the version are enough, and without tests, which run
 /// at any time.
 fn digest(record: &ReleaseRecord) -> String {
-    let chart = record.chart.metadata().ok().flatten().unwrap_or_default();
+    let chart = ChartNames::of(record);
     let hooks: Vec<_> = record.hooks.iter().filter(|hook| !hook.events.contains(&HookEvent::Test)).collect();
     let content = json!({
         "name": record.name, "namespace": record.namespace, "version": record.revision, "info": record.info,
@@ -40,7 +40,7 @@ fn digest(record: &ReleaseRecord) -> String {
 
 /// A revision as the status remembers it.
 fn of(record: &ReleaseRecord, action: Option<ReleaseAction>) -> Snapshot {
-    let chart = record.chart.metadata().ok().flatten().unwrap_or_default();
+    let chart = ChartNames::of(record);
     let moment = |moment: Option<Timestamp>| Time(moment.unwrap_or_default());
     Snapshot {
         api_version: Some(API_VERSION.to_owned()),

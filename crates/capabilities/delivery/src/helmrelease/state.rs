@@ -9,7 +9,7 @@ use super::chart::OWNER_NAME;
 use super::drift::Difference;
 use super::report::Failure;
 use super::{Run, Wish, snapshot};
-use crate::release::Releases;
+use crate::release::{ChartNames, Releases};
 
 /// How a release is.
 #[derive(Debug)]
@@ -60,8 +60,7 @@ pub(super) fn has_moved(object: &HelmRelease, status: &HelmReleaseStatus, wish: 
 
 /// Whether a record is of the chart and the values that are wished.
 fn is_wished(record: &ReleaseRecord, wish: &Wish) -> Result<bool, Failure> {
-    let chart = record.chart.metadata().map_err(|error| Failure::State { words: error.to_string() })?;
-    let chart = chart.unwrap_or_default();
+    let chart = ChartNames::of(record);
     let is_chart = chart.name == wish.chart.metadata.name && chart.version == wish.chart.metadata.version;
     if !wish.preserves_values {
         return Ok(is_chart && snapshot::config_digest(&record.config) == wish.config_digest);
