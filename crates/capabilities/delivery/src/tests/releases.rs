@@ -1,5 +1,6 @@
 //! Releases on the engine: made, changed, brought back, taken away; and killed in between.
 
+mod commands;
 mod kills;
 pub(super) mod site;
 

@@ -108,7 +108,7 @@ impl Run<'_> {
     }
 
     /// Takes the current release away, for good.
-    pub(super) async fn uninstall(&mut self, releases: &Releases<'_>) -> Result<(), Failure> {
+    pub(in crate::helmrelease) async fn uninstall(&mut self, releases: &Releases<'_>) -> Result<(), Failure> {
         // One that was stopped before it could be remembered is there nonetheless.
         let release = match (self.status.latest(), self.status.last_attempted_release_action) {
             (Some(latest), _) => latest.name.clone(),
