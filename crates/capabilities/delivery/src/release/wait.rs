@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bythos_api::flux::GoDuration;
 use bythos_helm::plan::ObjectKey;
-use futures::stream::{BoxStream, select_all};
+use futures::stream::{BoxStream, SelectAll, select_all};
 use futures::{StreamExt as _, TryStreamExt as _};
 use kube::core::DynamicObject;
 use kube::runtime::{WatchStreamExt as _, watcher};
@@ -71,8 +71,8 @@ impl Releases<'_> {
         limit: Duration,
     ) -> Result<(), WaitError> {
         let begin = tokio::time::Instant::now();
-        let looks = futures::stream::iter(keys.iter().map(|key| self.look(key, awaited)));
-        let rows = looks.buffered(REQUESTS).try_collect().await?;
+        let looks: Vec<_> = keys.iter().map(|key| self.look(key, awaited)).collect();
+        let rows = futures::stream::iter(looks).buffered(REQUESTS).try_collect().await?;
         let mut table = Table { rows };
         let mut news = self.watched(&table, awaited).await?;
         let deadline = begin + limit;
@@ -92,7 +92,7 @@ impl Releases<'_> {
         awaited: Awaited,
     ) -> Result<(&'k ObjectKey, State), ObjectError> {
         let found = self.find(key).await?;
-        Ok((key, awaited.state_of(found.as_ref())))
+        Ok((key, awaited.state_of(key, found.as_ref())))
     }
 
     /// What happens to those that are on their way.
@@ -100,7 +100,7 @@ impl Releases<'_> {
         &self,
         table: &Table<'_>,
         awaited: Awaited,
-    ) -> Result<impl futures::Stream<Item = News> + Unpin + use<>, ObjectError> {
+    ) -> Result<SelectAll<BoxStream<'static, News>>, ObjectError> {
         let mut watches: Vec<BoxStream<'static, News>> = Vec::new();
         for (index, (key, state)) in table.rows.iter().enumerate() {
             if !matches!(state, State::Waiting(_)) {
@@ -112,8 +112,9 @@ impl Releases<'_> {
                 way => way?,
             };
             let changes = watcher::watch_object(way.api, &key.name).default_backoff();
+            let key = (*key).clone();
             let news = changes.map(move |change| match change {
-                Ok(found) => (index, awaited.state_of(found.as_ref())),
+                Ok(found) => (index, awaited.state_of(&key, found.as_ref())),
                 Err(error) => (index, State::Waiting(bythos_operator::error_chain(&error))),
             });
             watches.push(news.boxed());
@@ -155,9 +156,12 @@ fn short(key: &ObjectKey) -> String {
 }
 
 impl Awaited {
-    fn state_of(self, found: Option<&DynamicObject>) -> State {
+    fn state_of(self, key: &ObjectKey, found: Option<&DynamicObject>) -> State {
         let Some(object) = found else { return self.state_of_nothing() };
-        let value = json!(object);
+        let mut value = json!(object);
+        // An object of a list does not say what it is.
+        value["apiVersion"] = key.api_version.as_str().into();
+        value["kind"] = key.kind.as_str().into();
         match self {
             Awaited::Gone => State::Waiting("it is still there".to_owned()),
             Awaited::HookDone => hook_state(&value),
@@ -224,7 +228,8 @@ mod tests {
     #[track_caller]
     fn check(awaited: Awaited, object: Value, expected: &str) {
         let object: Option<DynamicObject> = serde_json::from_value(object).unwrap();
-        let found = match awaited.state_of(object.as_ref()) {
+        let key = ObjectKey::of(&object.as_ref().map(|it| json!(it)).unwrap_or_default(), "ns");
+        let found = match awaited.state_of(&key, object.as_ref()) {
             State::Reached => "reached".to_owned(),
             State::Waiting(why) => format!("waiting: {why}"),
             State::Failed(why) => format!("failed: {why}"),
