@@ -102,7 +102,6 @@ pub(crate) enum Reason {
     DependencyNotReady,
     InvalidCelExpression,
     // Of Helm releases.
-    InvalidChartReference,
     SourceNotReady,
     ValuesError,
     AccountFailed,
@@ -160,7 +159,6 @@ impl Reason {
             Reason::HealthCheckFailed => "HealthCheckFailed",
             Reason::DependencyNotReady => "DependencyNotReady",
             Reason::InvalidCelExpression => "InvalidCELExpression",
-            Reason::InvalidChartReference => "InvalidChartReference",
             Reason::SourceNotReady => "SourceNotReady",
             Reason::ValuesError => "ValuesError",
             Reason::AccountFailed => "RESTClientError",
@@ -202,7 +200,10 @@ impl Conditions<'_> {
 
     /// Says what another condition says, if with another truth.
     pub(crate) fn repeat(&mut self, type_: Type, said: &Condition, truth: Option<Truth>) {
-        let status = truth.map_or(said.status.as_str(), Truth::as_str);
+        let status = match truth {
+            Some(truth) => truth.as_str(),
+            None => said.status.as_str(),
+        };
         self.put(type_, status, said.reason.clone(), said.message.clone());
     }
 

@@ -33,7 +33,7 @@ pub(crate) use carry::CarryError;
 pub(crate) use choice::{is_chosen, only_chosen};
 pub(crate) use objects::{Force, apply_params, body};
 pub(crate) use records::{Records, RecordsError};
-pub(crate) use rendering::{Finish, RenderError, Rendering, Wish};
+pub(crate) use rendering::{Definitions, Finish, RenderError, Wish};
 
 use crate::kinds::{Cluster, Kinds};
 

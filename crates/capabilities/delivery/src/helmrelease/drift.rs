@@ -129,11 +129,8 @@ fn is_left_alone(object: &Value) -> bool {
 }
 
 async fn set_right(releases: &Releases<'_>, difference: &Difference) -> Result<(), String> {
-    let way = match releases.way_to(&difference.key).await {
-        Ok(way) => way,
-        Err(error) => return Err(error_chain(&error)),
-    };
-    let applied =
-        way.api.patch(&difference.key.name, &apply_params(Force::Yes), &Patch::Apply(&difference.body));
-    applied.await.map(drop).map_err(|error| words(&error))
+    let way = releases.way_to(&difference.key).await.map_err(|error| error_chain(&error))?;
+    let (params, patch) = (apply_params(Force::Yes), Patch::Apply(&difference.body));
+    let applied = way.api.patch(&difference.key.name, &params, &patch).await;
+    applied.map(drop).map_err(|error| words(&error))
 }

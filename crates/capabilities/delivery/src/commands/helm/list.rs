@@ -6,7 +6,7 @@ use std::io::Write;
 use bythos_helm::release::{ReleaseRecord, Status};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::ListParams;
-use kube::{Api, Client, ResourceExt as _};
+use kube::{Api, Client, ResourceExt};
 use serde::Serialize;
 
 use super::print::{Format, app_version, chart_name, go_time, table};
