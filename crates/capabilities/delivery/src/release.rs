@@ -81,10 +81,6 @@ impl<'k> Releases<'k> {
         &self.records
     }
 
-    pub(crate) fn cluster(&self) -> &Cluster<'k> {
-        &self.cluster
-    }
-
     /// What is known of a release.
     pub(crate) async fn history(&self, name: &str) -> Result<History, RecordsError> {
         self.records.history(name).await

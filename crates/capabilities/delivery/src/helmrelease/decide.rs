@@ -182,7 +182,7 @@ impl Run<'_> {
             Standing::InSync => self.when_in_sync(is_forced),
             Standing::Stopped | Standing::Leaving => Decision::Act(Action::Resume),
             Standing::Unseen => Decision::Act(Action::Recognize),
-            Standing::Locked(_) => Decision::Act(Action::Unlock),
+            Standing::Locked => Decision::Act(Action::Unlock),
             Standing::Absent => self.unless_exhausted(ReleaseAction::Install, Action::Install, is_forced),
             Standing::OutOfSync => self.unless_exhausted(ReleaseAction::Upgrade, Action::Upgrade, is_forced),
             Standing::Unmanaged => {

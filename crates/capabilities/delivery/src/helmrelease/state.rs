@@ -25,7 +25,7 @@ pub(super) enum Standing {
     /// It is what this object tried last, and nobody saw the end.
     Unseen,
     /// It was begun with another wish, and stopped.
-    Locked(Status),
+    Locked,
     /// It is being taken away, and that was stopped.
     Leaving,
     /// It is another chart, or has other values.
@@ -89,7 +89,7 @@ impl Run<'_> {
         let status = last.info.status;
         if status.is_pending() {
             let is_ours = status == Status::PendingRollback || is_wished(last, wish)?;
-            return Ok(if is_ours { Standing::Stopped } else { Standing::Locked(status) });
+            return Ok(if is_ours { Standing::Stopped } else { Standing::Locked });
         }
         match (status, self.status.latest()) {
             (Status::Uninstalling, _) => Ok(Standing::Leaving),

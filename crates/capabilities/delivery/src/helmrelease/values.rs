@@ -143,9 +143,9 @@ mod tests {
     fn later_references_lie_over_earlier_ones_and_the_spec_over_all() {
         check(&[], json!({ "a": 1 }), json!({ "a": 1 }));
         check(
-            &[(json!({}), "a: {x: 1, y: 1}\nb: 1\n"), (json!({}), "a: {y: 2, z: 2}\n")],
-            json!({ "a": { "z": 3 } }),
-            json!({ "a": { "x": 1, "y": 2, "z": 3 }, "b": 1 }),
+            &[(json!({}), "a: {p: 1, q: 1}\nb: 1\n"), (json!({}), "a: {q: 2, r: 2}\n")],
+            json!({ "a": { "r": 3 } }),
+            json!({ "a": { "p": 1, "q": 2, "r": 3 }, "b": 1 }),
         );
     }
 

@@ -37,7 +37,7 @@ async fn a_chart_is_installed_upgraded_rolled_back_and_taken_away() {
     assert_eq!(site.statuses().await, ["1 superseded: Install complete", "2 deployed: Upgrade complete"]);
     assert_eq!(site.data("config").await, json!({ "color": "red" }));
     assert_eq!(site.names("services").await, [""; 0]);
-    assert_eq!(site.names("persistentvolumeclaims").await, ["claim"], "it asks to be kept");
+    assert_eq!(site.names("serviceaccounts").await, ["kept"], "it asks to be kept");
     let releases = site.releases();
     let request = Rollback { options: options(), revision: Some(1) };
     let plan = rollback("rel", &site.history().await, &request, Timestamp::now()).unwrap();
@@ -50,8 +50,8 @@ async fn a_chart_is_installed_upgraded_rolled_back_and_taken_away() {
     let request = Uninstall { options: options(), ..Uninstall::default() };
     releases.uninstall(&site.history().await, "rel", &request).await.unwrap();
     assert_eq!(site.statuses().await, [""; 0]);
-    assert_eq!(site.names("configmaps").await, ["kube-root-ca.crt"; 0]);
-    assert_eq!(site.names("persistentvolumeclaims").await, ["claim"]);
+    assert_eq!(site.names("configmaps").await, [""; 0]);
+    assert_eq!(site.names("serviceaccounts").await, ["kept"]);
 }
 
 #[tokio::test]

@@ -84,7 +84,7 @@ async fn a_release_is_made_changed_shown_and_taken_away_by_command() {
         lines(&gone),
         [
             "These resources were kept due to the resource policy:",
-            "[PersistentVolumeClaim] claim",
+            "[ServiceAccount] kept",
             "",
             "release \"rel\" uninstalled",
         ]

@@ -50,7 +50,7 @@ type Outcome = (Vec<String>, BTreeMap<&'static str, Vec<String>>, Option<Value>)
 
 async fn outcome(site: &Site) -> Outcome {
     let mut names = BTreeMap::new();
-    for kind in ["configmaps", "services", "persistentvolumeclaims", "jobs"] {
+    for kind in ["configmaps", "services", "serviceaccounts", "jobs"] {
         names.insert(kind, site.names(kind).await);
     }
     let data = if names["configmaps"].is_empty() { None } else { Some(site.data("config").await) };

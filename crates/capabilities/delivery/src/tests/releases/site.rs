@@ -29,10 +29,9 @@ pub(super) const APPLICATION: &[(&str, &str)] = &[
         "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: config}\ndata: {color: {{ .Values.color }}}\n",
     ),
     (
-        "templates/claim.yaml",
-        "{{ if .Values.old }}\napiVersion: v1\nkind: PersistentVolumeClaim\nmetadata:\n  name: claim\n  annotations: \
-         {helm.sh/resource-policy: keep}\nspec: {accessModes: [ReadWriteOnce], storageClassName: '', volumeName: v, \
-         resources: {requests: {storage: 1Gi}}}\n---\napiVersion: v1\nkind: Service\nmetadata: {name: old}\nspec: {ports: \
+        "templates/kept.yaml",
+        "{{ if .Values.old }}\napiVersion: v1\nkind: ServiceAccount\nmetadata:\n  name: kept\n  annotations: \
+         {helm.sh/resource-policy: keep}\n---\napiVersion: v1\nkind: Service\nmetadata: {name: old}\nspec: {ports: \
          [{port: 80}]}\n{{ end }}\n",
     ),
     (
@@ -166,7 +165,7 @@ impl Site {
         let (api_version, kind) = match plural {
             "configmaps" => ("v1", "ConfigMap"),
             "services" => ("v1", "Service"),
-            "persistentvolumeclaims" => ("v1", "PersistentVolumeClaim"),
+            "serviceaccounts" => ("v1", "ServiceAccount"),
             "jobs" => ("batch/v1", "Job"),
             "widgets" => ("example.org/v1", "Widget"),
             other => panic!("{other}"),
@@ -219,6 +218,8 @@ async fn end(client: &Client, job: &Job) {
     };
     let api = Api::<Job>::namespaced(client.clone(), &job.namespace().unwrap());
     let patch = Patch::Merge(json!({ "status": status }));
-    // It may be gone by now.
-    drop(api.patch_status(&job.name_any(), &PatchParams::default(), &patch).await);
+    match api.patch_status(&job.name_any(), &PatchParams::default(), &patch).await {
+        Err(kube::Error::Api(status)) if status.is_not_found() => {}
+        patched => drop(patched.unwrap()),
+    }
 }
