@@ -11,7 +11,7 @@ use kube::api::DeleteParams;
 use serde_json::json;
 
 use super::harness::{Delivery, eventually, maps, pairs};
-use published::{Published, delete, has_gone, history, release, says};
+use published::{Published, delete, has_gone, history, release, says, settled};
 
 #[tokio::test]
 async fn a_chart_becomes_a_release_and_its_new_version_an_upgrade() {
@@ -20,7 +20,8 @@ async fn a_chart_becomes_a_release_and_its_new_version_an_upgrade() {
     published.publish(&delivery, "1.0.0", &[]).await;
     release(&delivery, "web", &json!({ "values": { "color": "blue" } })).await;
     let words = "Helm install succeeded for release shop/web.v1 with chart web@1.0.0";
-    let object = says(&delivery, "web", "True", "InstallSucceeded", words).await;
+    says(&delivery, "web", "True", "InstallSucceeded", words).await;
+    let object = settled(&delivery, "web").await;
     assert_eq!(object.finalizers(), [FINALIZER]);
     assert_eq!(maps(&delivery).await, pairs(&[("web", "blue")]));
     let status = object.status.clone().unwrap();
@@ -36,7 +37,8 @@ async fn a_chart_becomes_a_release_and_its_new_version_an_upgrade() {
 
     published.publish(&delivery, "1.1.0", &[]).await;
     let words = "Helm upgrade succeeded for release shop/web.v2 with chart web@1.1.0";
-    let object = says(&delivery, "web", "True", "UpgradeSucceeded", words).await;
+    says(&delivery, "web", "True", "UpgradeSucceeded", words).await;
+    let object = settled(&delivery, "web").await;
     assert_eq!(history(&delivery, "web").await, ["1 superseded web@1.0.0", "2 deployed web@1.1.0"]);
     let seen: Vec<(i64, String)> =
         object.status.unwrap().history.iter().map(|it| (it.version, it.status.clone())).collect();
@@ -57,7 +59,8 @@ async fn a_release_that_is_as_it_should_be_is_left_alone() {
     let delivery = Delivery::start().await;
     Published::new("web").publish(&delivery, "1.0.0", &[]).await;
     release(&delivery, "web", &json!({})).await;
-    let before = says(&delivery, "web", "True", "InstallSucceeded", "").await;
+    says(&delivery, "web", "True", "InstallSucceeded", "").await;
+    let before = settled(&delivery, "web").await;
     published::ask(&delivery, "web", &[]).await;
     let after = says(&delivery, "web", "True", "InstallSucceeded", "").await;
     assert_eq!(history(&delivery, "web").await, ["1 deployed web@1.0.0"]);

@@ -107,6 +107,19 @@ pub(super) async fn says(
     says_in(&api, name, status, reason, part, |it| it.status.as_ref().map(|it| it.conditions.clone())).await
 }
 
+/// Waits until nothing more is to be done about a release, and returns it.
+pub(super) async fn settled(delivery: &Delivery, name: &str) -> HelmRelease {
+    let api = delivery.api::<HelmRelease>("flux-system");
+    eventually("the release to settle", || async {
+        let object = api.get(name).await.unwrap();
+        let status = object.status.as_ref()?;
+        let is_open = bythos_operator::condition::is_true(&status.conditions, "Reconciling");
+        (!is_open && status.observed_generation == object.metadata.generation).then_some(object)
+    })
+    .await
+    .unwrap()
+}
+
 /// Asks for a reconciliation, with other annotations of the same time, and waits until it is done.
 pub(super) async fn ask(delivery: &Delivery, name: &str, others: &[&str]) {
     let now = Timestamp::now().to_string();
