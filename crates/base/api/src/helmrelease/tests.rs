@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::*;
 
-fn release(fields: Value) -> HelmRelease {
+fn release(fields: &Value) -> HelmRelease {
     let mut spec = json!({ "interval": "10m", "chartRef": { "kind": "HelmChart", "name": "web" } });
     spec.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
     serde_json::from_value(json!({
@@ -31,7 +31,7 @@ fn the_definition_is_that_of_flux() {
 #[test]
 fn names_and_namespaces_are_those_of_flux() {
     let names = |fields| {
-        let release = release(fields);
+        let release = release(&fields);
         (release.release_name(), release.release_namespace(), release.storage_namespace())
     };
     let owned = |name: &str, namespace: &str, storage: &str| {
@@ -47,10 +47,10 @@ fn names_and_namespaces_are_those_of_flux() {
 
 #[test]
 fn what_is_not_said_is_what_flux_takes() {
-    let spec = release(json!({})).spec;
+    let spec = release(&json!({})).spec;
     assert_eq!((spec.timeout().as_secs(), spec.max_history()), (300, 5));
     assert_eq!(spec.drift_mode(), DriftMode::Disabled);
-    let spec = release(json!({ "maxHistory": 0, "driftDetection": { "mode": "warn" } })).spec;
+    let spec = release(&json!({ "maxHistory": 0, "driftDetection": { "mode": "warn" } })).spec;
     assert_eq!((spec.max_history(), spec.drift_mode()), (0, DriftMode::Warn));
     let retry = |strategy: Value| serde_json::from_value::<ActionStrategy>(strategy).unwrap().retry_after();
     assert_eq!(retry(json!({ "name": "RemediateOnFailure" })), None);
@@ -78,6 +78,6 @@ fn a_release_is_tested_when_one_test_failed_or_all_succeeded() {
 #[test]
 fn values_keep_what_they_hold() {
     let values = json!({ "a": { "b": null, "c": [1, "2"] } });
-    let spec = release(json!({ "values": values })).spec;
+    let spec = release(&json!({ "values": values })).spec;
     assert_eq!(Value::Object(spec.values.unwrap()), values);
 }

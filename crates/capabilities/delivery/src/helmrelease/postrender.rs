@@ -195,7 +195,7 @@ mod tests {
         Rendered { manifests: Manifests::sort(texts.into_iter()).unwrap(), ..Rendered::default() }
     }
 
-    fn over(fields: Value) -> Rendered {
+    fn over(fields: &Value) -> Rendered {
         let mut spec = json!({ "interval": "1m" });
         spec.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
         let spec: HelmReleaseSpec = serde_json::from_value(spec).unwrap();
@@ -209,7 +209,7 @@ mod tests {
     #[test]
     fn objects_name_the_release_that_made_them_and_keep_their_template() {
         let rendered =
-            over(json!({ "commonMetadata": { "labels": { "a": "b" }, "annotations": { "c": "d" } } }));
+            over(&json!({ "commonMetadata": { "labels": { "a": "b" }, "annotations": { "c": "d" } } }));
         let web = &rendered.manifests.resources[0];
         assert_eq!(web.source, "c/templates/web.yaml");
         assert_eq!(
@@ -230,10 +230,10 @@ mod tests {
             let spec = object.pointer("/spec/template/spec").unwrap_or(&object["spec"]).clone();
             spec["containers"][0]["image"].clone()
         };
-        let both = over(json!({ "postRenderers": images }));
+        let both = over(&json!({ "postRenderers": images }));
         assert_eq!(image(&both.manifests.resources[0]), "a:2");
         assert_eq!(image(&both.manifests.hooks[0].manifest), "a:2");
-        let without = over(json!({ "postRenderers": images, "postRenderStrategy": "nohooks" }));
+        let without = over(&json!({ "postRenderers": images, "postRenderStrategy": "nohooks" }));
         assert_eq!(image(&without.manifests.resources[0]), "a:2");
         assert_eq!(image(&without.manifests.hooks[0].manifest), "a:1");
     }
@@ -244,7 +244,7 @@ mod tests {
             let text = format!("[{{\"op\": \"add\", \"path\": \"/spec/replicas\", \"value\": {replicas}}}]");
             json!({ "kustomize": { "patches": [{ "patch": text, "target": { "kind": "Deployment" } }] } })
         };
-        let rendered = over(json!({ "postRenderers": [patch(2), patch(3)] }));
+        let rendered = over(&json!({ "postRenderers": [patch(2), patch(3)] }));
         assert_eq!(object(&rendered.manifests.resources[0])["spec"]["replicas"], 3);
     }
 }

@@ -36,7 +36,7 @@ mod tests {
 
     use super::*;
 
-    fn release(annotations: serde_json::Value) -> HelmRelease {
+    fn release(annotations: &serde_json::Value) -> HelmRelease {
         serde_json::from_value(json!({
             "apiVersion": "helm.toolkit.fluxcd.io/v2", "kind": "HelmRelease",
             "metadata": { "name": "a", "annotations": annotations }, "spec": { "interval": "1m" },
@@ -58,7 +58,7 @@ mod tests {
                 last_handled_force_at: handled.map(str::to_owned),
                 ..HelmReleaseStatus::default()
             };
-            let object = release(annotations.clone());
+            let object = release(&annotations);
             assert_eq!(take_force(&object, &mut status), expected, "{annotations}");
             assert!(!take_force(&object, &mut status), "{annotations}");
         }

@@ -125,7 +125,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(found: &[(Value, &str)], own: Value, expected: Value) {
+    fn check(found: &[(Value, &str)], own: Value, expected: &Value) {
         let references: Vec<(ValuesReference, String)> = found
             .iter()
             .map(|(fields, text)| {
@@ -136,28 +136,28 @@ mod tests {
             .collect();
         let found: Vec<_> = references.iter().map(|(reference, text)| (reference, text.clone())).collect();
         let Value::Object(own) = own else { panic!("values are fields") };
-        assert_eq!(Value::Object(merged(&found, own).unwrap()), expected);
+        assert_eq!(Value::Object(merged(&found, own).unwrap()), *expected);
     }
 
     #[test]
     fn later_references_lie_over_earlier_ones_and_the_spec_over_all() {
-        check(&[], json!({ "a": 1 }), json!({ "a": 1 }));
+        check(&[], json!({ "a": 1 }), &json!({ "a": 1 }));
         check(
             &[(json!({}), "a: {p: 1, q: 1}\nb: 1\n"), (json!({}), "a: {q: 2, r: 2}\n")],
             json!({ "a": { "r": 3 } }),
-            json!({ "a": { "p": 1, "q": 2, "r": 3 }, "b": 1 }),
+            &json!({ "a": { "p": 1, "q": 2, "r": 3 }, "b": 1 }),
         );
     }
 
     #[test]
     fn a_path_takes_one_value_as_set_does() {
         let at = |path: &str| json!({ "targetPath": path });
-        check(&[(at("a.b"), "3")], json!({}), json!({ "a": { "b": 3 } }));
-        check(&[(at("a.b"), "'3'")], json!({}), json!({ "a": { "b": "3" } }));
-        check(&[(at("a[1]"), "x")], json!({ "a": ["p", "q"] }), json!({ "a": ["p", "q"] }));
-        check(&[(at("c"), "one,d=two")], json!({}), json!({ "c": "one", "d": "two" }));
+        check(&[(at("a.b"), "3")], json!({}), &json!({ "a": { "b": 3 } }));
+        check(&[(at("a.b"), "'3'")], json!({}), &json!({ "a": { "b": "3" } }));
+        check(&[(at("a[1]"), "x")], json!({ "a": ["p", "q"] }), &json!({ "a": ["p", "q"] }));
+        check(&[(at("c"), "one,d=two")], json!({}), &json!({ "c": "one", "d": "two" }));
         let literal = json!({ "targetPath": "c", "literal": true });
-        check(&[(literal, "{one,d=[two]\\")], json!({}), json!({ "c": "{one,d=[two]\\" }));
+        check(&[(literal, "{one,d=[two]\\")], json!({}), &json!({ "c": "{one,d=[two]\\" }));
     }
 
     #[test]

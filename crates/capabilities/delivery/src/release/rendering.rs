@@ -52,21 +52,16 @@ pub(crate) struct Definitions {
     pub(crate) labels: Vec<(String, String)>,
 }
 
-/// What came out.
-pub(crate) struct Rendering {
-    pub(crate) record: ReleaseRecord,
-    /// What was odd about the values.
-    pub(crate) warnings: Vec<String>,
-}
-
 impl Releases<'_> {
     /// Brings the chart's definitions to the cluster and renders the chart for it. Definitions come first: templates ask
-    /// which kinds there are.
-    pub(crate) async fn render(&self, wish: Wish) -> Result<Rendering, ActionError> {
+    /// which kinds there are. What is odd about the values is told.
+    pub(crate) async fn render(&self, wish: Wish) -> Result<ReleaseRecord, ActionError> {
         let steps = definition_steps(&wish).map_err(ActionError::Render)?;
         self.carry_out_definitions(&steps).await?;
         let capabilities = self.capabilities().await?;
-        Ok(self.rendered(wish, capabilities).await?)
+        let (record, warnings) = self.rendered(wish, capabilities).await?;
+        warnings.iter().for_each(|warning| (self.tell)(warning));
+        Ok(record)
     }
 
     /// What the cluster is and serves.
@@ -75,7 +70,11 @@ impl Releases<'_> {
         asked.map_err(|error| RenderError::Capabilities { words: words(&error) })
     }
 
-    async fn rendered(&self, wish: Wish, capabilities: Capabilities) -> Result<Rendering, RenderError> {
+    async fn rendered(
+        &self,
+        wish: Wish,
+        capabilities: Capabilities,
+    ) -> Result<(ReleaseRecord, Vec<String>), RenderError> {
         let world = Arc::new(ClusterWorld::new(self.cluster.client().clone()));
         let work = move || {
             let Wish { chart, values, release, finish, .. } = wish;
@@ -86,7 +85,7 @@ impl Releases<'_> {
                 rendered = finish(rendered).map_err(|message| RenderError::Finish { message })?;
             }
             let record = ReleaseRecord::new(&request, &rendered, Timestamp::now());
-            Ok(Rendering { record, warnings: rendered.warnings })
+            Ok((record, rendered.warnings))
         };
         let done = tokio::task::spawn_blocking(work).await;
         done.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))

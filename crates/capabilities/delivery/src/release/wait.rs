@@ -237,7 +237,7 @@ mod tests {
         assert!(found.starts_with(expected), "{found}");
     }
 
-    fn job(status: Value) -> Value {
+    fn job(status: &Value) -> Value {
         json!({ "apiVersion": "batch/v1", "kind": "Job", "metadata": { "name": "j" }, "status": status })
     }
 
@@ -247,14 +247,14 @@ mod tests {
 
     #[test]
     fn a_job_that_has_begun_is_ready_and_ends_only_where_that_is_asked() {
-        let begun = || job(json!({ "startTime": "2026-01-01T00:00:00Z", "active": 1 }));
-        check(Awaited::Ready, job(json!({})), "waiting");
+        let begun = || job(&json!({ "startTime": "2026-01-01T00:00:00Z", "active": 1 }));
+        check(Awaited::Ready, job(&json!({})), "waiting");
         check(Awaited::Ready, begun(), "reached");
         check(Awaited::ReadyAndJobsDone, begun(), "waiting: 1 pods are at work");
         check(Awaited::HookDone, begun(), "waiting: 1 pods are at work");
         for awaited in [Awaited::Ready, Awaited::ReadyAndJobsDone, Awaited::HookDone] {
-            check(awaited, job(ended("Complete")), "reached");
-            check(awaited, job(ended("Failed")), "failed: why");
+            check(awaited, job(&ended("Complete")), "reached");
+            check(awaited, job(&ended("Failed")), "failed: why");
         }
     }
 

@@ -32,6 +32,7 @@ pub struct Args {
     /// Revision; the newest where none is given
     #[arg(long)]
     pub revision: Option<i64>,
+    /// Where the release is
     #[command(flatten)]
     pub namespace: NamespaceOptions,
 }
@@ -45,6 +46,7 @@ pub struct ValuesArgs {
     /// How to print it
     #[arg(short, long, value_enum, default_value = "table")]
     pub output: Format,
+    /// Of which revision
     #[command(flatten)]
     pub of: Args,
 }

@@ -67,14 +67,19 @@ pub struct MakeOptions {
     /// How to print it
     #[arg(short, long, value_enum, default_value = "table")]
     pub output: Format,
+    /// Where the release is
     #[command(flatten)]
     pub namespace: NamespaceOptions,
+    /// What is waited for
     #[command(flatten)]
     pub wait: WaitOptions,
+    /// How objects are changed
     #[command(flatten)]
     pub apply: ApplyOptions,
+    /// Which chart
     #[command(flatten)]
     pub chart: ChartOptions,
+    /// With which values
     #[command(flatten)]
     pub values: ValuesOptions,
 }
@@ -215,7 +220,7 @@ async fn render(
     };
     let definitions = Definitions { policy, labels: Vec::new() };
     let wish = Wish { chart: Arc::new(new.chart), values: new.values, release, definitions, finish: None };
-    Ok(releases.render(wish).await?.record)
+    releases.render(wish).await
 }
 
 /// Prints the newest revision, as it is recorded.

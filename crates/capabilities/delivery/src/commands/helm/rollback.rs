@@ -28,10 +28,13 @@ pub struct Args {
     /// Only say whether it can be done
     #[arg(long)]
     pub dry_run: bool,
+    /// Where the release is
     #[command(flatten)]
     pub namespace: NamespaceOptions,
+    /// What is waited for
     #[command(flatten)]
     pub wait: WaitOptions,
+    /// How objects are changed
     #[command(flatten)]
     pub apply: ApplyOptions,
 }

@@ -21,6 +21,7 @@ pub struct Args {
     /// How to print it
     #[arg(short, long, value_enum, default_value = "table")]
     pub output: Format,
+    /// Where the release is
     #[command(flatten)]
     pub namespace: NamespaceOptions,
 }

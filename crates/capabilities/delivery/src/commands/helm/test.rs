@@ -22,8 +22,10 @@ pub struct Args {
     /// Which tests: `name=<test>`, or `!name=<test>` to leave one out
     #[arg(long, value_name = "FILTER", value_delimiter = ',')]
     pub filter: Vec<String>,
+    /// Where the release is
     #[command(flatten)]
     pub namespace: NamespaceOptions,
+    /// What is waited for
     #[command(flatten)]
     pub wait: WaitOptions,
 }

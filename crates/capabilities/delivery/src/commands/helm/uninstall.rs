@@ -29,8 +29,10 @@ pub struct Args {
     /// Words for the history
     #[arg(long)]
     pub description: Option<String>,
+    /// Where the release is
     #[command(flatten)]
     pub namespace: NamespaceOptions,
+    /// What is waited for
     #[command(flatten)]
     pub wait: WaitOptions,
 }

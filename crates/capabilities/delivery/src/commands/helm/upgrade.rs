@@ -134,5 +134,5 @@ async fn render(
     // As in Helm, an upgrade brings no definitions.
     let definitions = Definitions { policy: CrdPolicy::Skip, labels: Vec::new() };
     let wish = Wish { chart: Arc::new(chart), values, release, definitions, finish: None };
-    Ok(releases.render(wish).await?.record)
+    releases.render(wish).await
 }

@@ -134,7 +134,7 @@ mod tests {
 
     use super::*;
 
-    fn spec(fields: Value) -> HelmReleaseSpec {
+    fn spec(fields: &Value) -> HelmReleaseSpec {
         let mut spec = json!({ "interval": "1m" });
         spec.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
         serde_json::from_value(spec).unwrap()
@@ -149,7 +149,7 @@ mod tests {
             (json!({ "upgrade": { "crds": "Skip" } }), CrdPolicy::Create, CrdPolicy::Skip),
         ];
         for (fields, install, upgrade) in cases {
-            let spec = spec(fields.clone());
+            let spec = spec(&fields);
             assert_eq!(crd_policy(&spec, ReleaseAction::Install), install, "{fields}");
             assert_eq!(crd_policy(&spec, ReleaseAction::Upgrade), upgrade, "{fields}");
         }
@@ -157,10 +157,10 @@ mod tests {
 
     #[test]
     fn an_action_waits_for_everything_unless_the_spec_says_otherwise() {
-        assert_eq!(install(&spec(json!({}))).options.wait, Wait::ReadyAndJobsDone);
-        let jobs = spec(json!({ "install": { "disableWaitForJobs": true } }));
+        assert_eq!(install(&spec(&json!({}))).options.wait, Wait::ReadyAndJobsDone);
+        let jobs = spec(&json!({ "install": { "disableWaitForJobs": true } }));
         assert_eq!(install(&jobs).options.wait, Wait::Ready);
-        let none = spec(json!({ "install": { "disableWait": true, "timeout": "7s" }, "timeout": "9s" }));
+        let none = spec(&json!({ "install": { "disableWait": true, "timeout": "7s" }, "timeout": "9s" }));
         let options = install(&none).options;
         assert_eq!((options.wait, options.timeout.as_secs()), (Wait::Hooks, 7));
         assert_eq!(upgrade(&none, &History::default()).options.timeout.as_secs(), 9);
@@ -168,10 +168,10 @@ mod tests {
 
     #[test]
     fn what_the_client_applied_is_replaced_only_by_the_client() {
-        let forced = spec(json!({ "upgrade": { "force": true } }));
+        let forced = spec(&json!({ "upgrade": { "force": true } }));
         let options = upgrade(&forced, &History::default()).options;
         assert!(options.force_replace && !options.force_conflicts);
-        let enabled = spec(json!({ "upgrade": { "force": true, "serverSideApply": "enabled" } }));
+        let enabled = spec(&json!({ "upgrade": { "force": true, "serverSideApply": "enabled" } }));
         let options = upgrade(&enabled, &History::default()).options;
         assert!(!options.force_replace && options.force_conflicts);
     }

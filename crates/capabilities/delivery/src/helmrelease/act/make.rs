@@ -62,7 +62,7 @@ impl Run<'_> {
         let render = RenderWish { chart, values, release, definitions, finish };
         let record = {
             let _turn = self.context.renderers.acquire().await;
-            releases.render(render).await?.record
+            releases.render(render).await?
         };
         match action {
             ReleaseAction::Install => {

@@ -104,7 +104,7 @@ impl Site {
         };
         let definitions = Definitions { policy, labels: Vec::new() };
         let wish = Wish { chart: Arc::clone(chart), values, release, definitions, finish: None };
-        Ok(self.releases().render(wish).await?.record)
+        self.releases().render(wish).await
     }
 
     pub(super) async fn install(
