@@ -64,13 +64,8 @@ lint:
 bench:
 	@tools/packages bench
 	@$(CARGO) build --locked --release --package bythos --package bythos-benches
-	@$(CARGO) run --locked --release --package bythos-benches --bin store
-	@$(CARGO) run --locked --release --package bythos-benches --bin api
-	@$(CARGO) run --locked --release --package bythos-benches --bin way
-	@$(CARGO) run --locked --release --package bythos-benches --bin pods
-	@$(CARGO) run --locked --release --package bythos-benches --bin kustomize
-	@$(CARGO) run --locked --release --package bythos-benches --bin delivery
-	@$(CARGO) run --locked --release --package bythos-benches --bin helm
+	@for bench in store api way pods kustomize delivery helm; do \
+		echo "==> $$bench"; $(BUILT)/release/$$bench || exit 1; done
 
 .PHONY: fuzz
 fuzz:

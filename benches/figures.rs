@@ -1,8 +1,10 @@
 //! What the benches share: medians, and the place of their figures in the README.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context as _, Result};
+use bythos_testing::machine::Machine;
 
 /// The folder of the workspace.
 ///
@@ -11,6 +13,25 @@ use anyhow::{Context as _, Result};
 pub fn workspace() -> Result<PathBuf> {
     let own = Path::new(env!("CARGO_MANIFEST_DIR"));
     Ok(own.parent().context("the benches lie in the workspace")?.to_owned())
+}
+
+/// The program that is measured. It is built beside the benches.
+///
+/// # Errors
+/// This program has no path.
+pub fn program() -> Result<PathBuf> {
+    Ok(std::env::current_exe()?.with_file_name("bythos"))
+}
+
+/// This bench again, as a client in the network of `machine`: its arguments say what it does there.
+///
+/// # Errors
+/// This program has no path, or one that is not text.
+pub fn client_on(machine: &Machine, arguments: &[&str]) -> Result<Command> {
+    let own = std::env::current_exe()?;
+    let mut command = machine.command(own.to_str().context("the path of this program is text")?);
+    command.args(arguments);
+    Ok(command)
 }
 
 /// The figure in the middle; of an even number the upper one.

@@ -8,12 +8,10 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use bythos_benches::{workspace, write_into_readme};
+use bythos_benches::{program, workspace, write_into_readme};
 use bythos_end_to_end::Owner;
 use bythos_testing::machine::{eventually, stdout, succeed};
 
-/// The program that is measured, in the workspace.
-const RELEASE: &str = "target/release/bythos";
 const ROUNDS: usize = 3;
 const ADDRESS: &str = "https://hello.bythos.localhost/";
 
@@ -35,14 +33,14 @@ fn main() -> Result<()> {
     }
     println!("building anew, cold and warm");
     let (cold, warm) = builds(&root)?;
-    let binary = std::fs::metadata(root.join(RELEASE))?.len();
+    let binary = std::fs::metadata(program()?)?.len();
     let text = table(&rounds, binary, cold, warm)?;
     println!("{text}");
     write_into_readme("way", &text)
 }
 
 fn round(number: usize) -> Result<Round> {
-    let mut owner = Owner::new(&format!("bench{number}"), workspace()?.join(RELEASE))?;
+    let mut owner = Owner::new(&format!("bench{number}"), program()?)?;
     let archive = owner.build_image_of(&workspace()?.join("examples/platform/images/hello/recipe.yaml"))?;
 
     let began = Instant::now();

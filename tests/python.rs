@@ -22,7 +22,6 @@ fn the_client_of_python_sees_a_kubernetes() -> Result<()> {
         }
     };
     let mut machine = Machine::new("python", binary()?)?;
-    succeed(machine.command("ip").args(["link", "set", "lo", "up"]))?;
     machine.up(&["--no-node"])?;
     let told = stdout(machine.command(&python.to_string_lossy()).arg(CHECKS))?;
     machine.interrupt()?;

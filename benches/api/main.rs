@@ -8,15 +8,13 @@ mod client;
 mod list;
 mod memory;
 
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
-use bythos_benches::{median, workspace, write_into_readme};
+use anyhow::Result;
+use bythos_benches::{client_on, median, program, write_into_readme};
 use bythos_testing::machine::{Machine, stdout, succeed};
 
-/// The program that is measured, in the workspace.
-const RELEASE: &str = "target/release/bythos";
 const ROUNDS: usize = 3;
 const PODS: usize = 10_000;
 const WATCHERS: usize = 1_000;
@@ -51,7 +49,7 @@ async fn main() -> Result<()> {
 }
 
 fn round(number: usize) -> Result<Round> {
-    let mut machine = Machine::new(&format!("api{number}"), workspace()?.join(RELEASE))?;
+    let mut machine = Machine::new(&format!("api{number}"), program()?)?;
     let ready_empty = start(&mut machine)?;
     let idle_bytes = memory::settled(&machine)?;
     ask(&machine, &["pods", &PODS.to_string()])?;
@@ -68,7 +66,7 @@ fn round(number: usize) -> Result<Round> {
 
 /// Starts Bythos; the time until `/readyz` says so to a client that waits for it.
 fn start(machine: &mut Machine) -> Result<Duration> {
-    let waiting = program(machine, &["ready"])?.stdout(Stdio::piped()).spawn()?;
+    let waiting = client_on(machine, &["ready"])?.stdout(Stdio::piped()).spawn()?;
     let began = Instant::now();
     let output =
         std::thread::spawn(move || waiting.wait_with_output().map(|output| (output, Instant::now())));
@@ -80,14 +78,7 @@ fn start(machine: &mut Machine) -> Result<Duration> {
 
 /// Lets this program do something as a client on the machine; what it printed.
 fn ask(machine: &Machine, arguments: &[&str]) -> Result<String> {
-    stdout(&mut program(machine, arguments)?)
-}
-
-fn program(machine: &Machine, arguments: &[&str]) -> Result<Command> {
-    let own = std::env::current_exe()?;
-    let mut command = machine.command(own.to_str().context("the path of this program is text")?);
-    command.args(arguments);
-    Ok(command)
+    stdout(&mut client_on(machine, arguments)?)
 }
 
 fn table(rounds: &[Round]) -> Result<String> {

@@ -16,7 +16,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use bythos_benches::{median, workspace, write_into_readme};
+use bythos_benches::{client_on, median, program, write_into_readme};
 use bythos_end_to_end::Owner;
 use bythos_testing::machine::{Machine, stdout, succeed};
 use serde::de::DeserializeOwned;
@@ -26,8 +26,6 @@ use client::Started;
 use cost::Cost;
 use requests::Requests;
 
-/// The program that is measured, in the workspace.
-const RELEASE: &str = "target/release/bythos";
 /// Static busybox of this host, which needs no package source.
 const IMAGE: &str = "localhost/bench:1";
 const RECIPE: &str = "image: localhost/bench:1\nfiles: {busybox: /bin/busybox}\n";
@@ -72,7 +70,7 @@ fn build_image(folder: &Path) -> Result<PathBuf> {
     std::fs::copy("/bin/busybox", folder.join("busybox")).context("busybox-static is installed")?;
     let (recipe, archive) = (folder.join("recipe.yaml"), folder.join("image.tar"));
     std::fs::write(&recipe, RECIPE)?;
-    let mut build = Command::new(workspace()?.join(RELEASE));
+    let mut build = Command::new(program()?);
     succeed(build.args(["image", "build"]).arg(&recipe).arg("--output").arg(&archive))?;
     Ok(archive)
 }
@@ -84,7 +82,7 @@ fn tell(step: &str) {
 
 fn round(number: usize, archive: &Path) -> Result<Round> {
     tell("the first pod");
-    let mut owner = Owner::new(&format!("pods{number}"), workspace()?.join(RELEASE))?;
+    let mut owner = Owner::new(&format!("pods{number}"), program()?)?;
     let began = Instant::now();
     owner.machine.up(&[])?;
     owner.import_image(archive)?;
@@ -123,15 +121,8 @@ fn ask_bare(machine: &Machine) -> Result<Duration> {
 
 /// Lets this program do something as a client on the machine; what it found.
 fn ask<T: DeserializeOwned>(machine: &Machine, arguments: &[&str]) -> Result<T> {
-    let found = stdout(&mut program(machine, arguments)?)?;
+    let found = stdout(&mut client_on(machine, arguments)?)?;
     serde_json::from_str(&found).with_context(|| format!("{arguments:?} printed {found:?}"))
-}
-
-fn program(machine: &Machine, arguments: &[&str]) -> Result<Command> {
-    let own = std::env::current_exe()?;
-    let mut command = machine.command(own.to_str().context("the path of this program is text")?);
-    command.args(arguments);
-    Ok(command)
 }
 
 fn table(rounds: &[Round]) -> Result<String> {

@@ -20,7 +20,7 @@ mod step;
 
 use anyhow::{Result, ensure};
 use bythos_end_to_end::binary;
-use bythos_testing::machine::{Machine, succeed};
+use bythos_testing::machine::Machine;
 use clients::Kubectl;
 use step::{Chapter, Tour};
 
@@ -58,7 +58,6 @@ fn kubectl_sees_a_kubernetes() -> Result<()> {
 /// The whole tour with one client, on a cloud of its own.
 fn take(kubectl: &Kubectl) -> Result<()> {
     let mut machine = Machine::new(&format!("kubectl{}", kubectl.minor), binary()?)?;
-    succeed(machine.command("ip").args(["link", "set", "lo", "up"]))?;
     machine.up(&["--no-node"])?;
     let mut tour = Tour::new(&machine, kubectl)?;
     for (chapter, steps) in CHAPTERS {

@@ -57,7 +57,7 @@ enum Command {
     Events(bythos_delivery::commands::events::Args),
     /// Work with charts as Helm does
     #[command(subcommand)]
-    Helm(bythos_delivery::commands::helm::Command),
+    Helm(Box<bythos_delivery::commands::helm::Command>),
     /// Print the owner's kubeconfig, for example for `kubectl --kubeconfig`
     Kubeconfig(kubeconfig::Args),
     /// Build and import container images without a registry

@@ -1,5 +1,6 @@
 //! What a person sees while a command works: one line per step, with its time.
 
+use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -49,10 +50,9 @@ impl Progress {
         }
     }
 
-    /// Prints a line above the step under way.
-    #[allow(clippy::print_stdout, reason = "this is the command's own output")]
+    /// Prints a line above the step under way. If nobody reads any more, the work goes on without it.
     pub(crate) fn line(&self, text: &str) {
-        self.bar.suspend(|| println!("{text}"));
+        self.bar.suspend(|| drop(writeln!(std::io::stdout(), "{text}")));
     }
 }
 

@@ -8,6 +8,7 @@ use kube::{CustomResource, CustomResourceExt as _};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::columns::{self, column};
 use crate::flux::{Artifact, GoDuration, LocalObjectReference};
 
 /// Which chart, in which version, with which values.
@@ -23,11 +24,7 @@ use crate::flux::{Artifact, GoDuration, LocalObjectReference};
     category = "fluxcd-sources",
     namespaced,
     status = "HelmChartStatus",
-    derive = "PartialEq",
-    printcolumn(name = "Chart", type_ = "string", json_path = ".spec.chart"),
-    printcolumn(name = "Version", type_ = "string", json_path = ".spec.version"),
-    printcolumn(name = "Source Kind", type_ = "string", json_path = ".spec.sourceRef.kind"),
-    printcolumn(name = "Source Name", type_ = "string", json_path = ".spec.sourceRef.name")
+    derive = "PartialEq"
 )]
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("x-kubernetes-preserve-unknown-fields" = true))]
@@ -149,7 +146,13 @@ pub struct HelmChartStatus {
 
 /// The CustomResourceDefinition `helmcharts.source.toolkit.fluxcd.io`.
 pub fn definition() -> CustomResourceDefinition {
-    let mut definition = crate::flux::complete(HelmChart::crd());
+    let columns = [
+        column("Chart", "string", ".spec.chart"),
+        column("Version", "string", ".spec.version"),
+        column("Source Kind", "string", ".spec.sourceRef.kind"),
+        column("Source Name", "string", ".spec.sourceRef.name"),
+    ];
+    let mut definition = crate::flux::complete(columns::with(HelmChart::crd(), &columns));
     for version in &mut definition.spec.versions {
         let schema = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut());
         let spec = schema.and_then(|schema| schema.properties.as_mut()?.get_mut("spec"));

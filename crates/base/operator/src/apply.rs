@@ -2,11 +2,17 @@
 
 use std::fmt::Debug;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{Patch, PatchParams};
 use kube::core::NamespaceResourceScope;
+use kube::discovery::ApiResource;
 use kube::{Api, Client, Resource};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::controller::ObjectKey;
+use crate::raw::Raw;
 
 /// The object cannot be applied.
 #[derive(Debug, thiserror::Error)]
@@ -43,8 +49,10 @@ pub async fn namespaced<K>(client: &Client, manager: &str, object: &K) -> Result
 where
     K: Applicable + Resource<Scope = NamespaceResourceScope>,
 {
+    let kind = ApiResource::erase::<K>(&());
     let namespace = object.meta().namespace.as_deref().unwrap_or("default");
-    patch(&Api::namespaced(client.clone(), namespace), manager, object).await
+    let api = Api::namespaced_with(client.clone(), namespace, &kind);
+    patch(api, manager, kind, object.meta(), serde_json::to_value(object)).await?.typed()
 }
 
 /// Applies a cluster-scoped object as field manager `manager`, taking over fields that others hold.
@@ -52,14 +60,45 @@ where
 /// # Errors
 /// See [`ApplyError`].
 pub async fn cluster<K: Applicable>(client: &Client, manager: &str, object: &K) -> Result<K, ApplyError> {
-    patch(&Api::all(client.clone()), manager, object).await
+    let kind = ApiResource::erase::<K>(&());
+    let api = Api::all_with(client.clone(), &kind);
+    patch(api, manager, kind, object.meta(), serde_json::to_value(object)).await?.typed()
 }
 
-async fn patch<K: Applicable>(api: &Api<K>, manager: &str, object: &K) -> Result<K, ApplyError> {
-    let kind = K::kind(&()).into_owned();
-    let Some(name) = object.meta().name.as_deref() else { return Err(ApplyError::Nameless { kind }) };
-    api.patch(name, &PatchParams::apply(manager).force(), &Patch::Apply(object)).await.map_err(|source| {
-        let key = crate::ObjectKey::of(object).to_string();
-        ApplyError::Patch { kind, key, source: Box::new(source) }
-    })
+/// What the API answered, and what to call it in an error.
+struct Applied {
+    kind: String,
+    raw: Raw,
+}
+
+impl Applied {
+    fn typed<K: DeserializeOwned>(self) -> Result<K, ApplyError> {
+        self.raw.read().map_err(|source| failed(self.kind, &self.raw.key(), kube::Error::SerdeError(source)))
+    }
+}
+
+async fn patch(
+    api: Api<Raw>,
+    manager: &str,
+    kind: ApiResource,
+    metadata: &ObjectMeta,
+    object: serde_json::Result<Value>,
+) -> Result<Applied, ApplyError> {
+    let kind = kind.kind;
+    let Some(name) = metadata.name.as_deref() else { return Err(ApplyError::Nameless { kind }) };
+    let applied = match object {
+        Ok(object) => api.patch(name, &PatchParams::apply(manager).force(), &Patch::Apply(object)).await,
+        Err(error) => Err(kube::Error::SerdeError(error)),
+    };
+    match applied {
+        Ok(raw) => Ok(Applied { kind, raw }),
+        Err(source) => {
+            let namespace = metadata.namespace.clone().unwrap_or_default();
+            Err(failed(kind, &ObjectKey { namespace, name: name.to_owned() }, source))
+        }
+    }
+}
+
+fn failed(kind: String, key: &ObjectKey, source: kube::Error) -> ApplyError {
+    ApplyError::Patch { kind, key: key.to_string(), source: Box::new(source) }
 }

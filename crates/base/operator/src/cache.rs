@@ -2,7 +2,7 @@
 //!
 //! [`Caches`] belongs to the process and watches under one identity of its own; a part gets [`PartCaches`], which
 //! hands out a kind only if the part's own role may list and watch it. What nobody reads (`managedFields`) is
-//! dropped on the way in.
+//! dropped on the way in. What is the same for all kinds works on raw objects.
 
 use std::any::{Any, TypeId};
 use std::collections::BTreeMap;
@@ -10,11 +10,12 @@ use std::fmt::Debug;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use futures::{FutureExt as _, StreamExt, TryStreamExt};
+use futures::{FutureExt as _, TryStreamExt as _};
 use k8s_openapi::api::authorization::v1::{
     ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec,
 };
-use kube::runtime::{WatchStreamExt, watcher};
+use kube::discovery::ApiResource;
+use kube::runtime::watcher;
 use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
@@ -23,6 +24,7 @@ use tracing::{Instrument, error, info_span, warn};
 
 use crate::controller::ObjectKey;
 use crate::error_chain;
+use crate::raw::{self, Raw};
 
 /// What a kind must be to have a cache: any typed Kubernetes kind.
 pub trait Cacheable:
@@ -84,6 +86,8 @@ struct Shared<K> {
 
 struct Contents<K> {
     by_key: BTreeMap<ObjectKey, Arc<K>>,
+    /// What a list that is under way has brought so far.
+    listed: BTreeMap<ObjectKey, Arc<K>>,
     subscribers: Vec<Subscriber<K>>,
 }
 
@@ -169,82 +173,105 @@ impl<K> Cache<K> {
     fn read<T>(&self, look: impl FnOnce(&Contents<K>) -> T) -> T {
         look(&self.0.objects.read().unwrap_or_else(PoisonError::into_inner))
     }
-
-    async fn synced(&self) {
-        let mut synced = self.0.synced.subscribe();
-        // The sender lives as long as the cache that waits here.
-        drop(synced.wait_for(|synced| *synced).await);
-    }
 }
 
 impl<K: Cacheable> Cache<K> {
     fn start(client: Client, selection: Selection, shutdown: CancellationToken) -> Self {
-        let cache = Cache(Arc::new(Shared {
-            objects: RwLock::new(Contents { by_key: BTreeMap::new(), subscribers: Vec::new() }),
+        let shared = Arc::new(Shared {
+            objects: RwLock::new(Contents {
+                by_key: BTreeMap::new(),
+                listed: BTreeMap::new(),
+                subscribers: Vec::new(),
+            }),
             synced: watch::Sender::new(false),
-        }));
-        let kept = cache.clone();
-        let span = info_span!("cache", kind = %K::kind(&()));
-        tokio::spawn(
-            async move { shutdown.run_until_cancelled(kept.keep_alive(client, selection)).await }
-                .instrument(span),
-        );
-        cache
+        });
+        let kind = ApiResource::erase::<K>(&());
+        let span = info_span!("cache", kind = kind.kind);
+        let keeping = keep_alive(shared.clone(), client, kind, selection);
+        tokio::spawn(async move { shutdown.run_until_cancelled(keeping).await }.instrument(span));
+        Cache(shared)
     }
+}
 
-    /// Begins the watch again when one of those who are told of changes panics: the others still need it.
-    async fn keep_alive(&self, client: Client, selection: Selection) {
-        while AssertUnwindSafe(self.keep_fresh(client.clone(), selection)).catch_unwind().await.is_err() {
-            error!("someone who was told of a change panicked; the watch begins again");
+/// One who is told what a watch brings.
+trait Watching: Send + Sync {
+    fn take(&self, event: watcher::Event<Raw>);
+}
+
+/// Begins the watch again when one of those who are told of changes panics: the others still need it.
+async fn keep_alive(watching: Arc<dyn Watching>, client: Client, kind: ApiResource, selection: Selection) {
+    let keep_fresh = || keep_fresh(watching.as_ref(), client.clone(), &kind, selection);
+    while AssertUnwindSafe(keep_fresh()).catch_unwind().await.is_err() {
+        error!("someone who was told of a change panicked; the watch begins again");
+    }
+}
+
+async fn keep_fresh(watching: &dyn Watching, client: Client, kind: &ApiResource, selection: Selection) {
+    let mut events = raw::watch(client, kind, selection.watch());
+    loop {
+        match events.try_next().await {
+            Ok(Some(event)) => watching.take(event),
+            Ok(None) => return,
+            Err(error) => warn!(error = %error_chain(&error), "watch interrupted; it will be resumed"),
         }
     }
+}
 
-    async fn keep_fresh(&self, client: Client, selection: Selection) {
-        let mut events = watcher(Api::<K>::all(client), selection.watch()).default_backoff().boxed();
-        let mut listed = BTreeMap::new();
-        loop {
-            match events.try_next().await {
-                Ok(Some(event)) => self.take(event, &mut listed),
-                Ok(None) => return,
-                Err(error) => warn!(error = %error_chain(&error), "watch interrupted; it will be resumed"),
-            }
-        }
-    }
-
-    fn take(&self, event: watcher::Event<K>, listed: &mut BTreeMap<ObjectKey, Arc<K>>) {
-        let mut contents = self.0.objects.write().unwrap_or_else(PoisonError::into_inner);
+impl<K: Cacheable> Watching for Shared<K> {
+    fn take(&self, event: watcher::Event<Raw>) {
+        let mut contents = self.objects.write().unwrap_or_else(PoisonError::into_inner);
         match event {
-            watcher::Event::Apply(object) => contents.insert(ObjectKey::of(&object), &trim(object)),
-            watcher::Event::Delete(object) => contents.remove(&ObjectKey::of(&object)),
-            watcher::Event::Init => listed.clear(),
-            watcher::Event::InitApply(object) => {
-                listed.insert(ObjectKey::of(&object), trim(object));
+            watcher::Event::Apply(raw) => {
+                if let Some(object) = read(&raw) {
+                    contents.insert(raw.key(), &object);
+                }
+            }
+            watcher::Event::Delete(raw) => contents.remove(&raw.key()),
+            watcher::Event::Init => contents.listed.clear(),
+            watcher::Event::InitApply(raw) => {
+                if let Some(object) = read(&raw) {
+                    contents.listed.insert(raw.key(), object);
+                }
             }
             watcher::Event::InitDone => {
-                let gone: Vec<_> =
-                    contents.by_key.keys().filter(|key| !listed.contains_key(key)).cloned().collect();
-                for key in gone {
-                    contents.remove(&key);
-                }
-                for (key, object) in std::mem::take(listed) {
-                    let same = contents
-                        .by_key
-                        .get(&key)
-                        .is_some_and(|old| old.meta().resource_version == object.meta().resource_version);
-                    if !same {
-                        contents.insert(key, &object);
-                    }
-                }
+                contents.become_listed();
                 drop(contents);
-                self.0.synced.send_replace(true);
+                self.synced.send_replace(true);
             }
         }
     }
 }
 
-fn trim<K: Resource>(mut object: K) -> Arc<K> {
-    object.meta_mut().managed_fields = None;
-    Arc::new(object)
+/// The object, without what nobody reads. One that is not as its kind says is left out of the cache, or stays in it as it
+/// was: those who read the others go on.
+fn read<K: Cacheable>(raw: &Raw) -> Option<Arc<K>> {
+    match raw.read::<K>() {
+        Ok(mut object) => {
+            object.meta_mut().managed_fields = None;
+            Some(Arc::new(object))
+        }
+        Err(error) => {
+            error!(kind = %K::kind(&()), key = %raw.key(), %error, "an object that cannot be read is left out");
+            None
+        }
+    }
+}
+
+impl<K: Resource> Contents<K> {
+    /// What the list did not bring is gone; what it brought anew is told.
+    fn become_listed(&mut self) {
+        let listed = std::mem::take(&mut self.listed);
+        let gone: Vec<_> = self.by_key.keys().filter(|key| !listed.contains_key(key)).cloned().collect();
+        for key in gone {
+            self.remove(&key);
+        }
+        for (key, object) in listed {
+            let known = self.by_key.get(&key).map(|old| &old.meta().resource_version);
+            if known != Some(&object.meta().resource_version) {
+                self.insert(key, &object);
+            }
+        }
+    }
 }
 
 /// Each is a `Cache` of the kind with this type.
@@ -317,18 +344,27 @@ impl PartCaches {
     }
 
     async fn selected<K: Cacheable>(&self, selection: Selection) -> Result<Cache<K>, CacheError> {
-        for verb in ["list", "watch"] {
-            self.may_read::<K>(verb).await?;
-        }
+        self.may_read(&ApiResource::erase::<K>(&())).await?;
         let cache = self.caches.of::<K>(selection);
-        let synced = self.caches.shutdown.run_until_cancelled(cache.synced()).await;
-        synced.ok_or(CacheError::Closed)?;
+        self.filled(cache.0.synced.subscribe()).await?;
         Ok(cache)
     }
 
-    async fn may_read<K: Cacheable>(&self, verb: &'static str) -> Result<(), CacheError> {
-        let resource = K::plural(&()).into_owned();
-        let group = K::group(&()).into_owned();
+    /// Waits until a cache holds what was there when it began.
+    async fn filled(&self, mut synced: watch::Receiver<bool>) -> Result<(), CacheError> {
+        let filled = self.caches.shutdown.run_until_cancelled(synced.wait_for(|synced| *synced)).await;
+        filled.and_then(Result::ok).map(drop).ok_or(CacheError::Closed)
+    }
+
+    async fn may_read(&self, kind: &ApiResource) -> Result<(), CacheError> {
+        for verb in ["list", "watch"] {
+            self.may(verb, kind).await?;
+        }
+        Ok(())
+    }
+
+    async fn may(&self, verb: &'static str, kind: &ApiResource) -> Result<(), CacheError> {
+        let (resource, group) = (kind.plural.clone(), kind.group.clone());
         let question = SelfSubjectAccessReview {
             spec: SelfSubjectAccessReviewSpec {
                 resource_attributes: Some(ResourceAttributes {

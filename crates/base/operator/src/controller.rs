@@ -5,14 +5,16 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use kube::Resource;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use crate::cache::Cache;
-use crate::error_chain;
 use crate::queue::Queue;
+use crate::{BoxError, error_chain};
 
 /// Namespace and name of an object; the namespace is empty for cluster-scoped kinds.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -147,9 +149,12 @@ impl Controller {
     where
         F: Fn(ObjectKey) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Next, E>> + Send + 'static,
-        E: std::error::Error + Send + 'static,
+        E: std::error::Error + Send + Sync + 'static,
     {
-        let reconcile = Arc::new(reconcile);
+        let reconcile: Arc<Reconcile> = Arc::new(move |key| {
+            let next = reconcile(key);
+            async { next.await.map_err(Into::into) }.boxed()
+        });
         let mut tasks = JoinSet::new();
         for _ in 0..workers {
             tasks.spawn(work(self.name, self.queue.clone(), shutdown.clone(), reconcile.clone()));
@@ -164,16 +169,10 @@ impl Controller {
     }
 }
 
-async fn work<F, Fut, E>(
-    name: &'static str,
-    queue: Arc<Queue>,
-    shutdown: CancellationToken,
-    reconcile: Arc<F>,
-) where
-    F: Fn(ObjectKey) -> Fut,
-    Fut: Future<Output = Result<Next, E>>,
-    E: std::error::Error + 'static,
-{
+/// What a controller does with a key. Of one type for all controllers, so that their workers are one piece of machine code.
+type Reconcile = dyn Fn(ObjectKey) -> BoxFuture<'static, Result<Next, BoxError>> + Send + Sync;
+
+async fn work(name: &'static str, queue: Arc<Queue>, shutdown: CancellationToken, reconcile: Arc<Reconcile>) {
     while let Some(key) = shutdown.run_until_cancelled(queue.next()).await {
         match reconcile(key.clone()).await {
             Ok(next) => {
@@ -185,7 +184,7 @@ async fn work<F, Fut, E>(
             }
             Err(error) => {
                 let delay = queue.add_failed(key.clone());
-                warn!(controller = name, %key, ?delay, error = %error_chain(&error), "failed to reconcile");
+                warn!(controller = name, %key, ?delay, error = %error_chain(error.as_ref()), "failed to reconcile");
             }
         }
         queue.done(&key);

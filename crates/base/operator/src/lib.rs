@@ -26,6 +26,7 @@ pub mod kubelet;
 pub mod names;
 pub mod part;
 mod queue;
+mod raw;
 
 pub use cache::{Cache, Caches, PartCaches};
 pub use controller::{Controller, Next, ObjectKey};

@@ -3,6 +3,8 @@
 //! For HelmRepository and HelmChart as well as for the owner's commands. Which version is meant is `bythos-helm`'s
 //! matter; here it is fetched, and checked against what was announced.
 
+use std::future::Future;
+
 use bythos_helm::Dependency;
 use bythos_helm::repository::{
     Choice, DigestError, INDEX_LIMITS, Index, Location, Reference, RepositoryError, Selection, check_digest,
@@ -67,16 +69,16 @@ impl Publisher {
         Ok(self.file(repository, &url, INDEX_BYTES_MAX).await?)
     }
 
-    /// What to fetch for a wish. `index` is asked for where there is an index.
+    /// What to fetch for a wish. `index` is waited for where there is one.
     pub(crate) async fn choose(
         &self,
         repository: &str,
         wish: &Dependency,
-        index: impl AsyncFnOnce() -> Result<Vec<u8>, ChartsError>,
+        index: impl Future<Output = Result<Vec<u8>, ChartsError>>,
     ) -> Result<Choice, ChartsError> {
         if !is_registry(repository) {
             let (url, wish) = (repository.to_owned(), wish.clone());
-            let bytes = index().await?;
+            let bytes = index.await?;
             return blocking(move || {
                 let index = read_index(bytes, Selection::Chart(&wish.name))?;
                 Ok(choose_from_index(&wish, &index, &url)?)

@@ -1,25 +1,27 @@
 //! GitOps: what stands in a Git repository becomes what runs in the cluster, by Flux' own kinds.
 //!
-//! For the owner, who pushes, and for everyone who writes a GitRepository or a Kustomization. Two controllers share
-//! nothing but objects and a folder of artifacts:
+//! For the owner, who pushes, and for everyone who writes a GitRepository, a HelmRepository, a HelmChart or a
+//! Kustomization. The controllers share nothing but objects and a folder of artifacts:
 //!
 //! ```text
-//! GitRepository ─> [`gitrepository`]: ls-remote, fetch, archive ─> artifact in [`storage`], named in status.artifact
-//!                                                                      │ watch
-//! Kustomization ─> [`kustomization`]: source, build, apply, prune, health ─> objects, named in status.inventory
+//! GitRepository ──> [`gitrepository`]: ls-remote, fetch, archive ─┐
+//! HelmRepository ─> [`helmrepository`]: fetch the index ──────────┤ artifacts in [`storage`], named in status.artifact
+//! HelmChart ──────> [`helmchart`]: choose, fetch, package ────────┘     │ watch
+//! Kustomization ──> [`kustomization`]: source, build, apply, prune, health ─> objects, named in status.inventory
 //! ```
 //!
+//! What all sources have in common is [`source`]; [`web`], [`registry`] and [`charts`] reach what is published.
 //! It works only while it leads (`leadership`): where the real Flux does, it stands by and says so.
 //!
-//! [`commands`] are what the owner asks of it: `bythos sync`, `diff`, `tree`, `events`.
+//! [`commands`] are what the owner asks of it: `bythos sync`, `diff`, `tree`, `events`, `helm`.
 //!
-//! Left out: HelmRepository, HelmChart, HelmRelease, OCIRepository and Bucket, which nobody reconciles yet; and, refused by
-//! a condition where they are asked for: the signatures of commits, decryption, other clusters. Artifacts are not served
-//! to others over HTTP; their address is the one that Flux would give them.
+//! Left out: HelmRelease, OCIRepository and Bucket, which nobody reconciles yet; and, refused by a condition where they are
+//! asked for: signatures of commits and charts, decryption, other clusters, identities of cloud providers. Proxies for
+//! charts. Artifacts are not served to others over HTTP; their address is the one that Flux would give them.
 //!
 //! Each object is the only input of its reconciliation, read afresh every time: killed between any two steps, the
-//! next run converges. Git is spoken by the machine's own `git`; building is `bythos-kustomize`; nothing here knows
-//! who hosts a repository or what the applied objects do.
+//! next run converges. Git is spoken by the machine's own `git`; building is `bythos-kustomize`, charts are `bythos-helm`;
+//! nothing here knows who hosts a repository or what the applied objects do.
 
 pub mod commands;
 
@@ -29,7 +31,9 @@ mod condition;
 mod credentials;
 mod git;
 mod gitrepository;
+mod helmchart;
 mod helmrelease;
+mod helmrepository;
 mod ignore;
 mod ignored;
 mod impersonate;
@@ -92,9 +96,11 @@ async fn reconcile(context: PartContext) -> Result<(), BoxError> {
     let storage = storage::Storage::open(&context.data.join("artifacts")).await?;
     context.health.starting("reading sources and kustomizations");
     let (wake_source, sources) = gitrepository::prepare(&context, git, storage.clone()).await?;
+    let repositories = helmrepository::prepare(&context, storage.clone()).await?;
+    let charts = helmchart::prepare(&context, storage.clone()).await?;
     let kustomizations = kustomization::prepare(&context, storage.clone(), wake_source).await?;
     let releases = helmrelease::prepare(&context, storage).await?;
     context.health.ready();
-    tokio::join!(sources, kustomizations, releases);
+    tokio::join!(sources, repositories, charts, kustomizations, releases);
     Ok(())
 }

@@ -1,13 +1,17 @@
 //! Behaviour of the whole part, against the engine in process and real git over HTTP.
 
+mod charts;
 mod commands;
 mod faults;
 mod harness;
+mod helm;
 mod helmreleases;
 mod kustomizations;
 mod leading;
 mod lossy;
 mod releases;
+mod repositories;
+mod site;
 mod sources;
 mod ssh;
 mod wishes;

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 /// What brings one object closer to what it says.
 pub(crate) trait Reconcile: Send + Sync + 'static {
-    type Error: Error + Send + 'static;
+    type Error: Error + Send + Sync + 'static;
 
     /// Looks at the object with this key and does what is due.
     fn reconcile(&self, key: ObjectKey) -> impl Future<Output = Result<Next, Self::Error>> + Send;

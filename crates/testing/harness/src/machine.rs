@@ -34,6 +34,7 @@ impl Machine {
         let namespace = format!("bythos-{name}-{}", std::process::id());
         let folder = tempfile::Builder::new().prefix(&format!("bythos-{name}-")).tempdir()?;
         succeed(Command::new("ip").args(["netns", "add", &namespace]))?;
+        succeed(Command::new("ip").args(["-netns", &namespace, "link", "set", "lo", "up"]))?;
         Ok(Machine { namespace, folder, binary, process: None })
     }
 

@@ -56,7 +56,7 @@ pub enum Command {
     /// Run the tests of a release
     Test(test::Args),
     /// Print what a chart becomes with these values, without a cluster
-    Template(template::Args),
+    Template(Box<template::Args>),
     /// Print what a chart says about itself
     #[command(subcommand)]
     Show(show::Command),

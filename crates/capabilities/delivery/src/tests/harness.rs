@@ -10,6 +10,8 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bythos_api::gitrepository::GitRepository;
+use bythos_api::helmchart::HelmChart;
+use bythos_api::helmrepository::HelmRepository;
 use bythos_api::kustomization::Kustomization;
 use bythos_operator::condition::get;
 use bythos_operator::{Health, HealthReport, HealthState, PartContext, PlatformInfo};
@@ -81,6 +83,12 @@ impl Remote {
             std::fs::create_dir_all(file.parent().unwrap()).unwrap();
             std::fs::write(file, text).unwrap();
         }
+        self.push_all()
+    }
+
+    /// Pushes what is in the working copy. Returns the commit.
+    pub(super) fn push_all(&self) -> String {
+        let work = self.folder.path().join("work");
         git(&work, &["add", "--all"]);
         git(&work, &["commit", "--quiet", "--allow-empty", "-m", "change"]);
         git(&work, &["push", "--quiet", "../app.git", "HEAD:main"]);
@@ -345,11 +353,68 @@ impl Delivery {
     }
 
     pub(super) async fn ask_source(&self, name: &str) {
+        self.ask_any::<GitRepository>(name).await;
+    }
+
+    /// Asks an object to reconcile.
+    pub(super) async fn ask_any<K>(&self, name: &str)
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+            + Clone
+            + DeserializeOwned
+            + std::fmt::Debug,
+    {
         let now = format!("{}", k8s_openapi::jiff::Timestamp::now());
         let patch =
             json!({ "metadata": { "annotations": { bythos_api::names::RECONCILE_REQUESTED_AT: now } } });
-        let sources = self.api::<GitRepository>("flux-system");
-        sources.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
+        let objects = self.api::<K>("flux-system");
+        objects.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
+    }
+
+    /// A Secret with these keys.
+    pub(super) async fn secret(&self, name: &str, keys: &[(&str, &str)]) {
+        let keys: BTreeMap<&str, &str> = keys.iter().copied().collect();
+        self.apply_value(&json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": { "name": name, "namespace": "flux-system" },
+            "stringData": keys,
+        }))
+        .await;
+    }
+
+    /// A repository `charts`.
+    pub(super) async fn repository(&self, url: &str, fields: &Value) {
+        let mut spec = json!({ "url": url, "interval": "1h" });
+        merge(&mut spec, fields);
+        self.apply_value(&json!({
+            "apiVersion": "source.toolkit.fluxcd.io/v1", "kind": "HelmRepository",
+            "metadata": { "name": "charts", "namespace": "flux-system" }, "spec": spec,
+        }))
+        .await;
+    }
+
+    /// A chart `web` of the repository `charts`, with further fields.
+    pub(super) async fn chart(&self, fields: &Value) {
+        let source = json!({ "kind": "HelmRepository", "name": "charts" });
+        let mut spec = json!({ "chart": "web", "interval": "1h", "sourceRef": source });
+        merge(&mut spec, fields);
+        self.apply_value(&json!({
+            "apiVersion": "source.toolkit.fluxcd.io/v1", "kind": "HelmChart",
+            "metadata": { "name": "web", "namespace": "flux-system" }, "spec": spec,
+        }))
+        .await;
+    }
+
+    /// Waits until the repository `charts` says this in its condition `Ready`, and returns it.
+    pub(super) async fn repository_says(&self, status: &str, reason: &str, part: &str) -> HelmRepository {
+        let api = self.api::<HelmRepository>("flux-system");
+        says(&api, "charts", status, reason, part, |it| it.status.as_ref().map(|it| it.conditions.clone()))
+            .await
+    }
+
+    /// Waits until the chart `web` says this in its condition `Ready`, and returns it.
+    pub(super) async fn chart_says(&self, status: &str, reason: &str, part: &str) -> HelmChart {
+        let api = self.api::<HelmChart>("flux-system");
+        says(&api, "web", status, reason, part, |it| it.status.as_ref().map(|it| it.conditions.clone())).await
     }
 
     /// Asks a kustomization to reconcile, and waits until it did.

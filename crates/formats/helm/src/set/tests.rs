@@ -187,11 +187,11 @@ fn files_are_read_by_the_caller() {
 
 #[test]
 fn later_files_lie_over_earlier_ones() {
-    let mut values = read("one.yaml", "a: {b: 1, c: [1, 2]}\nd: x\n---\nd: y\ne: {f: 1}\n").unwrap();
+    let mut values = read("one.yaml", "a: {b: 1, c: [1, 2]}\nd: x\n---\nd: z\ne: {f: 1}\n").unwrap();
     merge(&mut values, read("two.yaml", "a: {c: [3], g: null}\ne: null\n").unwrap());
     merge(&mut values, read("empty.yaml", "# nothing\n").unwrap());
     merge(&mut values, read("null.yaml", "null\n").unwrap());
-    assert_eq!(Value::Object(values), json!({"a": {"b": 1, "c": [3], "g": null}, "d": "y", "e": null}));
+    assert_eq!(Value::Object(values), json!({"a": {"b": 1, "c": [3], "g": null}, "d": "z", "e": null}));
     let message = |text: &str| read("bad.yaml", text).unwrap_err().to_string();
     assert_eq!(
         message("[1]"),

@@ -1,5 +1,6 @@
 //! Which chart a command means, and the values for it.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,7 +17,9 @@ use crate::web::{Certificates, Wanted, Web};
 
 /// How long one file may take to come.
 const TIMEOUT: Duration = Duration::from_secs(120);
-const VALUES_BYTES_MAX: u64 = 16 << 20;
+const VALUES_BYTES_MAX: usize = 16 << 20;
+/// Folders inside of each other; links may lead in circles.
+const FOLDERS_DEPTH_MAX: usize = 64;
 
 /// Where a chart is, and in which version.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -126,7 +129,7 @@ async fn published(
     };
     if let Some(repository) = &options.repo {
         let wish = Dependency { name: reference.to_owned(), version, ..Dependency::default() };
-        let choice = publisher.choose(repository, &wish, async || publisher.index(repository).await).await?;
+        let choice = publisher.choose(repository, &wish, publisher.index(repository)).await?;
         return publisher.archive(repository, &choice.location).await;
     }
     if !charts::is_registry(reference) {
@@ -139,7 +142,7 @@ async fn published(
     }
     let (repository, name) = reference.rsplit_once('/').unwrap_or((reference, ""));
     let wish = Dependency { name: name.to_owned(), version, ..Dependency::default() };
-    let choice = publisher.choose(repository, &wish, async || publisher.index(repository).await).await?;
+    let choice = publisher.choose(repository, &wish, publisher.index(repository)).await?;
     publisher.archive(repository, &choice.location).await
 }
 
@@ -200,9 +203,6 @@ pub(crate) fn folder(root: &Path) -> Result<Vec<File>, CommandError> {
     Ok(files)
 }
 
-/// Of folders inside of folders; links may lead in circles.
-const FOLDERS_DEPTH_MAX: usize = 64;
-
 fn read(path: &Path) -> Result<Vec<u8>, CommandError> {
     std::fs::read(path).map_err(|error| unreadable(path, &error))
 }
@@ -250,14 +250,18 @@ impl ValuesOptions {
 async fn text_of(file: &str) -> Result<String, CommandError> {
     let bytes = if file.trim() == "-" {
         let mut bytes = Vec::new();
-        let stdin = std::io::Read::take(std::io::stdin(), VALUES_BYTES_MAX);
-        std::io::Read::read_to_end(&mut { stdin }, &mut bytes)
-            .map_err(|error| CommandError::Refuse(format!("failed to read the standard input: {error}")))?;
+        let read = std::io::stdin().take(VALUES_BYTES_MAX as u64).read_to_end(&mut bytes);
+        read.map_err(|error| CommandError::Refuse(format!("failed to read the standard input: {error}")))?;
         bytes
     } else if file.starts_with("https://") || file.starts_with("http://") {
         let publisher = publisher(&ChartOptions::default())?;
-        let bytes_max = usize::try_from(VALUES_BYTES_MAX).unwrap_or(usize::MAX);
-        let wanted = Wanted { url: file, accept: None, authorization: None, passes_on: false, bytes_max };
+        let wanted = Wanted {
+            url: file,
+            accept: None,
+            authorization: None,
+            passes_on: false,
+            bytes_max: VALUES_BYTES_MAX,
+        };
         let fetched = publisher.web.fetch(wanted).await;
         fetched.map_err(|error| CommandError::Refuse(error_chain(&error)))?
     } else {

@@ -32,6 +32,7 @@ pub struct Args {
     /// Version of the cluster that the charts are to be good for
     #[arg(long, value_name = "VERSION")]
     pub kube_version: Option<String>,
+    /// What a user would give
     #[command(flatten)]
     pub values: ValuesOptions,
 }

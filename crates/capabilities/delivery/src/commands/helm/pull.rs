@@ -23,6 +23,7 @@ pub struct Args {
     /// Folder, as seen from the destination, to unpack it into
     #[arg(long, value_name = "FOLDER", default_value = ".")]
     pub untardir: PathBuf,
+    /// Where the chart is
     #[command(flatten)]
     pub chart: ChartOptions,
 }

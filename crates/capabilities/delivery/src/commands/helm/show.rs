@@ -25,6 +25,7 @@ pub enum Command {
 pub struct Args {
     /// A folder, a `.tgz`, or an address
     pub reference: String,
+    /// Where the chart is
     #[command(flatten)]
     pub chart: ChartOptions,
 }

@@ -45,8 +45,10 @@ pub struct Args {
     /// Leave out hooks
     #[arg(long)]
     pub no_hooks: bool,
+    /// Where the chart is
     #[command(flatten)]
     pub chart: ChartOptions,
+    /// What a user would give
     #[command(flatten)]
     pub values: ValuesOptions,
 }
