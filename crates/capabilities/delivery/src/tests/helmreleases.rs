@@ -3,6 +3,7 @@
 mod failures;
 mod kills;
 mod published;
+mod story;
 
 use bythos_api::helmchart::HelmChart;
 use bythos_api::helmrelease::{FINALIZER, ReleaseAction};
