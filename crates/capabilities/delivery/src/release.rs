@@ -34,6 +34,7 @@ pub(crate) use choice::{is_chosen, only_chosen};
 pub(crate) use objects::{Force, apply_params, body};
 pub(crate) use records::{Records, RecordsError};
 pub(crate) use rendering::{Definitions, Finish, RenderError, Wish};
+pub(crate) use world::Machine;
 
 use crate::kinds::{Cluster, Kinds};
 

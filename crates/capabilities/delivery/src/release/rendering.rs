@@ -8,7 +8,7 @@ use bythos_helm::{Capabilities, Chart, Error, Limits, Release, Rendered, Request
 use k8s_openapi::jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::world::ClusterWorld;
+use super::world::Machine;
 use super::{ActionError, Releases, capabilities};
 use crate::status::words;
 
@@ -75,7 +75,7 @@ impl Releases<'_> {
         wish: Wish,
         capabilities: Capabilities,
     ) -> Result<(ReleaseRecord, Vec<String>), RenderError> {
-        let world = Arc::new(ClusterWorld::new(self.cluster.client().clone()));
+        let world = Arc::new(Machine::before(self.cluster.client().clone()));
         let work = move || {
             let Wish { chart, values, release, finish, .. } = wish;
             let request =

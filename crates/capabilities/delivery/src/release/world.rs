@@ -1,4 +1,4 @@
-//! What templates may ask of a cluster while they are rendered.
+//! What templates may ask for while they are rendered: the machine's time and chance, and objects of a cluster.
 
 use bythos_helm::{KeyAlgorithm, Wanted, World, generate_key};
 use k8s_openapi::jiff::Timestamp;
@@ -16,17 +16,26 @@ use crate::status::words;
 /// The objects that one list may bring.
 const LIST_MAX: u32 = 10_000;
 
-/// The cluster as one identity sees it. Templates ask from a thread of their own, outside of the runtime.
-pub(super) struct ClusterWorld {
+/// This machine, with a cluster or without one.
+#[derive(Default)]
+pub(crate) struct Machine {
+    cluster: Option<Looker>,
+}
+
+impl Machine {
+    /// With a cluster, as one identity sees it. Templates ask from a thread of their own, outside of the runtime.
+    pub(super) fn before(client: Client) -> Machine {
+        Machine { cluster: Some(Looker { runtime: Handle::current(), client }) }
+    }
+}
+
+/// Who looks objects up.
+struct Looker {
     runtime: Handle,
     client: Client,
 }
 
-impl ClusterWorld {
-    pub(super) fn new(client: Client) -> ClusterWorld {
-        ClusterWorld { runtime: Handle::current(), client }
-    }
-
+impl Looker {
     async fn look(&self, wanted: Wanted<'_>) -> Result<Option<Value>, String> {
         let Wanted { api_version, kind, namespace, name } = wanted;
         let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
@@ -72,7 +81,7 @@ fn printed(object: &DynamicObject, api_version: &str, kind: &str) -> Value {
     value
 }
 
-impl World for ClusterWorld {
+impl World for Machine {
     fn now(&self) -> Timestamp {
         Timestamp::now()
     }
@@ -90,7 +99,10 @@ impl World for ClusterWorld {
     }
 
     fn lookup(&self, wanted: Wanted<'_>) -> Result<Option<Value>, String> {
-        self.runtime.block_on(self.look(wanted))
+        match &self.cluster {
+            Some(cluster) => cluster.runtime.block_on(cluster.look(wanted)),
+            None => Ok(None),
+        }
     }
 
     /// As Helm without `--enable-dns`: a chart learns nothing of names.
