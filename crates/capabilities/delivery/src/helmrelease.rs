@@ -332,7 +332,7 @@ impl<'a> Run<'a> {
             }
             self.announce(&action);
             self.write().await?;
-            if let Err(failure) = self.act(&action, wish, releases, &state).await {
+            if let Err(failure) = self.act(&action, wish, releases, state).await {
                 return Ok(Outcome::Failed(failure));
             }
             if action.role() == Role::Remediate {

@@ -90,41 +90,50 @@ impl<'k> Releases<'k> {
     /// Makes a release.
     pub(crate) async fn install(
         &self,
-        history: &History,
+        history: History,
         record: ReleaseRecord,
         request: &Install,
     ) -> Result<Plan, ActionError> {
-        self.carried(install(record, history, request)?).await
+        let plan = install(record, &history, request)?;
+        // It holds all charts; what comes now may take minutes.
+        drop(history);
+        self.carried(plan).await
     }
 
     /// Changes a release.
     pub(crate) async fn upgrade(
         &self,
-        history: &History,
+        history: History,
         record: ReleaseRecord,
         request: &Upgrade,
     ) -> Result<Plan, ActionError> {
-        self.carried(upgrade(record, history, request)?).await
+        let plan = upgrade(record, &history, request)?;
+        drop(history);
+        self.carried(plan).await
     }
 
     /// Takes a release away.
     pub(crate) async fn uninstall(
         &self,
-        history: &History,
+        history: History,
         name: &str,
         request: &Uninstall,
     ) -> Result<Plan, ActionError> {
-        self.carried(uninstall(name, history, request)?).await
+        let plan = uninstall(name, &history, request)?;
+        drop(history);
+        self.carried(plan).await
     }
 
     /// Goes on with what was stopped; nothing, if nothing was. The caller makes sure that nobody else is at work.
     pub(crate) async fn resume(
         &self,
-        history: &History,
+        history: History,
         options: &Options,
         request: &Uninstall,
     ) -> Result<Option<Plan>, ActionError> {
-        match resume(history, options, request)? {
+        let rest = resume(&history, options, request)?;
+        drop(history);
+        match rest {
             Some(plan) => self.carried(plan).await.map(Some),
             None => Ok(None),
         }

@@ -29,19 +29,19 @@ impl Run<'_> {
         action: &Action,
         wish: &Wish,
         releases: &Releases<'_>,
-        state: &State,
+        state: State,
     ) -> Result<(), Failure> {
-        let before = &state.history;
+        let State { standing, history: before } = state;
         let done = match action {
             Action::Install => self.make(ReleaseAction::Install, wish, releases, before).await,
             Action::Upgrade => self.make(ReleaseAction::Upgrade, wish, releases, before).await,
             Action::Resume => self.resume(wish, releases, before).await,
-            Action::Recognize => self.recognize(before),
-            Action::Unlock => self.unlock(wish, releases, before).await,
+            Action::Recognize => self.recognize(&before),
+            Action::Unlock => self.unlock(wish, releases, &before).await,
             Action::Test => self.test(wish, releases, before).await,
             Action::RollBack(revision) => self.roll_back_to(*revision, wish, releases, before).await,
             Action::Uninstall => self.remedy_by_uninstall(releases, before).await,
-            Action::CorrectDrift => match &state.standing {
+            Action::CorrectDrift => match &standing {
                 Standing::Drifted(differences) => self.correct(differences, releases).await,
                 _ => Ok(()),
             },
@@ -88,8 +88,10 @@ impl Run<'_> {
     }
 }
 
-/// What tells whether an action came as far as the records.
-fn newest(history: &History) -> Option<(i64, Status)> {
+/// What tells whether an action came as far as the records: the newest revision, and where it stands.
+type Newest = Option<(i64, Status)>;
+
+fn newest(history: &History) -> Newest {
     history.last().map(|last| (last.revision, last.info.status))
 }
 

@@ -48,7 +48,7 @@ async fn a_chart_is_installed_upgraded_rolled_back_and_taken_away() {
         ["1 superseded: Install complete", "2 superseded: Upgrade complete", "3 deployed: Rollback to 1"]
     );
     let request = Uninstall { options: options(), ..Uninstall::default() };
-    releases.uninstall(&site.history().await, "rel", &request).await.unwrap();
+    releases.uninstall(site.history().await, "rel", &request).await.unwrap();
     assert_eq!(site.statuses().await, [""; 0]);
     assert_eq!(site.names("configmaps").await, [""; 0]);
     assert_eq!(site.names("serviceaccounts").await, ["kept"]);

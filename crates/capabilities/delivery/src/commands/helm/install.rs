@@ -199,7 +199,7 @@ pub(super) async fn install(
         record.info.status = Status::PendingInstall;
         return making.print(out, &record);
     }
-    let done = releases.install(history, record, &request).await;
+    let done = releases.install(history.clone(), record, &request).await;
     making.print_told(out, desk)?;
     done.map_err(failed("INSTALLATION FAILED"))?;
     print_last(&releases, &name, making, out).await

@@ -100,7 +100,7 @@ pub async fn run(args: &Args, client: Client, out: &mut impl Write) -> Result<()
         record.info.status = Status::PendingUpgrade;
         return making.print(out, &record);
     }
-    let done = releases.upgrade(&history, record, &args.request()).await;
+    let done = releases.upgrade(history, record, &args.request()).await;
     making.print_told(out, &desk)?;
     done.map_err(failed("UPGRADE FAILED"))?;
     if making.output == Format::Table {

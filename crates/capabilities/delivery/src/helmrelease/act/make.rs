@@ -12,7 +12,7 @@ use bythos_operator::event::Severity;
 use kube::ResourceExt as _;
 use serde_json::{Map, Value};
 
-use super::{ask, inventory, newest};
+use super::{Newest, ask, inventory, newest};
 use crate::condition::{Reason, Truth, Type};
 use crate::helmrelease::postrender::PostRender;
 use crate::helmrelease::report::{self, Failure};
@@ -26,8 +26,9 @@ impl Run<'_> {
         action: ReleaseAction,
         wish: &Wish,
         releases: &Releases<'_>,
-        before: &History,
+        before: History,
     ) -> Result<(), Failure> {
+        let was = newest(&before);
         if action == ReleaseAction::Install {
             // An install never goes back to what was before it.
             self.status.history.clear();
@@ -38,7 +39,7 @@ impl Run<'_> {
         let began = Instant::now();
         let done = self.carried_out(action, wish, releases, before).await;
         self.status.last_attempted_release_action_duration = Some(GoDuration(began.elapsed()));
-        self.after_release(action, wish, releases, before, done).await
+        self.after_release(action, wish, releases, was, done).await
     }
 
     pub(super) async fn carried_out(
@@ -46,10 +47,10 @@ impl Run<'_> {
         action: ReleaseAction,
         wish: &Wish,
         releases: &Releases<'_>,
-        before: &History,
+        before: History,
     ) -> Result<(), ActionError> {
         let spec = &self.object.spec;
-        let (values, chart) = self.values_for(action, wish, before)?;
+        let (values, chart) = self.values_for(action, wish, &before)?;
         let release = Release {
             name: wish.name.clone(),
             namespace: wish.namespace.clone(),
@@ -69,7 +70,8 @@ impl Run<'_> {
                 releases.install(before, record, &ask::install(spec)).await?;
             }
             _ => {
-                releases.upgrade(before, record, &ask::upgrade(spec, before)).await?;
+                let request = ask::upgrade(spec, &before);
+                releases.upgrade(before, record, &request).await?;
             }
         }
         Ok(())
@@ -99,11 +101,11 @@ impl Run<'_> {
         action: ReleaseAction,
         wish: &Wish,
         releases: &Releases<'_>,
-        before: &History,
+        was: Newest,
         done: Result<(), ActionError>,
     ) -> Result<(), Failure> {
         let after = self.look(wish, releases).await?;
-        let has_changed = newest(before) != newest(&after);
+        let has_changed = was != newest(&after);
         if has_changed {
             snapshot::remember(&mut self.status, &after, Some(action));
             if let Some(last) = after.last() {

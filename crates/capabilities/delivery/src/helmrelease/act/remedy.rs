@@ -2,11 +2,11 @@
 
 use bythos_api::helmrelease::ReleaseAction;
 use bythos_helm::plan;
-use bythos_helm::release::{History, Status};
+use bythos_helm::release::{History, ReleaseRecord, Status};
 use bythos_operator::event::Severity;
 use k8s_openapi::jiff::Timestamp;
 
-use super::{ask, inventory, newest};
+use super::{Newest, ask, inventory, newest};
 use crate::condition::{Reason, Truth, Type};
 use crate::helmrelease::report::{self, Failure};
 use crate::helmrelease::{Run, Wish, snapshot};
@@ -18,16 +18,19 @@ impl Run<'_> {
         revision: i64,
         wish: &Wish,
         releases: &Releases<'_>,
-        before: &History,
+        before: History,
     ) -> Result<(), Failure> {
         let target = before.revision(revision).map(|record| record.apply_method).unwrap_or_default();
         let options = ask::rollback(&self.object.spec, target);
         let request = plan::Rollback { options, revision: Some(revision) };
-        let done = match plan::rollback(&wish.name, before, &request, Timestamp::now()) {
+        let was = newest(&before);
+        let plan = plan::rollback(&wish.name, &before, &request, Timestamp::now());
+        drop(before);
+        let done = match plan {
             Ok(plan) => releases.carried(plan).await.map(drop),
             Err(error) => Err(error.into()),
         };
-        self.after_rollback(revision, wish, releases, before, done).await
+        self.after_rollback(revision, wish, releases, was, done).await
     }
 
     pub(super) async fn after_rollback(
@@ -35,11 +38,11 @@ impl Run<'_> {
         revision: i64,
         wish: &Wish,
         releases: &Releases<'_>,
-        before: &History,
+        was: Newest,
         done: Result<(), ActionError>,
     ) -> Result<(), Failure> {
         let after = self.look(wish, releases).await?;
-        let has_changed = newest(before) != newest(&after);
+        let has_changed = was != newest(&after);
         snapshot::remember(&mut self.status, &after, Some(ReleaseAction::Rollback));
         if let Some(last) = after.last() {
             self.status.inventory = Some(inventory(last, releases).await);
@@ -55,24 +58,23 @@ impl Run<'_> {
     pub(super) async fn remedy_by_uninstall(
         &mut self,
         releases: &Releases<'_>,
-        before: &History,
+        before: History,
     ) -> Result<(), Failure> {
-        let Some(last) = before.last() else { return Ok(()) };
+        let Some(last) = before.last().cloned() else { return Ok(()) };
         let request = ask::uninstall(&self.object.spec);
         let done = releases.uninstall(before, &last.name, &request).await.map(drop);
-        self.after_uninstall_remedy(releases, before, done).await
+        self.after_uninstall_remedy(releases, &last, done).await
     }
 
     pub(super) async fn after_uninstall_remedy(
         &mut self,
         releases: &Releases<'_>,
-        before: &History,
+        last: &ReleaseRecord,
         done: Result<(), ActionError>,
     ) -> Result<(), Failure> {
-        let Some(last) = before.last() else { return Ok(()) };
         let after = releases.history(&last.name).await;
         let after = after.map_err(|error| Failure::State { words: bythos_operator::error_chain(&error) })?;
-        let has_changed = newest(before) != newest(&after);
+        let has_changed = Some((last.revision, last.info.status)) != newest(&after);
         let action = ReleaseAction::UninstallRemediation;
         snapshot::forget(&mut self.status, &after, action, Timestamp::now());
         if done.is_ok() {
@@ -128,7 +130,7 @@ impl Run<'_> {
         };
         let message = if is_gone {
             format!("Release {name} was not found, assuming it is uninstalled")
-        } else if let Err(error) = releases.uninstall(&before, &release, &request).await {
+        } else if let Err(error) = releases.uninstall(before, &release, &request).await {
             let message =
                 format!("Helm uninstall failed for release {name} with chart {chart}: {}", error.words());
             self.status.failures += 1;

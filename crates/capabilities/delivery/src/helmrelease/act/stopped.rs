@@ -4,7 +4,7 @@ use bythos_api::helmrelease::ReleaseAction;
 use bythos_helm::release::{Change, History, Status};
 use bythos_operator::event::Severity;
 
-use super::ask;
+use super::{ask, newest};
 use crate::condition::{Reason, Truth, Type};
 use crate::helmrelease::report::{self, Failure};
 use crate::helmrelease::{Run, Wish, snapshot};
@@ -16,27 +16,27 @@ impl Run<'_> {
         &mut self,
         wish: &Wish,
         releases: &Releases<'_>,
-        before: &History,
+        before: History,
     ) -> Result<(), Failure> {
-        let Some(last) = before.last() else { return Ok(()) };
-        let spec = &self.object.spec;
+        let Some(last) = before.last().cloned() else { return Ok(()) };
+        let (spec, was) = (&self.object.spec, newest(&before));
         let status = last.info.status;
         let options = match status {
             Status::PendingInstall => ask::install(spec).options,
             Status::PendingRollback => ask::rollback(spec, last.apply_method),
-            _ => ask::upgrade(spec, before).options,
+            _ => ask::upgrade(spec, &before).options,
         };
         let done = releases.resume(before, &options, &ask::uninstall(spec)).await.map(drop);
         match status {
             Status::PendingInstall => {
-                self.after_release(ReleaseAction::Install, wish, releases, before, done).await
+                self.after_release(ReleaseAction::Install, wish, releases, was, done).await
             }
             Status::PendingRollback => {
                 let revision = last.info.rollback_revision;
-                self.after_rollback(revision, wish, releases, before, done).await
+                self.after_rollback(revision, wish, releases, was, done).await
             }
-            Status::Uninstalling => self.after_uninstall_remedy(releases, before, done).await,
-            _ => self.after_release(ReleaseAction::Upgrade, wish, releases, before, done).await,
+            Status::Uninstalling => self.after_uninstall_remedy(releases, &last, done).await,
+            _ => self.after_release(ReleaseAction::Upgrade, wish, releases, was, done).await,
         }
     }
 

@@ -16,11 +16,13 @@ impl Run<'_> {
         &mut self,
         wish: &Wish,
         releases: &Releases<'_>,
-        before: &History,
+        before: History,
     ) -> Result<(), Failure> {
         let filters = self.object.spec.test.as_ref().map(|test| test.filters.clone()).unwrap_or_default();
         let options = ask::test(&self.object.spec);
-        let done = match plan::test(&wish.name, before, &options) {
+        let plan = plan::test(&wish.name, &before, &options);
+        drop(before);
+        let done = match plan {
             Ok(mut plan) => {
                 only_chosen(&mut plan, &filters);
                 releases.carried(plan).await.map(drop)

@@ -61,7 +61,7 @@ async fn outcome(site: &Site) -> Outcome {
 async fn converge(site: &Site, act: Act, wanted: &[String]) {
     let releases = site.releases();
     let history = site.history().await;
-    let resumed = releases.resume(&history, &options(), &uninstall_request()).await.unwrap();
+    let resumed = releases.resume(history, &options(), &uninstall_request()).await.unwrap();
     if resumed.is_none() && site.statuses().await != wanted {
         let again = plan(site, act).await;
         releases.carried(again).await.unwrap();

@@ -114,7 +114,7 @@ impl Site {
         request: &Install,
     ) -> Result<Plan, ActionError> {
         let record = self.rendered(chart, values, CrdPolicy::Create).await?;
-        self.releases().install(&self.history().await, record, request).await
+        self.releases().install(self.history().await, record, request).await
     }
 
     pub(super) async fn upgrade(
@@ -134,7 +134,7 @@ impl Site {
         request: &Upgrade,
     ) -> Result<Plan, ActionError> {
         let record = self.rendered(chart, values, policy).await?;
-        self.releases().upgrade(&self.history().await, record, request).await
+        self.releases().upgrade(self.history().await, record, request).await
     }
 
     /// Ends each Job as soon as it is there: well, unless it is called `fails`.
