@@ -101,7 +101,11 @@ impl Publisher {
     ) -> Result<Vec<u8>, ChartsError> {
         match location {
             Location::Registry(reference) => self.pull(reference).await,
-            Location::Url { url, .. } if is_registry(url) => self.pull(&Reference::parse(url)?).await,
+            Location::Url { url, .. } if is_registry(url) => {
+                // An index may name any registry: it need not learn who we are.
+                let login = self.login.clone().filter(|_| self.passes_on);
+                Publisher { login, ..self.clone() }.pull(&Reference::parse(url)?).await
+            }
             Location::Url { url, digest } => {
                 let bytes = self.file(repository, url, CHART_BYTES_MAX).await?;
                 let checked = if digest.is_empty() { Ok(()) } else { check_digest(&bytes, digest) };

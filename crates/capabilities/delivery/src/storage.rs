@@ -91,8 +91,12 @@ impl Storage {
 
     /// Whether what was announced is still here, and whole.
     pub(crate) async fn has(&self, artifact: &Artifact) -> bool {
-        let Some(digest) = artifact.digest.as_deref() else { return false };
-        self.get(&artifact.path, digest).await.is_ok()
+        self.bytes_of(artifact).await.is_ok()
+    }
+
+    /// [`Storage::get`], by what a status says.
+    pub(crate) async fn bytes_of(&self, artifact: &Artifact) -> Result<Vec<u8>, StorageError> {
+        self.get(&artifact.path, artifact.digest.as_deref().unwrap_or_default()).await
     }
 
     /// Keeps an artifact: whole or not at all.

@@ -14,7 +14,7 @@ use bythos_yaml::Limits;
 use serde_json::{Map, Value};
 
 pub use archive::ArchiveLimits;
-pub use ignore::path_matches;
+pub use ignore::{Ignore, path_matches};
 pub use lock::Lock;
 pub use metadata::{ApiVersion, ChartType, Dependency, ImportValues, Maintainer, Metadata};
 

@@ -39,8 +39,8 @@ pub use bythos_gotemplate::Limits;
 
 pub use capabilities::Capabilities;
 pub use chart::{
-    ApiVersion, ArchiveLimits, Chart, ChartType, Dependency, File, ImportValues, Lock, Maintainer, Metadata,
-    path_matches, unpack,
+    ApiVersion, ArchiveLimits, Chart, ChartType, Dependency, File, Ignore, ImportValues, Lock, Maintainer,
+    Metadata, path_matches, unpack,
 };
 pub use error::Error;
 pub use functions::generate_key;

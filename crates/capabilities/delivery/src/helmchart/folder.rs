@@ -47,21 +47,10 @@ impl Context {
         known: Option<Known>,
     ) -> Result<Built, Failure> {
         let place = clean(&chart.spec.chart);
-        let bytes = self.desk.storage.get(&source.path, source.digest.as_deref().unwrap_or_default()).await;
-        let bytes = bytes.map_err(Failure::Artifact)?;
+        let bytes = self.desk.storage.bytes_of(source).await.map_err(Failure::Artifact)?;
         let at = place.clone();
-        let (files, read, archive) = blocking(move || {
-            let files = Tree(artifact::unpack(&bytes).map_err(Failure::Unpack)?);
-            let archive = files.file(&at).map(<[u8]>::to_vec);
-            let read = match &archive {
-                Some(archive) => {
-                    Chart::from_archive(archive, ArchiveLimits::CHARTS).map_err(Failure::NoChart)?
-                }
-                None => files.chart(&at)?,
-            };
-            Ok::<_, Failure>((files, read, archive))
-        })
-        .await?;
+        let (files, read) = blocking(move || read(&bytes, &at)).await?;
+        let archive = files.file(&place);
         let metadata = metadata(chart, source);
         let name = read.name().to_owned();
         let version = with_metadata(&read.metadata.version, &metadata)?;
@@ -69,8 +58,8 @@ impl Context {
         if let Some(built) = Built::kept(known, &name, &version, chart, is_packaged) {
             return Ok(built);
         }
-        if let Some(archive) = archive.as_ref().filter(|_| !is_packaged) {
-            let archive = Archive::New(archive.clone());
+        if let Some(archive) = archive.filter(|_| !is_packaged) {
+            let archive = Archive::New(archive.to_vec());
             return Ok(Built { name, version, archive, values_files: Vec::new(), is_packaged });
         }
         let (mut whole, mut values_files) = (read, Vec::new());
@@ -86,6 +75,16 @@ impl Context {
         let archive = blocking(move || whole.to_archive()).await.map_err(Failure::Package)?;
         Ok(Built { name, version, archive: Archive::New(archive), values_files, is_packaged })
     }
+}
+
+/// All files, and the chart that is an archive or a folder at this place.
+fn read(bytes: &[u8], place: &str) -> Result<(Tree, Chart), Failure> {
+    let files = Tree(artifact::unpack(bytes).map_err(Failure::Unpack)?);
+    let chart = match files.file(place) {
+        Some(archive) => Chart::from_archive(archive, ArchiveLimits::CHARTS).map_err(Failure::NoChart)?,
+        None => files.chart(place)?,
+    };
+    Ok((files, chart))
 }
 
 /// What stands behind the `+` of the version: the commit, if each is to be a version of its own; and what tells values apart.

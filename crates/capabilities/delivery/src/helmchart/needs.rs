@@ -103,9 +103,7 @@ impl Context {
         };
         let index = known.and_then(|known| known.status.as_ref()?.artifact.clone());
         let index = match &index {
-            Some(index) => {
-                Some(self.desk.storage.get(&index.path, index.digest.as_deref().unwrap_or_default()).await?)
-            }
+            Some(index) => Some(self.desk.storage.bytes_of(index).await?),
             None => None,
         };
         let read = async {

@@ -1,7 +1,7 @@
 //! A chart that a repository publishes: chosen, fetched, and packaged anew only if it is to be another.
 
 use bythos_api::flux::Artifact;
-use bythos_api::helmchart::HelmChart;
+use bythos_api::helmchart::{HelmChart, HelmChartSpec};
 use bythos_api::helmrepository::HelmRepository;
 use bythos_helm::{ArchiveLimits, Chart, Dependency};
 
@@ -29,12 +29,7 @@ impl Context {
         let version = chart.spec.version.clone().filter(|version| version != "*").unwrap_or_default();
         let wish = Dependency { name: name.to_owned(), version, ..Dependency::default() };
         let index = match index {
-            Some(index) => self
-                .desk
-                .storage
-                .get(&index.path, index.digest.as_deref().unwrap_or_default())
-                .await
-                .map_err(Failure::Artifact)?,
+            Some(index) => self.desk.storage.bytes_of(index).await.map_err(Failure::Artifact)?,
             None => Vec::new(),
         };
         let choice = publisher.choose(url, &wish, std::future::ready(Ok(index))).await;
@@ -42,29 +37,44 @@ impl Context {
         let version = with_metadata(&choice.version, &generation(chart))?;
         let is_packaged = !files_of(chart).is_empty();
         let last_name = name.rsplit('/').next().unwrap_or(name);
-        if known.as_ref().is_some_and(|known| known.name == last_name)
-            && let Some(built) = Built::kept(known, last_name, &version, chart, is_packaged)
-        {
+        if let Some(built) = Built::kept(known, last_name, &version, chart, is_packaged) {
             return Ok(built);
         }
         let archive = publisher.archive(url, &choice.location).await;
         let archive = archive.map_err(|error| of_access(error, Failure::Download))?;
         let spec = chart.spec.clone();
-        blocking(move || {
-            let read = Chart::from_archive(&archive, ArchiveLimits::CHARTS).map_err(Failure::Garbage)?;
-            let name = read.name().to_owned();
-            if !is_packaged {
-                let archive = Archive::New(archive);
-                return Ok(Built { name, version, archive, values_files: Vec::new(), is_packaged });
-            }
-            let (values, values_files) = merged(&spec, |path| inside(&read, path))?;
-            let mut changed = read.with_values(values);
-            changed.metadata.version.clone_from(&version);
-            let archive = Archive::New(changed.to_archive().map_err(Failure::Package)?);
-            Ok(Built { name, version, archive, values_files, is_packaged })
-        })
+        blocking(
+            move || if is_packaged { packaged(&archive, version, &spec) } else { pulled(archive, version) },
+        )
         .await
     }
+}
+
+/// The chart as it came.
+fn pulled(archive: Vec<u8>, version: String) -> Result<Built, Failure> {
+    let chart = Chart::from_archive(&archive, ArchiveLimits::CHARTS).map_err(Failure::Garbage)?;
+    Ok(Built {
+        name: chart.name().to_owned(),
+        version,
+        archive: Archive::New(archive),
+        values_files: Vec::new(),
+        is_packaged: false,
+    })
+}
+
+/// The chart with other values and under another version.
+fn packaged(archive: &[u8], version: String, spec: &HelmChartSpec) -> Result<Built, Failure> {
+    let chart = Chart::from_archive(archive, ArchiveLimits::CHARTS).map_err(Failure::Garbage)?;
+    let (values, values_files) = merged(spec, |path| inside(&chart, path))?;
+    let mut chart = chart.with_values(values);
+    chart.metadata.version.clone_from(&version);
+    Ok(Built {
+        name: chart.name().to_owned(),
+        version,
+        archive: Archive::New(chart.to_archive().map_err(Failure::Package)?),
+        values_files,
+        is_packaged: true,
+    })
 }
 
 /// A file of values inside of the chart.

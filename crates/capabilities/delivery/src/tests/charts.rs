@@ -196,6 +196,25 @@ async fn a_chart_is_had_from_a_registry_that_asks_for_tokens() {
 }
 
 #[tokio::test]
+async fn a_registry_that_an_index_names_does_not_learn_who_we_are() {
+    let (delivery, site, other) = (Delivery::start().await, Site::new(), Site::new());
+    other.lock("me:s3cret");
+    other.push("1.0.0", &web("1.0.0"));
+    let url = other.oci("charts/web:1.0.0");
+    site.put(
+        "charts/index.yaml",
+        format!("apiVersion: v1\nentries: {{web: [{{name: web, version: 1.0.0, urls: ['{url}']}}]}}\n"),
+    );
+    delivery.secret("login", &[("username", "me"), ("password", "s3cret")]).await;
+    let with = |passes: bool| json!({ "secretRef": { "name": "login" }, "insecure": true, "passCredentials": passes });
+    delivery.repository(&site.url("charts"), &with(false)).await;
+    delivery.chart(&json!({})).await;
+    delivery.chart_says("False", "AuthenticationFailed", "gave no token: 401 Unauthorized").await;
+    delivery.repository(&site.url("charts"), &with(true)).await;
+    delivery.chart_says("True", "ChartPullSucceeded", &pulled("1.0.0")).await;
+}
+
+#[tokio::test]
 async fn a_folder_of_a_git_repository_becomes_a_chart_with_all_that_it_needs() {
     let (delivery, remote, site) = (Delivery::start().await, Remote::new(None), Site::new());
     site.publish(&["1.0.0", "1.1.0"]);

@@ -80,6 +80,18 @@ async fn a_folder_is_rendered_as_helm_prints_it() {
 }
 
 #[tokio::test]
+async fn what_is_ignored_is_not_even_read() {
+    let folder = folder();
+    std::fs::write(folder.path().join(".helmignore"), ".git/\n*.bad\n").unwrap();
+    let git = folder.path().join(".git");
+    std::fs::create_dir(&git).unwrap();
+    // To read these would fail.
+    std::os::unix::fs::symlink("nowhere", git.join("a")).unwrap();
+    std::os::unix::fs::symlink("nowhere", folder.path().join("templates/x.bad")).unwrap();
+    helm(&["template", folder.path().to_str().unwrap()]).await.unwrap();
+}
+
+#[tokio::test]
 async fn some_templates_alone_can_be_shown() {
     let folder = folder();
     let chart = folder.path().to_str().unwrap();

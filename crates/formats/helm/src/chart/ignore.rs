@@ -15,12 +15,28 @@ struct Rule {
     is_path: bool,
 }
 
+/// What a `.helmignore` says.
+pub struct Ignore(Vec<Rule>);
+
+impl Ignore {
+    /// # Errors
+    /// A line of it is no pattern that Helm knows.
+    pub fn parse(text: &str) -> Result<Ignore, Error> {
+        let rules = text.lines().chain([ALWAYS]).filter_map(|line| rule(line.trim()).transpose());
+        Ok(Ignore(rules.collect::<Result<_, _>>()?))
+    }
+
+    /// Whether a file, or a folder with all that is in it, is no part of the chart. The folders that it lies in are not
+    /// looked at.
+    pub fn leaves_out(&self, path: &str, is_folder: bool) -> bool {
+        matches(&self.0, path, is_folder)
+    }
+}
+
 pub(super) fn without_ignored(files: Vec<File>) -> Result<Vec<File>, Error> {
     let own = files.iter().find(|file| file.name == NAME);
-    let text = own.map(|file| String::from_utf8_lossy(&file.data).into_owned()).unwrap_or_default();
-    let rules = text.lines().chain([ALWAYS]).filter_map(|line| rule(line.trim()).transpose());
-    let rules = rules.collect::<Result<Vec<_>, _>>()?;
-    Ok(files.into_iter().filter(|file| !is_ignored(&rules, &file.name)).collect())
+    let ignore = Ignore::parse(&own.map(|file| String::from_utf8_lossy(&file.data)).unwrap_or_default())?;
+    Ok(files.into_iter().filter(|file| !is_ignored(&ignore, &file.name)).collect())
 }
 
 fn rule(line: &str) -> Result<Option<Rule>, Error> {
@@ -48,10 +64,10 @@ fn rule(line: &str) -> Result<Option<Rule>, Error> {
 }
 
 /// Whether the file, or a folder that it lies in, is ignored.
-fn is_ignored(rules: &[Rule], path: &str) -> bool {
+fn is_ignored(ignore: &Ignore, path: &str) -> bool {
     let folders = path.match_indices('/').filter_map(|(end, _)| path.get(..end));
     let mut folders = folders.into_iter();
-    folders.any(|folder| matches(rules, folder, true)) || matches(rules, path, false)
+    folders.any(|folder| ignore.leaves_out(folder, true)) || ignore.leaves_out(path, false)
 }
 
 fn matches(rules: &[Rule], path: &str, is_folder: bool) -> bool {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bythos_helm::repository::{Location, Reference};
 use bythos_helm::set::{self, Kind};
-use bythos_helm::{ArchiveLimits, Chart, ChartType, Dependency, File};
+use bythos_helm::{ArchiveLimits, Chart, ChartType, Dependency, File, Ignore};
 use bythos_operator::error_chain;
 use serde_json::{Map, Value};
 
@@ -175,18 +175,22 @@ fn refuse_what_is_not_built(options: &ChartOptions) -> Result<(), CommandError> 
     Ok(())
 }
 
-/// All files of a folder, by their paths in it. What stands for others is followed, as in Helm.
+/// The files of a chart's folder, by their paths in it, but for what `.helmignore` leaves out. What stands for others is
+/// followed, as in Helm.
 pub(crate) fn folder(root: &Path) -> Result<Vec<File>, CommandError> {
-    let mut files = Vec::new();
-    let mut bytes_left = ArchiveLimits::CHARTS.bytes_max;
+    let ignore = std::fs::read_to_string(root.join(".helmignore")).unwrap_or_default();
+    let ignore = Ignore::parse(&ignore).map_err(|error| CommandError::Refuse(error_chain(&error)))?;
+    let (mut files, mut bytes_left) = (Vec::new(), ArchiveLimits::CHARTS.bytes_max);
     let mut folders = vec![(root.to_owned(), 0)];
     while let Some((folder, depth)) = folders.pop() {
         for entry in std::fs::read_dir(&folder).map_err(|error| unreadable(&folder, &error))? {
             let path = entry.map_err(|error| unreadable(&folder, &error))?.path();
-            if path.is_dir() {
-                if depth == FOLDERS_DEPTH_MAX {
-                    return Err(CommandError::Refuse(format!("{path:?} is too deep in the chart")));
-                }
+            let name = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().into_owned();
+            let is_folder = path.is_dir();
+            if ignore.leaves_out(&name, is_folder) {
+                continue;
+            }
+            if is_folder && depth < FOLDERS_DEPTH_MAX {
                 folders.push((path, depth + 1));
                 continue;
             }
@@ -195,7 +199,6 @@ pub(crate) fn folder(root: &Path) -> Result<Vec<File>, CommandError> {
             bytes_left = left
                 .filter(|_| files.len() < ArchiveLimits::CHARTS.files_max)
                 .ok_or_else(|| CommandError::Refuse(format!("the chart {root:?} is too large")))?;
-            let name = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().into_owned();
             files.push(File::new(name, &data));
         }
     }
