@@ -4,6 +4,8 @@
 //! repository, as a HelmRelease.
 //!
 //! Left out: repositories by name (`helm repo`), signatures, plugins, post-renderers that are programs.
+//! Of releases: `--skip-schema-validation`, `--enable-dns`, `--render-subchart-notes`, `--hide-secret`, selectors, and
+//! patterns in `list --filter`, which is text here. `bythos tree` and `bythos sync` do not show HelmReleases yet.
 
 use std::io::Write;
 
