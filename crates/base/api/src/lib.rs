@@ -9,6 +9,7 @@ mod columns;
 pub mod flux;
 pub mod gitrepository;
 pub mod helmchart;
+pub mod helmrelease;
 pub mod helmrepository;
 pub mod issuer;
 pub mod kustomization;

@@ -17,6 +17,10 @@ pub const PLATFORM_ISSUER: &str = "platform";
 pub const PLATFORM_ROOT_SECRET: &str = "platform-root";
 /// Time stamp by which Flux' sources and reconcilers are asked to reconcile now.
 pub const RECONCILE_REQUESTED_AT: &str = "reconcile.fluxcd.io/requestedAt";
+/// Beside [`RECONCILE_REQUESTED_AT`], with the same value: a HelmRelease is released once more whatever its state.
+pub const RECONCILE_FORCE_AT: &str = "reconcile.fluxcd.io/forceAt";
+/// Beside [`RECONCILE_REQUESTED_AT`], with the same value: the failures of a HelmRelease are forgotten.
+pub const RECONCILE_RESET_AT: &str = "reconcile.fluxcd.io/resetAt";
 /// Label by which a ConfigMap or Secret wakes Flux' reconcilers that read it; its value is `Enabled`.
 pub const RECONCILE_WATCH: &str = "reconcile.fluxcd.io/watch";
 /// Names the Service of an EndpointSlice.

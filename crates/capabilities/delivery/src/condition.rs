@@ -18,6 +18,11 @@ pub(crate) enum Type {
     BuildFailed,
     /// Flux' alone: it is taken away where it is found.
     ArtifactOutdated,
+    // Of Helm releases.
+    Released,
+    Remediated,
+    TestSuccess,
+    Drifted,
 }
 
 impl Type {
@@ -33,6 +38,10 @@ impl Type {
             Type::IncludeUnavailable => "IncludeUnavailable",
             Type::BuildFailed => "BuildFailed",
             Type::ArtifactOutdated => "ArtifactOutdated",
+            Type::Released => "Released",
+            Type::Remediated => "Remediated",
+            Type::TestSuccess => "TestSuccess",
+            Type::Drifted => "Drifted",
         }
     }
 }
@@ -92,6 +101,27 @@ pub(crate) enum Reason {
     HealthCheckFailed,
     DependencyNotReady,
     InvalidCelExpression,
+    // Of Helm releases.
+    SourceNotReady,
+    ValuesError,
+    AccountFailed,
+    StateError,
+    AwaitingTests,
+    InstallSucceeded,
+    InstallFailed,
+    UpgradeSucceeded,
+    UpgradeFailed,
+    TestSucceeded,
+    TestFailed,
+    RollbackSucceeded,
+    RollbackFailed,
+    UninstallSucceeded,
+    UninstallFailed,
+    PendingRelease,
+    RetriesExceeded,
+    MissingRollbackTarget,
+    DriftDetected,
+    NoDriftDetected,
 }
 
 impl Reason {
@@ -129,6 +159,26 @@ impl Reason {
             Reason::HealthCheckFailed => "HealthCheckFailed",
             Reason::DependencyNotReady => "DependencyNotReady",
             Reason::InvalidCelExpression => "InvalidCELExpression",
+            Reason::SourceNotReady => "SourceNotReady",
+            Reason::ValuesError => "ValuesError",
+            Reason::AccountFailed => "RESTClientError",
+            Reason::StateError => "StateError",
+            Reason::AwaitingTests => "AwaitingTests",
+            Reason::InstallSucceeded => "InstallSucceeded",
+            Reason::InstallFailed => "InstallFailed",
+            Reason::UpgradeSucceeded => "UpgradeSucceeded",
+            Reason::UpgradeFailed => "UpgradeFailed",
+            Reason::TestSucceeded => "TestSucceeded",
+            Reason::TestFailed => "TestFailed",
+            Reason::RollbackSucceeded => "RollbackSucceeded",
+            Reason::RollbackFailed => "RollbackFailed",
+            Reason::UninstallSucceeded => "UninstallSucceeded",
+            Reason::UninstallFailed => "UninstallFailed",
+            Reason::PendingRelease => "PendingRelease",
+            Reason::RetriesExceeded => "RetriesExceeded",
+            Reason::MissingRollbackTarget => "MissingRollbackTarget",
+            Reason::DriftDetected => "DriftDetected",
+            Reason::NoDriftDetected => "NoDriftDetected",
         }
     }
 }
@@ -145,16 +195,29 @@ pub(crate) struct Conditions<'a> {
 impl Conditions<'_> {
     /// Says something. The time of transition moves only with the truth.
     pub(crate) fn mark(&mut self, type_: Type, truth: Truth, reason: Reason, message: impl Into<String>) {
+        self.put(type_, truth.as_str(), reason.as_str().to_owned(), shorten(message.into()));
+    }
+
+    /// Says what another condition says, if with another truth.
+    pub(crate) fn repeat(&mut self, type_: Type, said: &Condition, truth: Option<Truth>) {
+        let status = match truth {
+            Some(truth) => truth.as_str(),
+            None => said.status.as_str(),
+        };
+        self.put(type_, status, said.reason.clone(), said.message.clone());
+    }
+
+    fn put(&mut self, type_: Type, status: &str, reason: String, message: String) {
         let known = self.list.iter().position(|condition| condition.type_ == type_.as_str());
         let since = known
             .and_then(|index| self.list.get(index))
-            .filter(|known| known.status == truth.as_str())
+            .filter(|known| known.status == status)
             .map(|known| known.last_transition_time.clone());
         let condition = Condition {
             type_: type_.as_str().to_owned(),
-            status: truth.as_str().to_owned(),
-            reason: reason.as_str().to_owned(),
-            message: shorten(message.into()),
+            status: status.to_owned(),
+            reason,
+            message,
             observed_generation: self.generation,
             last_transition_time: since.unwrap_or_else(|| Time(Timestamp::now())),
         };

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use bythos_api::flux::{Artifact, GoDuration};
 use bythos_api::gitrepository::GitRepository;
 use bythos_api::kustomization::{
-    FINALIZER, Kustomization, KustomizationStatus, ResourceInventory, ResourceRef,
+    DependencyReference, FINALIZER, Kustomization, KustomizationStatus, ResourceInventory, ResourceRef,
 };
 use bythos_operator::controller::Trigger;
 use bythos_operator::event::{Publisher, Severity};
@@ -31,9 +31,7 @@ mod expressions;
 mod finalize;
 mod health;
 mod history;
-mod impersonate;
 mod inventory;
-mod kinds;
 mod object;
 mod prune;
 mod relations;
@@ -45,11 +43,13 @@ mod unsupported;
 mod variables;
 mod verified;
 
+use crate::impersonate::{self, Account};
+use crate::kinds::{Cluster, Kinds};
 use crate::status::{self, WriteError};
 use crate::storage::Storage;
 pub(crate) use apply::{body as apply_body, params as apply_params};
+pub(crate) use build::selector;
 use expressions::HealthExpressions;
-pub(crate) use kinds::{Cluster, KindError, Kinds};
 pub(crate) use object::{Id, Object};
 use report::{Failure, Outcome};
 pub(crate) use source::key_of as source_key;
@@ -94,6 +94,28 @@ pub(crate) async fn build_objects(
     files: bythos_kustomize::Files,
 ) -> Result<Vec<Object>, String> {
     build::objects(client, object, files).await.map_err(|failure| failure.message())
+}
+
+/// Whether a dependency is ready, as the expression of the reference at `index` says, or in words why it cannot be told.
+pub(crate) fn is_ready_by_expression(
+    index: usize,
+    reference: &DependencyReference,
+    expression: &str,
+    own: &serde_json::Value,
+    dependency: &serde_json::Value,
+) -> Result<bool, ExpressionError> {
+    expressions::is_ready(index, reference, expression, own, dependency).map_err(|failure| match failure {
+        Failure::Expression { .. } => ExpressionError::Wrong(failure.message()),
+        other => ExpressionError::Unknown(other.message()),
+    })
+}
+
+/// An expression that does not tell.
+pub(crate) enum ExpressionError {
+    /// It makes no sense.
+    Wrong(String),
+    /// It makes none of what it was asked about.
+    Unknown(String),
 }
 
 /// What a kustomization keeps, and these objects are not.
@@ -198,6 +220,11 @@ async fn hold(api: &Api<Kustomization>, object: &Kustomization) -> Result<(), Er
     let patch = serde_json::json!({ "metadata": { "finalizers": all, "resourceVersion": version } });
     let held = api.patch(&object.name_any(), &PatchParams::default(), &Patch::Merge(patch)).await;
     held.map(drop).map_err(|error| Error::Hold(Box::new(error)))
+}
+
+/// Under which account its objects are written.
+fn account_of(object: &Kustomization) -> Option<Account<'_>> {
+    Account::of(object, object.spec.service_account_name.as_deref())
 }
 
 /// One reconciliation under way.
@@ -343,7 +370,7 @@ impl<'a> Run<'a> {
     fn ready_to_build(&mut self) -> Result<Artifact, Failure> {
         unsupported::refuse(&self.object.spec)?;
         self.expressions = HealthExpressions::compile(&self.object.spec.health_check_exprs)?;
-        let client = impersonate::client_for(&self.context.client, self.object)?;
+        let client = impersonate::client_for(&self.context.client, account_of(self.object))?;
         self.cluster = self.context.kinds.used_by(client);
         let artifact = source::artifact(self.object, &self.context.sources)?;
         dependency::check(self.object, &artifact, &self.context.kustomizations)?;

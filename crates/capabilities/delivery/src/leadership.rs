@@ -1,8 +1,8 @@
 //! Who reconciles, Bythos or Flux: whoever holds the Leases by which Flux' own controllers elect their leader.
 //!
 //! A repository may bring the real Flux. Then both find the same Leases, and exactly one works; the other stands by and
-//! says so. Bythos works only while it holds both, that of the sources and that of the kustomizations: artifacts of one
-//! are nothing that the other could read.
+//! says so. Bythos works only while it holds all of them, those of the sources, of the kustomizations and of the Helm releases:
+//! artifacts of one are nothing that the other could read.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -20,7 +20,11 @@ use tokio::sync::Notify;
 use tracing::{info, warn};
 
 /// The Leases, in the order in which they are taken.
-const LEASES: [&str; 2] = ["source-controller-leader-election", "kustomize-controller-leader-election"];
+const LEASES: [&str; 3] = [
+    "source-controller-leader-election",
+    "kustomize-controller-leader-election",
+    "helm-controller-leader-election",
+];
 /// For how long a Lease holds without being renewed.
 const DURATION: Duration = Duration::from_secs(60);
 const RENEWAL: Duration = Duration::from_secs(20);
@@ -105,7 +109,7 @@ impl Candidate {
         Api::namespaced(self.client.clone(), FLUX_NAMESPACE)
     }
 
-    /// Waits until both Leases are ours.
+    /// Waits until all Leases are ours.
     async fn stand(&self, health: &Health) {
         loop {
             let wait = match self.take_all().await {
@@ -133,7 +137,7 @@ impl Candidate {
         }
     }
 
-    /// Keeps both Leases, and returns when one is lost.
+    /// Keeps all Leases, and returns when one is lost.
     async fn lead(&self) {
         let mut held_until = tokio::time::Instant::now() + DURATION;
         loop {
@@ -174,7 +178,7 @@ impl Candidate {
         Ok(true)
     }
 
-    /// Takes or renews both. What is not to be had is returned, and nothing is kept then. Nothing is written while
+    /// Takes or renews all. What is not to be had is returned, and nothing is kept then. Nothing is written while
     /// somebody else leads: our own writes would wake us.
     async fn take_all(&self) -> Result<Option<(&'static str, String, Duration)>, kube::Error> {
         let mut found = Vec::new();

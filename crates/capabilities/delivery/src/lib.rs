@@ -1,13 +1,14 @@
 //! GitOps: what stands in a Git repository becomes what runs in the cluster, by Flux' own kinds.
 //!
-//! For the owner, who pushes, and for everyone who writes a GitRepository, a HelmRepository, a HelmChart or a
-//! Kustomization. The controllers share nothing but objects and a folder of artifacts:
+//! For the owner, who pushes, and for everyone who writes a GitRepository, a HelmRepository, a HelmChart, a Kustomization
+//! or a HelmRelease. The controllers share nothing but objects and a folder of artifacts:
 //!
 //! ```text
 //! GitRepository ──> [`gitrepository`]: ls-remote, fetch, archive ─┐
 //! HelmRepository ─> [`helmrepository`]: fetch the index ──────────┤ artifacts in [`storage`], named in status.artifact
 //! HelmChart ──────> [`helmchart`]: choose, fetch, package ────────┘     │ watch
 //! Kustomization ──> [`kustomization`]: source, build, apply, prune, health ─> objects, named in status.inventory
+//! HelmRelease ────> [`helmrelease`]: chart, values, state, action, remedy ──> a release, by [`release`]
 //! ```
 //!
 //! What all sources have in common is [`source`]; [`web`], [`registry`] and [`charts`] reach what is published.
@@ -15,7 +16,7 @@
 //!
 //! [`commands`] are what the owner asks of it: `bythos sync`, `diff`, `tree`, `events`, `helm`.
 //!
-//! Left out: HelmRelease, OCIRepository and Bucket, which nobody reconciles yet; and, refused by a condition where they are
+//! Left out: OCIRepository and Bucket, which nobody reconciles yet; and, refused by a condition where they are
 //! asked for: signatures of commits and charts, decryption, other clusters, identities of cloud providers. Proxies for
 //! charts. Artifacts are not served to others over HTTP; their address is the one that Flux would give them.
 //!
@@ -32,11 +33,17 @@ mod credentials;
 mod git;
 mod gitrepository;
 mod helmchart;
+mod helmrelease;
 mod helmrepository;
 mod ignore;
+mod ignored;
+mod impersonate;
+mod kinds;
+mod kstatus;
 mod kustomization;
 mod leadership;
 mod registry;
+mod release;
 mod source;
 mod status;
 mod storage;
@@ -61,6 +68,7 @@ pub fn part() -> Part {
             bythos_api::helmchart::definition(),
             bythos_api::helmrepository::definition(),
             bythos_api::kustomization::definition(),
+            bythos_api::helmrelease::definition(),
         ],
         role: everything(),
         listeners: Vec::new(),
@@ -91,8 +99,9 @@ async fn reconcile(context: PartContext) -> Result<(), BoxError> {
     let (wake_source, sources) = gitrepository::prepare(&context, git, storage.clone()).await?;
     let repositories = helmrepository::prepare(&context, storage.clone()).await?;
     let charts = helmchart::prepare(&context, storage.clone()).await?;
-    let kustomizations = kustomization::prepare(&context, storage, wake_source).await?;
+    let kustomizations = kustomization::prepare(&context, storage.clone(), wake_source).await?;
+    let releases = helmrelease::prepare(&context, storage).await?;
     context.health.ready();
-    tokio::join!(sources, repositories, charts, kustomizations);
+    tokio::join!(sources, repositories, charts, kustomizations, releases);
     Ok(())
 }

@@ -180,7 +180,10 @@ pub fn split(text: &str) -> Vec<&str> {
 
 impl Manifests {
     /// From what templates gave, by name.
-    pub(crate) fn sort<'r>(rendered: impl Iterator<Item = (&'r str, &'r str)>) -> Result<Manifests, Error> {
+    ///
+    /// # Errors
+    /// One of the texts is no manifest.
+    pub fn sort<'r>(rendered: impl Iterator<Item = (&'r str, &'r str)>) -> Result<Manifests, Error> {
         let mut sorted: Vec<(&str, &str)> = rendered.collect();
         sorted.sort_unstable();
         let mut manifests = Manifests::default();

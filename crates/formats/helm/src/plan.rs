@@ -59,7 +59,7 @@ pub use test::test;
 pub use three_way::{ThreeWayPatch, three_way_patch};
 pub use uninstall::{Kept, kept, uninstall};
 pub use upgrade::upgrade;
-pub use values::{UpgradeValues, ValuesPolicy, upgrade_values};
+pub use values::{UpgradeValues, ValuesPolicy, coalesced_values, upgrade_values};
 
 use std::sync::Arc;
 
@@ -101,6 +101,26 @@ pub struct Plan {
     options: Options,
     /// What an upgrade or rollback starts from.
     original: Option<i64>,
+}
+
+/// The objects of a revision, hooks apart, as they are applied: with the marks of the release.
+///
+/// # Errors
+/// The record holds something else than manifests.
+pub fn objects(record: &ReleaseRecord) -> Result<Vec<Object>, PlanError> {
+    object::read_marked(&record.manifest, work::home(record))
+}
+
+impl Plan {
+    /// How long each wait may take.
+    pub fn timeout(&self) -> std::time::Duration {
+        self.options.timeout
+    }
+
+    /// What was asked for.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
 }
 
 /// Why there is no plan.

@@ -18,7 +18,8 @@ use super::{CommandError, asked};
 use crate::artifact::{FILES_BYTES_MAX, FILES_MAX};
 use crate::git::{Call, Git, GitError};
 use crate::ignore::{IGNORE_FILE, Ignore};
-use crate::kustomization::{self, Cluster, KindError, Kinds, Object};
+use crate::kinds::{Cluster, KindError, Kinds};
+use crate::kustomization::{self, Object};
 use crate::status::words;
 
 const LISTING_BYTES_MAX: usize = 64 << 20;
@@ -107,7 +108,7 @@ async fn compare(cluster: &Cluster<'_>, object: &Object) -> Change {
         Err(KindError::Unknown { .. }) => return Change::Made,
         Err(error) => return Change::Refused(error_chain(&error)),
     };
-    let api = cluster.api(&kind, &object.id);
+    let api = cluster.api(&kind, &object.id.namespace);
     let existing = match api.get_opt(&object.id.name).await {
         Ok(existing) => existing,
         Err(error) => return Change::Refused(words(&error)),

@@ -4,6 +4,8 @@
 //! repository, as a HelmRelease.
 //!
 //! Left out: repositories by name (`helm repo`), signatures, plugins, post-renderers that are programs.
+//! Of releases: `--skip-schema-validation`, `--enable-dns`, `--render-subchart-notes`, `--hide-secret`, selectors, and
+//! patterns in `list --filter`, which is text here. `bythos tree` and `bythos sync` do not show HelmReleases yet.
 
 use std::io::Write;
 
@@ -12,16 +14,49 @@ use kube::Client;
 use super::CommandError;
 
 pub(crate) mod chart;
+pub mod get;
+pub mod history;
+pub mod install;
 pub mod lint;
+pub mod list;
 mod name;
 mod offline;
+pub mod options;
+pub mod print;
 pub mod pull;
+pub mod rollback;
 pub mod show;
+pub mod status;
 pub mod template;
+pub mod test;
+pub mod uninstall;
+pub mod upgrade;
 
 /// The verbs.
 #[derive(Debug, Clone, clap::Subcommand)]
 pub enum Command {
+    /// Make a release of a chart
+    Install(install::Args),
+    /// Change a release
+    Upgrade(upgrade::Args),
+    /// Bring an earlier revision of a release back
+    Rollback(rollback::Args),
+    /// Take releases away
+    #[command(aliases = ["del", "delete", "un"])]
+    Uninstall(uninstall::Args),
+    /// List releases
+    #[command(alias = "ls")]
+    List(list::Args),
+    /// Print what became of a release
+    #[command(alias = "hist")]
+    History(history::Args),
+    /// Print how a release is
+    Status(status::Args),
+    /// Print what a revision was made from, and what it made
+    #[command(subcommand)]
+    Get(get::Command),
+    /// Run the tests of a release
+    Test(test::Args),
     /// Print what a chart becomes with these values, without a cluster
     Template(Box<template::Args>),
     /// Print what a chart says about itself
@@ -42,9 +77,16 @@ pub async fn run(
     connect: impl AsyncFnOnce() -> Result<Client, CommandError>,
     out: &mut impl Write,
 ) -> Result<(), CommandError> {
-    // No verb asks for a cluster yet.
-    drop(connect);
     match command {
+        Command::Install(args) => install::run(args, connect().await?, out).await,
+        Command::Upgrade(args) => upgrade::run(args, connect().await?, out).await,
+        Command::Rollback(args) => rollback::run(args, connect().await?, out).await,
+        Command::Uninstall(args) => uninstall::run(args, connect().await?, out).await,
+        Command::List(args) => list::run(args, connect().await?, out).await,
+        Command::History(args) => history::run(args, connect().await?, out).await,
+        Command::Status(args) => status::run(args, connect().await?, out).await,
+        Command::Get(command) => get::run(command, connect().await?, out).await,
+        Command::Test(args) => test::run(args, connect().await?, out).await,
         Command::Template(args) => template::run(args, out).await,
         Command::Show(command) => show::run(command, out).await,
         Command::Lint(args) => lint::run(args, out).await,

@@ -12,7 +12,8 @@ use kube::Client;
 use serde::Serialize;
 
 use super::{CommandError, Output};
-use crate::kustomization::{Id, Kinds, source_key};
+use crate::kinds::Kinds;
+use crate::kustomization::{Id, source_key};
 
 /// Requests that may be under way at once.
 const REQUESTS: usize = 16;

@@ -1,7 +1,7 @@
 //! Brings objects into the cluster by server-side apply: everything is tried out before anything is written.
 //!
-//! [`trial`] finds what would change, [`takeover`] makes ours what `kubectl apply` holds, and [`ignored`] leaves alone
-//! what `spec.ignore` names.
+//! [`trial`] finds what would change, [`takeover`] makes ours what `kubectl apply` holds, and
+//! [`crate::ignored`] leaves alone what `spec.ignore` names.
 
 use std::time::Duration;
 
@@ -12,17 +12,16 @@ use kube::api::{DeleteParams, Patch, PatchParams, ValidationDirective};
 use kube::runtime::wait::{await_condition, conditions};
 use serde_json::Value;
 
-mod ignored;
 mod takeover;
 mod trial;
 
-use super::kinds::{Kind, KindError};
 use super::object::{Id, Object};
 use super::report::Failure;
 use super::stage::{self, Stage};
 use super::{FIELD_MANAGER, Run, verified};
+use crate::ignored::Ignored;
+use crate::kinds::{Kind, KindError};
 use crate::status::words;
-use ignored::Ignored;
 use trial::{Brought, Configuration, Verdict};
 
 /// How long a new definition may take to be served, as in Flux.
@@ -44,7 +43,7 @@ impl Run<'_> {
         self.known = self.context.verified.take(&owner);
         stage::sort(&mut objects);
         let brought = Brought::by(&objects);
-        let ignored = Ignored::compile(&self.object.spec.ignore)?;
+        let ignored = Ignored::compile("spec.ignore", &self.object.spec.ignore)?;
         let verdicts = self.try_out(&objects, &brought, &ignored).await?;
         let mut tried: Vec<(Object, Verdict)> = objects.into_iter().zip(verdicts).collect();
         for stage in Stage::ALL {
@@ -88,7 +87,7 @@ impl Run<'_> {
                     (Some("configured"), self.configure(&object.id, &kind, *configuration).await?)
                 }
                 Verdict::Recreate(kind) => {
-                    let deleted = self.cluster.api(&kind, &object.id);
+                    let deleted = self.cluster.api(&kind, &object.id.namespace);
                     let deleted = deleted.delete(&object.id.name, &DeleteParams::background()).await;
                     deleted
                         .map_err(|error| Failure::Recreate { id: boxed(&object.id), words: words(&error) })?;
@@ -98,7 +97,7 @@ impl Run<'_> {
                 Verdict::Skipped | Verdict::Later => (None, None),
             };
             if let Some(version) = version {
-                let state = verified::state_of(&object, &ignored.paths_of(&object), &version);
+                let state = verified::state_of(&object, &ignored.paths_of(&object.value), &version);
                 self.seen.insert(verified::name_of(&object), state);
             }
             self.applied.push(object.id.entry(&object.version));
@@ -120,7 +119,8 @@ impl Run<'_> {
         if let Some(takeover) = takeover {
             let params =
                 PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-            let taken = self.cluster.api(kind, id).patch(&id.name, &params, &Patch::Merge(takeover)).await;
+            let taken =
+                self.cluster.api(kind, &id.namespace).patch(&id.name, &params, &Patch::Merge(takeover)).await;
             match taken {
                 // Somebody was faster: the next run takes over.
                 Err(kube::Error::Api(status)) if status.code == 409 => has_all = false,
@@ -132,7 +132,8 @@ impl Run<'_> {
 
     /// Writes an object, and returns its new version.
     async fn write_object(&self, id: &Id, kind: &Kind, body: &Value) -> Result<Option<String>, Failure> {
-        let written = self.cluster.api(kind, id).patch(&id.name, &params(), &Patch::Apply(body)).await;
+        let written =
+            self.cluster.api(kind, &id.namespace).patch(&id.name, &params(), &Patch::Apply(body)).await;
         written.map(|it| it.metadata.resource_version).map_err(|error| apply_failed(id, kind, &error))
     }
 

@@ -50,7 +50,7 @@ pub(super) fn digest_of(objects: &[Object]) -> String {
 }
 
 /// What selects objects in a spec, as kustomize selects them.
-pub(super) fn selector(target: &bythos_api::kustomization::Selector) -> Selector {
+pub(crate) fn selector(target: &bythos_api::kustomization::Selector) -> Selector {
     let target = target.clone();
     Selector {
         group: target.group,

@@ -9,9 +9,9 @@ use bythos_api::kustomization::{CustomHealthCheck, DependencyReference};
 use bythos_cel::{Binding, Environment, Program, Type, Value as CelValue};
 use serde_json::Value;
 
-use super::health::Health;
 use super::object::Id;
 use super::report::Failure;
+use crate::kstatus::Health;
 
 /// What one expression may cost: as much as upstream allows one of an admission policy.
 const COST_MAX: u64 = 1_000_000;

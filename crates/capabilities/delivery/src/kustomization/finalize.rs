@@ -11,8 +11,8 @@ use kube::{Api, Resource as _, ResourceExt as _};
 
 use super::object::Id;
 use super::prune::{DeleteError, Deleted};
-use super::report::Failure;
-use super::{Context, impersonate, shorten};
+use super::{Context, account_of, shorten};
+use crate::impersonate::{self, AccountError};
 
 /// How often to look whether the last objects are gone. Their kinds are only known at run time, and the shared
 /// caches are one per type, so that nobody tells.
@@ -23,16 +23,10 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 pub(crate) enum FinalizeError {
     #[error("pruning for deleted resource failed")]
     Delete(#[source] DeleteError),
-    #[error("{0}")]
-    Account(String),
+    #[error(transparent)]
+    Account(#[from] AccountError),
     #[error("failed to let the object go")]
     LetGo(#[source] Box<kube::Error>),
-}
-
-impl From<Failure> for FinalizeError {
-    fn from(failure: Failure) -> Self {
-        FinalizeError::Account(failure.message())
-    }
 }
 
 /// What becomes of the objects.
@@ -91,13 +85,13 @@ impl Context {
         all: Vec<(Id, ResourceRef)>,
     ) -> Result<Option<Next>, FinalizeError> {
         let (tell, error) = (&self.events, Severity::Warning);
-        if !impersonate::is_possible(&self.client, object).await? {
+        if !impersonate::is_possible(&self.client, account_of(object)).await? {
             let names: Vec<String> = all.iter().map(|(id, _)| id.to_string()).collect();
             let message = format!("unable to prune objects: \n{}", names.join("\n"));
             tell.publish(object, error, "error", &shorten(message)).await;
             return Ok(None);
         }
-        let cluster = self.kinds.used_by(impersonate::client_for(&self.client, object)?);
+        let cluster = self.kinds.used_by(impersonate::client_for(&self.client, account_of(object))?);
         let Deleted { deleted, leaving, failed } = cluster.delete_all(object, all).await;
         if let Some((_, failure)) = failed.into_iter().next() {
             tell.publish(object, error, "error", "pruning for deleted resource failed").await;

@@ -9,17 +9,13 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt as _;
 use kube::core::DynamicObject;
 
-pub(super) mod kstatus;
-#[cfg(test)]
-mod tests;
-
 use super::Run;
-use super::kinds::{Cluster, KindError};
 use super::object::{Id, mark, mark_of};
 use super::report::{self, Failure, Outcome};
 use crate::condition::{Truth, Type};
+use crate::kinds::{Cluster, KindError};
+use crate::kstatus::{self, Health};
 use crate::status::words;
-pub(super) use kstatus::Health;
 
 const REQUESTS: usize = 8;
 
@@ -121,7 +117,7 @@ impl Cluster<'_> {
             Err(KindError::Unknown { .. }) => return Ok(None),
             kind => kind.map_err(|error| error.to_string())?,
         };
-        self.api(&kind, id).get_opt(&id.name).await.map_err(|error| words(&error))
+        self.api(&kind, &id.namespace).get_opt(&id.name).await.map_err(|error| words(&error))
     }
 
     /// What is known of the health of an object, in words.

@@ -5,10 +5,10 @@ use kube::ResourceExt as _;
 use kube::api::DeleteParams;
 use kube::core::DynamicObject;
 
-use super::kinds::{Cluster, KindError};
 use super::object::{Id, OWNER_NAME, OWNER_NAMESPACE, mark, mark_of};
 use super::report::Failure;
 use super::{Run, inventory, stage};
+use crate::kinds::{Cluster, KindError};
 use crate::status::words;
 
 /// What became of an object that is no longer described.
@@ -87,7 +87,7 @@ impl Cluster<'_> {
             Err(KindError::Unknown { .. }) => return Ok(Fate::Left),
             kind => kind.map_err(|error| failed(error.to_string()))?,
         };
-        let api = self.api(&kind, id);
+        let api = self.api(&kind, &id.namespace);
         let Some(existing) = api.get_opt(&id.name).await.map_err(|error| failed(words(&error)))? else {
             return Ok(Fate::Left);
         };

@@ -9,10 +9,12 @@ use bythos_operator::{Next, error_chain};
 use kube::{Resource as _, ResourceExt as _};
 
 use super::health::LOOK_AGAIN;
-use super::kinds::KindError;
 use super::object::Id;
 use super::prune::DeleteError;
 use crate::condition::{Conditions, Reason, Truth, Type};
+use crate::ignored::RuleError;
+use crate::impersonate::AccountError;
+use crate::kinds::KindError;
 use crate::storage::StorageError;
 
 /// How often an expression about a dependency is looked at again, as in Flux.
@@ -54,10 +56,10 @@ pub(super) enum Failure {
     Unsupported { field: &'static str, message: &'static str },
     #[error("{field}: {message}")]
     Expression { field: String, message: String },
-    #[error("{field}: {message}")]
-    Invalid { field: String, message: String },
-    #[error("spec.serviceAccountName: ServiceAccount {name:?}: {message}")]
-    Account { name: String, message: String },
+    #[error(transparent)]
+    Rule(#[from] RuleError),
+    #[error(transparent)]
+    Account(#[from] AccountError),
     #[error("source GitRepository '{source_key}' not found")]
     NoSource { source_key: String },
     #[error("source GitRepository '{source_key}' has no artifact: {why}")]
@@ -123,8 +125,8 @@ impl Failure {
                 Reason::ArtifactFailed
             }
             Failure::Build(_) | Failure::Substitute { .. } => Reason::BuildFailed,
-            Failure::Invalid { .. }
-            | Failure::Account { .. }
+            Failure::Rule(_)
+            | Failure::Account(_)
             | Failure::Encrypted { .. }
             | Failure::Kind { .. }
             | Failure::NoNamespace { .. }

@@ -454,7 +454,8 @@ impl Delivery {
     }
 }
 
-async fn says<K>(
+/// Waits until an object says this in its condition `Ready`, and returns it. An empty reason is any.
+pub(super) async fn says<K>(
     api: &Api<K>,
     name: &str,
     status: &str,
@@ -471,7 +472,8 @@ where
         let conditions = conditions(&object).unwrap_or_default();
         let ready = get(&conditions, "Ready")?;
         *last.lock().unwrap() = format!("{} {}: {}", ready.status, ready.reason, ready.message);
-        (ready.status == status && ready.reason == reason && ready.message.contains(part)).then_some(object)
+        let is_meant = ready.status == status && (reason.is_empty() || ready.reason == reason);
+        (is_meant && ready.message.contains(part)).then_some(object)
     });
     match looked.await {
         Ok(object) => object,

@@ -10,6 +10,7 @@ use super::harness::{Delivery, Remote, eventually, map, maps, pairs};
 
 const SOURCES: &str = "source-controller-leader-election";
 const KUSTOMIZATIONS: &str = "kustomize-controller-leader-election";
+const RELEASES: &str = "helm-controller-leader-election";
 
 async fn give(delivery: &Delivery, lease: &str, holder: Option<&str>) {
     let now = k8s_openapi::jiff::Timestamp::now();
@@ -38,7 +39,7 @@ fn change(value: &str) -> Value {
 #[tokio::test]
 async fn it_holds_the_leases_of_fluxs_controllers() {
     let mut delivery = Delivery::start().await;
-    for lease in [SOURCES, KUSTOMIZATIONS] {
+    for lease in [SOURCES, KUSTOMIZATIONS, RELEASES] {
         assert!(holder(&delivery, lease).await.starts_with("bythos_"));
     }
     // Killed and started again, it goes on at once: nobody waits for a Lease to expire.

@@ -65,6 +65,18 @@ pub fn upgrade_values(
     }
 }
 
+/// The values that a revision was rendered with: what the user gave over what its chart says, and null where the record has
+/// no chart.
+///
+/// # Errors
+/// The chart in the record is none, or its values cannot be laid over each other.
+pub fn coalesced_values(record: &ReleaseRecord) -> Result<Map<String, Value>, Error> {
+    match record.chart.read()? {
+        Some(chart) => coalesced(&chart, &record.config),
+        None => Ok(record.config.clone()),
+    }
+}
+
 /// The first over the second: a null takes what is below it away, and a table that meets something else wins.
 fn over(mut values: Map<String, Value>, under: &Map<String, Value>) -> Map<String, Value> {
     for (name, below) in under {

@@ -10,9 +10,10 @@ use bythos_operator::error_chain;
 use serde_json::{Map, Value};
 
 use super::chart::{self, ValuesOptions};
-use super::offline::{self, Offline};
+use super::offline;
 use crate::charts::blocking;
 use crate::commands::CommandError;
+use crate::release::Machine;
 
 /// Arguments of `helm lint`.
 #[derive(Debug, Clone, clap::Args)]
@@ -111,7 +112,7 @@ impl Look {
             values: &self.values,
             namespace: &self.namespace,
             capabilities: self.capabilities,
-            world: Arc::new(Offline),
+            world: Arc::new(Machine::default()),
         };
         Ok(lint(&request, ArchiveLimits::CHARTS, Limits::CHARTS))
     }

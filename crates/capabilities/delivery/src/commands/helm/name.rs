@@ -6,8 +6,9 @@ use bythos_helm::{ArchiveLimits, Chart, File, Limits, Release, Request, render};
 use bythos_operator::error_chain;
 use serde_json::Map;
 
-use super::offline::{self, Offline};
+use super::offline;
 use crate::commands::CommandError;
+use crate::release::Machine;
 
 /// Name and chart, of which the name may be left out: `[NAME] CHART`.
 pub(crate) fn name_and_chart(words: &[String]) -> Result<(Option<&str>, &str), CommandError> {
@@ -35,7 +36,7 @@ pub(crate) fn from_template(template: &str) -> Result<String, CommandError> {
         values: &Map::new(),
         release,
         capabilities: offline::capabilities(None, &[])?,
-        world: Arc::new(Offline),
+        world: Arc::new(Machine::default()),
         is_linting: false,
     };
     let rendered = render(&request, Limits::CHARTS).map_err(|error| wrong(&error))?;

@@ -1,10 +1,6 @@
-//! What templates see where there is no cluster: the machine's time and chance, and the kinds that Kubernetes has.
+//! What templates see of a cluster where there is none: the kinds that Kubernetes has.
 
-use bythos_helm::{Capabilities, KeyAlgorithm, Wanted, World, generate_key};
-use k8s_openapi::jiff::Timestamp;
-use k8s_openapi::jiff::tz::TimeZone;
-use rand::RngCore as _;
-use serde_json::Value;
+use bythos_helm::Capabilities;
 
 use crate::commands::CommandError;
 
@@ -51,33 +47,4 @@ pub(super) fn capabilities(
 fn digits(part: &str) -> &str {
     let end = part.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(part.len());
     part.get(..end).unwrap_or(part)
-}
-
-/// This machine.
-pub(super) struct Offline;
-
-impl World for Offline {
-    fn now(&self) -> Timestamp {
-        Timestamp::now()
-    }
-
-    fn time_zone(&self, name: &str) -> Option<TimeZone> {
-        if name == "Local" { Some(TimeZone::system()) } else { TimeZone::get(name).ok() }
-    }
-
-    fn fill_random(&self, bytes: &mut [u8]) {
-        rand::rng().fill_bytes(bytes);
-    }
-
-    fn private_key(&self, algorithm: KeyAlgorithm) -> Result<Vec<u8>, String> {
-        generate_key(algorithm)
-    }
-
-    fn lookup(&self, _: Wanted<'_>) -> Result<Option<Value>, String> {
-        Ok(None)
-    }
-
-    fn host_addresses(&self, _: &str) -> Vec<String> {
-        Vec::new()
-    }
 }

@@ -8,9 +8,10 @@ use bythos_operator::error_chain;
 
 use super::chart::{self, ChartOptions, ValuesOptions};
 use super::name::{from_template, name_and_chart};
-use super::offline::{self, Offline};
+use super::offline;
 use crate::charts::blocking;
 use crate::commands::CommandError;
+use crate::release::Machine;
 
 /// Arguments of `helm template`.
 #[derive(Debug, Clone, clap::Args)]
@@ -79,7 +80,7 @@ pub async fn run(args: &Args, out: &mut impl Write) -> Result<(), CommandError> 
             values: &values,
             release,
             capabilities,
-            world: Arc::new(Offline),
+            world: Arc::new(Machine::default()),
             is_linting: false,
         };
         render(&request, Limits::CHARTS)

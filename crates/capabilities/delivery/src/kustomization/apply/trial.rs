@@ -6,12 +6,12 @@ use kube::api::{Patch, PatchParams};
 use kube::core::DynamicObject;
 use serde_json::Value;
 
-use super::ignored::Ignored;
 use super::{body, boxed, params, takeover, without_scope};
-use crate::kustomization::kinds::{Kind, KindError};
+use crate::ignored::{Ignored, differs};
+use crate::kinds::{Kind, KindError};
 use crate::kustomization::object::{Id, Object, mark, mark_of};
 use crate::kustomization::report::Failure;
-use crate::kustomization::{Run, verified};
+use crate::kustomization::{FIELD_MANAGER, Run, verified};
 use crate::status::words;
 
 /// Requests that may be under way at once for one kustomization.
@@ -65,7 +65,7 @@ impl Run<'_> {
         if kind.namespaced && object.id.namespace.is_empty() {
             return Err(Failure::NoNamespace { id: boxed(&object.id) });
         }
-        let api = self.cluster.api(&kind, &object.id);
+        let api = self.cluster.api(&kind, &object.id.namespace);
         let existing = match api.get_opt(&object.id.name).await {
             Ok(existing) => existing,
             Err(error) => return Err(self.dry_run_failed(object, &kind, &error)),
@@ -97,7 +97,9 @@ impl Run<'_> {
 
     fn has_seen(&self, object: &Object, ignored: &Ignored, version: &str) -> bool {
         let known = self.known.get(&verified::name_of(object));
-        known.is_some_and(|known| *known == verified::state_of(object, &ignored.paths_of(object), version))
+        known.is_some_and(|known| {
+            *known == verified::state_of(object, &ignored.paths_of(&object.value), version)
+        })
     }
 
     fn may_recreate(&self, object: &Object, existing: &DynamicObject, status: &kube::core::Status) -> bool {
@@ -132,12 +134,12 @@ fn compare(
     let merges = |mark: Option<&str>| mark == Some("Merge");
     let may_take_over = !merges(object.mark(mark::SSA)) && !merges(mark_of(existing, mark::SSA));
     let takeover = takeover::of(existing).filter(|_| may_take_over);
-    let paths = ignored.paths_of(object);
+    let paths = ignored.paths_of(&object.value);
     if takeover.is_none() && !differs(existing, outcome, &paths) {
         return Verdict::Unchanged(existing.resource_version().unwrap_or_default());
     }
     let mut body = body(object, &kind);
-    ignored.leave_to_others(&mut body, existing, outcome, &paths);
+    Ignored::leave_to_others(FIELD_MANAGER, &mut body, existing, outcome, &paths);
     Verdict::Configure(kind, Box::new(Configuration { takeover, body }))
 }
 
@@ -175,25 +177,4 @@ fn asks_to_be_left_alone(object: &Object, existing: Option<&DynamicObject>) -> b
     says(mark::RECONCILE, "disabled")
         || says(mark::SSA, "Ignore")
         || (existing.is_some() && object.mark(mark::SSA) == Some("IfNotPresent"))
-}
-
-/// Whether applying would change anything but the book-keeping and the fields that are ignored.
-fn differs(existing: &DynamicObject, outcome: &DynamicObject, ignored: &[&str]) -> bool {
-    let marks = |object: &DynamicObject| {
-        let mut marks = serde_json::json!({ "metadata": {
-            "labels": object.metadata.labels.clone().unwrap_or_default(),
-            "annotations": object.metadata.annotations.clone().unwrap_or_default(),
-        } });
-        ignored.iter().for_each(|path| super::ignored::remove(&mut marks, path));
-        marks
-    };
-    let contents = |object: &DynamicObject| {
-        let mut data = object.data.clone();
-        if let Some(data) = data.as_object_mut() {
-            data.remove("status");
-        }
-        ignored.iter().for_each(|path| super::ignored::remove(&mut data, path));
-        data
-    };
-    marks(existing) != marks(outcome) || contents(existing) != contents(outcome)
 }

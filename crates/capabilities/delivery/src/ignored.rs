@@ -1,4 +1,5 @@
-//! `spec.ignore`: fields that others may change, where a difference is no reason to apply. Pure.
+//! Fields that others may change, where a difference is no reason to apply: `spec.ignore` of a Kustomization,
+//! `spec.driftDetection.ignore` of a HelmRelease. Pure.
 //!
 //! As in Flux, what is ignored is still applied when an object is made. Later, where such a field differs while something
 //! else is changed, it is left to whoever else applies it, or keeps the value that the cluster has.
@@ -8,20 +9,26 @@ use bythos_kustomize::Matcher;
 use kube::core::DynamicObject;
 use serde_json::{Value, json};
 
-use crate::kustomization::FIELD_MANAGER;
-use crate::kustomization::build::selector;
-use crate::kustomization::object::Object;
-use crate::kustomization::report::Failure;
+use crate::kustomization::selector;
+
+/// A rule that means nothing.
+#[derive(Debug, thiserror::Error)]
+#[error("{field}: {message}")]
+pub(crate) struct RuleError {
+    field: String,
+    message: String,
+}
 
 /// The rules of a spec, ready to be held against objects.
 #[derive(Debug, Default)]
-pub(super) struct Ignored(Vec<(Option<Matcher>, Vec<String>)>);
+pub(crate) struct Ignored(Vec<(Option<Matcher>, Vec<String>)>);
 
 impl Ignored {
-    pub(super) fn compile(rules: &[IgnoreRule]) -> Result<Self, Failure> {
+    /// `field` is where the rules stand.
+    pub(crate) fn compile(field: &str, rules: &[IgnoreRule]) -> Result<Self, RuleError> {
         let rule = |(index, rule): (usize, &IgnoreRule)| {
-            let refuse = |field: &str, message: String| Failure::Invalid {
-                field: format!("spec.ignore[{index}].{field}"),
+            let refuse = |inner: &str, message: String| RuleError {
+                field: format!("{field}[{index}].{inner}"),
                 message,
             };
             if let Some(path) = rule.paths.iter().find(|path| !path.starts_with('/') || path.len() < 2) {
@@ -36,15 +43,14 @@ impl Ignored {
     }
 
     /// The JSON pointers that are ignored in an object.
-    pub(super) fn paths_of(&self, object: &Object) -> Vec<&str> {
-        let meant =
-            self.0.iter().filter(|(matcher, _)| matcher.as_ref().is_none_or(|it| it.selects(&object.value)));
+    pub(crate) fn paths_of(&self, object: &Value) -> Vec<&str> {
+        let meant = self.0.iter().filter(|(matcher, _)| matcher.as_ref().is_none_or(|it| it.selects(object)));
         meant.flat_map(|(_, paths)| paths.iter().map(String::as_str)).collect()
     }
 
-    /// Takes fields that differ out of `body`, or gives them the value that the cluster has.
-    pub(super) fn leave_to_others(
-        &self,
+    /// Takes fields that differ out of what `manager` applies, or gives them the value that the cluster has.
+    pub(crate) fn leave_to_others(
+        manager: &str,
         body: &mut Value,
         existing: &DynamicObject,
         outcome: &DynamicObject,
@@ -60,7 +66,7 @@ impl Ignored {
                 continue;
             }
             match here {
-                Some(value) if !is_applied_by_another(&existing, path) => {
+                Some(value) if !is_applied_by_another(manager, &existing, path) => {
                     if let Some(field) = body.pointer_mut(path) {
                         *field = value.clone();
                     }
@@ -71,8 +77,29 @@ impl Ignored {
     }
 }
 
+/// Whether applying would change anything but the book-keeping and the fields that are ignored.
+pub(crate) fn differs(existing: &DynamicObject, outcome: &DynamicObject, ignored: &[&str]) -> bool {
+    let marks = |object: &DynamicObject| {
+        let mut marks = json!({ "metadata": {
+            "labels": object.metadata.labels.clone().unwrap_or_default(),
+            "annotations": object.metadata.annotations.clone().unwrap_or_default(),
+        } });
+        ignored.iter().for_each(|path| remove(&mut marks, path));
+        marks
+    };
+    let contents = |object: &DynamicObject| {
+        let mut data = object.data.clone();
+        if let Some(data) = data.as_object_mut() {
+            data.remove("status");
+        }
+        ignored.iter().for_each(|path| remove(&mut data, path));
+        data
+    };
+    marks(existing) != marks(outcome) || contents(existing) != contents(outcome)
+}
+
 /// Removes what a JSON pointer leads to, if it is there.
-pub(super) fn remove(value: &mut Value, path: &str) {
+fn remove(value: &mut Value, path: &str) {
     let Some((parent, last)) = path.rsplit_once('/') else { return };
     match value.pointer_mut(parent) {
         Some(Value::Object(fields)) => {
@@ -92,10 +119,10 @@ fn unescape(step: &str) -> String {
 }
 
 /// Whether somebody else applies the field by server-side apply.
-fn is_applied_by_another(existing: &Value, path: &str) -> bool {
+fn is_applied_by_another(manager: &str, existing: &Value, path: &str) -> bool {
     let entries = existing["metadata"]["managedFields"].as_array();
     let others = entries.into_iter().flatten().filter(|entry| {
-        entry["operation"] == "Apply" && entry["subresource"].is_null() && entry["manager"] != FIELD_MANAGER
+        entry["operation"] == "Apply" && entry["subresource"].is_null() && entry["manager"] != manager
     });
     others.into_iter().any(|entry| holds(&entry["fieldsV1"], existing, path))
 }
@@ -149,9 +176,11 @@ mod tests {
         .unwrap()
     }
 
-    fn rules(rules: Value) -> Result<Ignored, Failure> {
+    const FIELD_MANAGER: &str = "kustomize-controller";
+
+    fn rules(rules: Value) -> Result<Ignored, RuleError> {
         let rules: Vec<IgnoreRule> = serde_json::from_value(rules).unwrap();
-        Ignored::compile(&rules)
+        Ignored::compile("spec.ignore", &rules)
     }
 
     #[track_caller]
@@ -159,8 +188,7 @@ mod tests {
         let (existing, outcome) = (deployment(5, manager), deployment(2, manager));
         let mut body =
             json!({ "spec": { "replicas": 2, "containers": [{ "name": "web", "image": "web:2" }] } });
-        let ignored = rules(json!([{ "paths": [path] }])).unwrap();
-        ignored.leave_to_others(&mut body, &existing, &outcome, &[path]);
+        Ignored::leave_to_others(FIELD_MANAGER, &mut body, &existing, &outcome, &[path]);
         assert_eq!(body, *expected);
     }
 
@@ -191,9 +219,7 @@ mod tests {
         let rule =
             json!([{ "paths": ["/spec/replicas"], "target": { "kind": "Deployment", "name": "w.*" } }]);
         let ignored = rules(rule).unwrap();
-        let object = |kind: &str, name: &str| {
-            Object::of(json!({ "apiVersion": "apps/v1", "kind": kind, "metadata": { "name": name } }))
-        };
+        let object = |kind: &str, name: &str| json!({ "apiVersion": "apps/v1", "kind": kind, "metadata": { "name": name } });
         assert_eq!(ignored.paths_of(&object("Deployment", "web")), ["/spec/replicas"]);
         assert!(ignored.paths_of(&object("Deployment", "db")).is_empty());
         assert!(ignored.paths_of(&object("StatefulSet", "web")).is_empty());

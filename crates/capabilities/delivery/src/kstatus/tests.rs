@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::kstatus::{Health, of};
+use super::{Health, of};
 
 #[derive(Clone, Copy)]
 enum Expected {

@@ -7,7 +7,6 @@ use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
 use kube::discovery::{Scope, pinned_kind};
 use kube::{Api, Client};
 
-use super::object::Id;
 use crate::status::words;
 
 /// A kind that is served.
@@ -90,10 +89,10 @@ impl Cluster<'_> {
         self.kinds.forget(gvk);
     }
 
-    /// The way to objects like the one with this id.
-    pub(crate) fn api(&self, kind: &Kind, id: &Id) -> Api<DynamicObject> {
+    /// The way to the objects of a kind; the namespace means nothing to a kind outside namespaces.
+    pub(crate) fn api(&self, kind: &Kind, namespace: &str) -> Api<DynamicObject> {
         if kind.namespaced {
-            Api::namespaced_with(self.client.clone(), &id.namespace, &kind.resource)
+            Api::namespaced_with(self.client.clone(), namespace, &kind.resource)
         } else {
             Api::all_with(self.client.clone(), &kind.resource)
         }

@@ -287,3 +287,6 @@ impl View<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

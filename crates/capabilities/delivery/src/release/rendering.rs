@@ -1,0 +1,124 @@
+//! From a chart and values to the record of a revision, for a cluster.
+
+use std::sync::Arc;
+
+use bythos_helm::plan::{CrdPolicy, Object, PlanError, Step, definitions};
+use bythos_helm::release::ReleaseRecord;
+use bythos_helm::{Capabilities, Chart, Error, Limits, Release, Rendered, Request, render, used_chart};
+use k8s_openapi::jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use super::world::Machine;
+use super::{ActionError, Releases, capabilities};
+use crate::status::words;
+
+/// What was rendered cannot become a release.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RenderError {
+    #[error(transparent)]
+    Chart(Box<Error>),
+    #[error("failed to ask the cluster what it serves: {words}")]
+    Capabilities { words: String },
+    #[error("failed to post-render: {message}")]
+    Finish { message: String },
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+}
+
+impl From<Error> for RenderError {
+    fn from(error: Error) -> Self {
+        RenderError::Chart(Box::new(error))
+    }
+}
+
+/// Changes what was rendered before it becomes a record: a post-renderer.
+pub(crate) type Finish = Box<dyn FnOnce(Rendered) -> Result<Rendered, String> + Send>;
+
+/// Which chart, with which values, as which revision.
+pub(crate) struct Wish {
+    pub(crate) chart: Arc<Chart>,
+    /// What the user gives, to be laid over the chart's own values.
+    pub(crate) values: Map<String, Value>,
+    pub(crate) release: Release,
+    pub(crate) definitions: Definitions,
+    pub(crate) finish: Option<Finish>,
+}
+
+/// What becomes of the definitions that the chart brings in `crds/`.
+#[derive(Default)]
+pub(crate) struct Definitions {
+    pub(crate) policy: CrdPolicy,
+    /// Labels that each of them gets.
+    pub(crate) labels: Vec<(String, String)>,
+}
+
+impl Releases<'_> {
+    /// Brings the chart's definitions to the cluster and renders the chart for it. Definitions come first: templates ask
+    /// which kinds there are. What is odd about the values is told.
+    pub(crate) async fn render(&self, wish: Wish) -> Result<ReleaseRecord, ActionError> {
+        let steps = definition_steps(&wish).map_err(ActionError::Render)?;
+        self.carry_out_definitions(&steps).await?;
+        let capabilities = self.capabilities().await?;
+        let (record, warnings) = self.rendered(wish, capabilities).await?;
+        warnings.iter().for_each(|warning| (self.tell)(warning));
+        Ok(record)
+    }
+
+    /// What the cluster is and serves.
+    pub(crate) async fn capabilities(&self) -> Result<Capabilities, RenderError> {
+        let asked = capabilities::of(self.cluster.client()).await;
+        asked.map_err(|error| RenderError::Capabilities { words: words(&error) })
+    }
+
+    async fn rendered(
+        &self,
+        wish: Wish,
+        capabilities: Capabilities,
+    ) -> Result<(ReleaseRecord, Vec<String>), RenderError> {
+        let world = Arc::new(Machine::before(self.cluster.client().clone()));
+        let work = move || {
+            let Wish { chart, values, release, finish, .. } = wish;
+            let request =
+                Request { chart: &chart, values: &values, release, capabilities, world, is_linting: false };
+            let mut rendered = render(&request, Limits::CHARTS)?;
+            if let Some(finish) = finish {
+                rendered = finish(rendered).map_err(|message| RenderError::Finish { message })?;
+            }
+            let record = ReleaseRecord::new(&request, &rendered, Timestamp::now());
+            Ok((record, rendered.warnings))
+        };
+        let done = tokio::task::spawn_blocking(work).await;
+        done.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+    }
+}
+
+fn definition_steps(wish: &Wish) -> Result<Vec<Step>, RenderError> {
+    if wish.definitions.policy == CrdPolicy::Skip {
+        return Ok(Vec::new());
+    }
+    let used = used_chart(&wish.chart, &wish.values, Limits::CHARTS)?;
+    let mut steps = definitions(&used, wish.definitions.policy)?;
+    for step in &mut steps {
+        if let Step::CreateDefinitions { definitions, .. } = step {
+            definitions.iter_mut().for_each(|definition| label(definition, &wish.definitions.labels));
+        }
+    }
+    Ok(steps)
+}
+
+fn label(object: &mut Object, labels: &[(String, String)]) {
+    if labels.is_empty() {
+        return;
+    }
+    let mut value = (*object.value).clone();
+    if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) {
+        let known = metadata.entry("labels").or_insert(Value::Null);
+        if known.is_null() {
+            *known = Value::Object(Map::new());
+        }
+        if let Value::Object(known) = known {
+            known.extend(labels.iter().map(|(name, text)| (name.clone(), text.as_str().into())));
+        }
+    }
+    object.value = Arc::new(value);
+}

@@ -1,0 +1,109 @@
+//! `bythos helm` on a cluster: the words that Helm prints.
+
+use clap::Parser as _;
+use kube::Client;
+
+use super::site::{APPLICATION, Site};
+use crate::commands::CommandError;
+use crate::commands::helm::{self, Command};
+
+#[derive(Debug, clap::Parser)]
+struct Helm {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What `helm ARGUMENTS` prints, with `CHART` for the folder of the chart.
+async fn helm(client: &Client, folder: &tempfile::TempDir, line: &str) -> Result<String, CommandError> {
+    let line = line.replace("CHART", folder.path().to_str().unwrap());
+    let arguments = Helm::try_parse_from(std::iter::once("helm").chain(line.split(' '))).unwrap();
+    let mut out = Vec::new();
+    let connect = async || Ok(client.clone());
+    helm::run(&arguments.command, connect, &mut out).await?;
+    Ok(String::from_utf8(out).unwrap())
+}
+
+fn on_disk() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in APPLICATION.iter().chain([&("templates/NOTES.txt", "Enjoy {{ .Values.color }}")]) {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    folder
+}
+
+/// The lines, with times left out.
+fn lines(text: &str) -> Vec<&str> {
+    text.lines().filter(|line| !line.starts_with("LAST DEPLOYED: ")).map(str::trim_end).collect()
+}
+
+#[tokio::test]
+async fn a_release_is_made_changed_shown_and_taken_away_by_command() {
+    let site = Site::start().await;
+    site.finish_jobs();
+    let (client, folder) = (site.engine.admin.clone(), on_disk());
+    let run = async |line: &str| helm(&client, &folder, line).await.unwrap();
+    let installed = run("install rel CHART -n ns --wait --set color=green").await;
+    assert_eq!(
+        lines(&installed),
+        [
+            "NAME: rel",
+            "NAMESPACE: ns",
+            "STATUS: deployed",
+            "REVISION: 1",
+            "DESCRIPTION: Install complete",
+            "TEST SUITE: None",
+            "NOTES:",
+            "Enjoy green",
+        ]
+    );
+    let upgraded = run("upgrade rel CHART --install -n ns --set old=false").await;
+    assert_eq!(lines(&upgraded)[0], "Release \"rel\" has been upgraded. Happy Helming!");
+    assert_eq!(lines(&upgraded)[4], "REVISION: 2");
+    let listed = run("list -n ns").await;
+    let rows: Vec<Vec<&str>> = listed.lines().map(|line| line.split('\t').map(str::trim).collect()).collect();
+    assert_eq!(rows[0], ["NAME", "NAMESPACE", "REVISION", "UPDATED", "STATUS", "CHART", "APP VERSION"]);
+    assert_eq!([&rows[1][..3], &rows[1][4..]].concat(), ["rel", "ns", "2", "deployed", "c-1.0.0", ""]);
+    assert_eq!(run("list -A -q").await, "rel\n");
+    assert_eq!(run("list -n other -q").await, "");
+    assert_eq!(run("get values rel -n ns").await, "USER-SUPPLIED VALUES:\nold: false\n");
+    assert_eq!(run("get values rel -n ns --all -o json").await, "{\"color\":\"blue\",\"old\":false}\n");
+    assert_eq!(run("get values rel -n ns --revision 1 -o yaml").await, "color: green\n");
+    assert_eq!(run("get notes rel -n ns").await, "NOTES:\nEnjoy blue\n");
+    assert!(run("get manifest rel -n ns").await.starts_with("---\n# Source: c/templates/config.yaml\n"));
+    assert!(run("get hooks rel -n ns").await.contains("# Source: c/templates/before.yaml\n"));
+    assert_eq!(run("rollback rel 1 -n ns").await, "Rollback was a success! Happy Helming!\n");
+    let history = run("history rel -n ns").await;
+    let descriptions: Vec<&str> =
+        history.lines().map(|line| line.rsplit('\t').next().unwrap().trim()).collect();
+    assert_eq!(descriptions, ["DESCRIPTION", "Install complete", "Upgrade complete", "Rollback to 1"]);
+    assert_eq!(lines(&run("status rel -n ns").await)[3], "REVISION: 3");
+    let gone = run("uninstall rel -n ns").await;
+    assert_eq!(
+        lines(&gone),
+        [
+            "These resources were kept due to the resource policy:",
+            "[ServiceAccount] kept",
+            "",
+            "release \"rel\" uninstalled",
+        ]
+    );
+    assert_eq!(run("list -A -q").await, "");
+}
+
+#[tokio::test]
+async fn what_cannot_be_done_is_said_as_helm_says_it() {
+    let site = Site::start().await;
+    let (client, folder) = (site.engine.admin.clone(), on_disk());
+    let fail = async |line: &str| helm(&client, &folder, line).await.unwrap_err().to_string();
+    assert_eq!(fail("upgrade rel CHART -n ns").await, "UPGRADE FAILED: \"rel\" has no deployed releases");
+    assert_eq!(fail("history rel -n ns").await, "release: not found");
+    let missing = fail("uninstall rel -n ns").await;
+    assert_eq!(missing, "uninstall: Release not loaded: rel: release: not found");
+    let nameless = "must either provide a name or specify --generate-name";
+    assert_eq!(fail("install CHART -n ns").await, nameless);
+    let dry = helm(&client, &folder, "install rel CHART -n ns --dry-run").await.unwrap();
+    assert!(dry.contains("DESCRIPTION: Dry run complete\n") && dry.contains("MANIFEST:\n---\n"), "{dry}");
+    assert_eq!(site.statuses().await, [""; 0]);
+}
