@@ -19,10 +19,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+/// Reads and writes objects of one kind.
+type ThereAndBack = fn(&str) -> serde_json::Result<Vec<u8>>;
+
 /// Every way in which clients read and write objects.
 fn there_and_back<K: Clone + Serialize + DeserializeOwned>(text: &str) -> serde_json::Result<Vec<u8>> {
-    let list: ObjectList<K> = serde_json::from_str(text)?;
-    let mut objects = list.items.clone();
+    let ObjectList::<K> { items: mut objects, .. } = serde_json::from_str(text)?;
     objects.push(serde_json::from_str(text)?);
     let values: Vec<Value> = objects.iter().map(serde_json::to_value).collect::<Result<_, _>>()?;
     let objects: Vec<K> = values.into_iter().map(serde_json::from_value).collect::<Result<_, _>>()?;
@@ -31,7 +33,7 @@ fn there_and_back<K: Clone + Serialize + DeserializeOwned>(text: &str) -> serde_
 
 /// Never called: that they are here is what they are for.
 #[used]
-static SHARED: [fn(&str) -> serde_json::Result<Vec<u8>>; 21] = [
+static SHARED: [ThereAndBack; 21] = [
     there_and_back::<ConfigMap>,
     there_and_back::<CustomResourceDefinition>,
     there_and_back::<DaemonSet>,

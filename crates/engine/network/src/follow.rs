@@ -171,7 +171,7 @@ impl Following {
             .map(Arc::as_ref)
             .filter(|slice| services::owner_of(slice).as_ref() == Some(key))
             .collect();
-        services::read_one(&service, &own)
+        services::read(&service, &own)
     }
 
     fn replace(&mut self, key: ObjectKey, new: Option<ServiceState>) {

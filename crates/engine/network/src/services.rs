@@ -2,7 +2,6 @@
 //!
 //! Pure: no client, no clock. What cannot be understood of an object is left out; the API server has validated it.
 
-use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -125,44 +124,9 @@ impl fmt::Display for Protocol {
     }
 }
 
-/// All Services with their ready endpoints, in the order of `services`.
-pub(crate) fn read<S, E>(services: &[S], slices: &[E]) -> Vec<ServiceState>
-where
-    S: Borrow<Service>,
-    E: Borrow<EndpointSlice>,
-{
-    let mut slices_of = BTreeMap::<ObjectKey, Vec<&EndpointSlice>>::new();
-    for slice in slices.iter().map(Borrow::borrow).filter(|slice| slice.address_type == "IPv4") {
-        if let Some(service) = service_of(slice) {
-            slices_of.entry(service).or_default().push(slice);
-        }
-    }
-    services
-        .iter()
-        .filter_map(|service| {
-            let service = service.borrow();
-            let slices = slices_of.get(&ObjectKey::of(service)).map(Vec::as_slice).unwrap_or_default();
-            read_one(service, slices)
-        })
-        .collect()
-}
-
 /// One Service with its ready endpoints, of which `slices` are all; `None` if it has none of the network's business.
-pub(crate) fn read_one(service: &Service, slices: &[&EndpointSlice]) -> Option<ServiceState> {
-    read_service(ObjectKey::of(service), service, slices)
-}
-
-/// The Service to which a slice belongs.
-pub(crate) fn owner_of(slice: &EndpointSlice) -> Option<ObjectKey> {
-    service_of(slice).filter(|_| slice.address_type == "IPv4")
-}
-
-fn service_of(slice: &EndpointSlice) -> Option<ObjectKey> {
-    let name = slice.metadata.labels.as_ref()?.get(SERVICE_NAME_LABEL)?;
-    Some(ObjectKey::namespaced(slice.metadata.namespace.as_deref()?, name))
-}
-
-fn read_service(key: ObjectKey, service: &Service, slices: &[&EndpointSlice]) -> Option<ServiceState> {
+pub(crate) fn read(service: &Service, slices: &[&EndpointSlice]) -> Option<ServiceState> {
+    let key = ObjectKey::of(service);
     let spec = service.spec.as_ref()?;
     // The names become part of rules and of DNS names: what is not a label as the API demands it is not ours.
     if !is_label(&key.namespace) || !is_label(&key.name) {
@@ -190,6 +154,13 @@ fn read_service(key: ObjectKey, service: &Service, slices: &[&EndpointSlice]) ->
         ports,
         addresses,
     })
+}
+
+/// The Service to which a slice belongs.
+pub(crate) fn owner_of(slice: &EndpointSlice) -> Option<ObjectKey> {
+    let name = slice.metadata.labels.as_ref()?.get(SERVICE_NAME_LABEL)?;
+    let key = ObjectKey::namespaced(slice.metadata.namespace.as_deref()?, name);
+    (slice.address_type == "IPv4").then_some(key)
 }
 
 fn affinity_seconds(spec: &ServiceSpec) -> u32 {
@@ -311,9 +282,9 @@ mod tests {
     #[track_caller]
     fn endpoints_of_http(endpoints: &serde_json::Value, ports: &serde_json::Value) -> Vec<(Ipv4Addr, u16)> {
         let spec = json!({ "clusterIP": "10.43.0.20", "ports": [{ "name": "http", "port": 80 }] });
-        let services = [samples::service("default", "web", &spec)];
-        let states = read(&services, &[samples::slice("default", "web", endpoints, ports)]);
-        states[0].ports[0].endpoints.iter().copied().collect()
+        let slice = samples::slice("default", "web", endpoints, ports);
+        let state = read(&samples::service("default", "web", &spec), &[&slice]).unwrap();
+        state.ports[0].endpoints.iter().copied().collect()
     }
 
     #[test]
@@ -333,14 +304,13 @@ mod tests {
 
     #[test]
     fn a_service_without_an_address_yet_is_left_out() {
-        let services = [samples::service("default", "web", &json!({ "ports": [{ "port": 80 }] }))];
-        assert!(read::<_, EndpointSlice>(&services, &[]).is_empty());
+        let service = samples::service("default", "web", &json!({ "ports": [{ "port": 80 }] }));
+        assert_eq!(read(&service, &[]), None);
     }
 
     #[test]
     fn a_name_that_is_no_label_never_reaches_the_rules() {
         let spec = json!({ "clusterIP": "10.43.0.20", "ports": [{ "port": 80 }] });
-        let services = [samples::service("default", "web; flush ruleset", &spec)];
-        assert!(read::<_, EndpointSlice>(&services, &[]).is_empty());
+        assert_eq!(read(&samples::service("default", "web; flush ruleset", &spec), &[]), None);
     }
 }

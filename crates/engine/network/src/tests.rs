@@ -32,7 +32,7 @@ fn service(endpoints: &[Ipv4Addr], affinity: &str) -> Vec<ServiceState> {
     });
     let endpoints: Vec<_> = endpoints.iter().map(|address| json!({ "addresses": [address] })).collect();
     let slice = samples::slice("default", "web", &json!(endpoints), &json!([{ "port": 8080 }]));
-    services::read(&[samples::service("default", "web", &spec)], &[slice])
+    services::read(&samples::service("default", "web", &spec), &[&slice]).into_iter().collect()
 }
 
 /// The table with these services, not written yet.

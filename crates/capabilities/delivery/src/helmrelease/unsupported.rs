@@ -17,6 +17,11 @@ pub(super) fn refuse(spec: &HelmReleaseSpec) -> Result<(), Failure> {
         (spec.kube_config.is_some(), "spec.kubeConfig", "other clusters are not supported yet"),
         (!spec.health_check_exprs.is_empty(), "spec.healthCheckExprs", "health checks are not supported yet"),
         (
+            spec.post_render_strategy.as_deref() == Some("separate"),
+            "spec.postRenderStrategy",
+            "\"separate\" is not supported yet, only \"combined\" and \"nohooks\"",
+        ),
+        (
             breaks_schema,
             "spec.install.disableSchemaValidation, spec.upgrade.disableSchemaValidation",
             "values must fit the chart's schema",

@@ -114,7 +114,7 @@ fn check(spec: Value, status: Value, endpoints: Value, expected: &Expect) {
     let mut table = Table::new("t".to_owned());
     table.replace(&Owner::Network, &Fragment::default(), fixed(&config()));
     table.is_applied();
-    for state in read(&[service], &[slice]) {
+    if let Some(state) = read(&service, &[&slice]) {
         let owner = Owner::Service(state.key.clone());
         table.replace(&owner, &Fragment::default(), of_service(&config(), &state));
     }

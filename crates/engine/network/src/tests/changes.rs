@@ -26,7 +26,7 @@ fn service(endpoints: &[Ipv4Addr], change: Value, status: Value) -> ServiceState
     let mut service = samples::service("default", "web", &spec);
     service.status = serde_json::from_value(status).unwrap();
     let slice = samples::slice("default", "web", &json!(endpoints), &json!([{ "port": 8080 }]));
-    read(&[service], &[slice]).remove(0)
+    read(&service, &[&slice]).unwrap()
 }
 
 struct Stage<'a> {
@@ -139,7 +139,7 @@ fn a_client_that_goes_on_asking_by_udp_is_led_to_the_endpoints_that_are_left() {
             &json!([{ "port": 8080, "protocol": "UDP" }]),
         );
         let spec = json!({ "clusterIP": SERVICE, "ports": [{ "port": 80, "protocol": "UDP" }] });
-        read(&[samples::service("default", "web", &spec)], &[slice]).remove(0)
+        read(&samples::service("default", "web", &spec), &[&slice]).unwrap()
     };
     let mut stage = Stage::new(&host);
     stage.put(&by_udp(one.address));

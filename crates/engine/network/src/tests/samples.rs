@@ -1,11 +1,12 @@
 //! Services and slices as the API serves them, for tests.
 
+use bythos_operator::ObjectKey;
 use serde_json::{Value, json};
 
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 
-use crate::services::{ServiceState, read};
+use crate::services::{ServiceState, owner_of, read};
 
 pub(crate) fn service(namespace: &str, name: &str, spec: &Value) -> Service {
     let object = json!({ "metadata": { "namespace": namespace, "name": name }, "spec": spec });
@@ -101,5 +102,9 @@ pub(crate) fn all() -> Vec<ServiceState> {
             ]),
         ),
     ];
-    read(&services, &slices)
+    let own = |service: &Service| {
+        let owns = |slice: &&EndpointSlice| owner_of(slice) == Some(ObjectKey::of(service));
+        slices.iter().filter(owns).collect::<Vec<_>>()
+    };
+    services.iter().filter_map(|service| read(service, &own(service))).collect()
 }
