@@ -60,7 +60,9 @@ pub(crate) fn steps() -> Vec<Step> {
         ),
         step("timeout 3 kubectl get cm conf -w -o name; true", "configmap/conf"),
         step("timeout 3 kubectl get cm conf -w --output-watch-events --no-headers | tr -s ' ' | cut -d' ' -f 1,2; true", "ADDED conf"),
-        step("kubectl describe cm conf", "Name:         conf\nNamespace:    tour\nLabels:       <none>\nAnnotations:  seen: yes\n\nData\n====\na:\n----\n1\n…b:\n----\n2\n…"),
+        step("kubectl describe cm conf", "Name:         conf\nNamespace:    tour\nLabels:       <none>\nAnnotations:  seen: yes\n\nData\n====\n…a:\n----\n1\n…"),
+        // kubectl prints the keys in any order.
+        step("kubectl describe cm conf | grep -A 2 '^b:'", "b:\n----\n2"),
         step("kubectl describe pod solo", "Name:         …solo\nNamespace:    …tour\n…Node:         …<none>\nLabels:       …app=solo\n…Status:       …Pending\n…Containers:\n  solo:\n    Image:…example.org/solo:1\n…QoS Class:…BestEffort\n…Events:\n…FailedScheduling…").comes_true(),
         step("kubectl describe deployment web", "Name:                   web\nNamespace:              tour\n…Selector:               app=web\nReplicas:               2 desired | 2 updated | 2 total | 0 available | 2 unavailable\nStrategyType:           RollingUpdate\n…NewReplicaSet:   web-… (2/2 replicas created)\nEvents:\n…ScalingReplicaSet…Scaled up replica set web-…").comes_true(),
         step("kubectl describe rs -l app=web", "Name:           web-…\nNamespace:      tour\nSelector:       app=web,pod-template-hash=…\nControlled By:  Deployment/web\nReplicas:       2 current / 2 desired\nPods Status:    0 Running / 2 Waiting / 0 Succeeded / 0 Failed\n…SuccessfulCreate…").comes_true(),

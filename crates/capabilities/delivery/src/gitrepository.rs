@@ -5,12 +5,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bythos_api::flux::Artifact;
 use bythos_api::gitrepository::{GitRepository, GitRepositoryStatus};
 use bythos_operator::controller::Trigger;
 use bythos_operator::{BoxError, Cache, Controller, Next, ObjectKey, PartContext};
 use k8s_openapi::api::core::v1::Secret;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt as _;
 
 mod fetch;
@@ -23,7 +21,7 @@ mod validate;
 
 use crate::condition::Reason;
 use crate::git::Git;
-use crate::source::{self, Common, Desk, Error, Made, Produce, Source, SourceStatus};
+use crate::source::{self, Desk, Error, Made, Produce, Source};
 use crate::storage::{Folder, Storage};
 use report::Failure;
 
@@ -44,29 +42,6 @@ impl Source for GitRepository {
 
     fn interval(&self) -> Duration {
         self.spec.interval.0
-    }
-}
-
-impl SourceStatus for GitRepositoryStatus {
-    fn observed_generation(&self) -> Option<i64> {
-        self.observed_generation
-    }
-
-    fn conditions(&self) -> &[Condition] {
-        &self.conditions
-    }
-
-    fn artifact(&self) -> Option<&Artifact> {
-        self.artifact.as_ref()
-    }
-
-    fn common(&mut self) -> Common<'_> {
-        Common {
-            observed_generation: &mut self.observed_generation,
-            last_handled_reconcile_at: &mut self.last_handled_reconcile_at,
-            conditions: &mut self.conditions,
-            artifact: &mut self.artifact,
-        }
     }
 }
 

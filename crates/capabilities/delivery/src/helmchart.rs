@@ -11,14 +11,12 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bythos_api::flux::Artifact;
 use bythos_api::gitrepository::GitRepository;
 use bythos_api::helmchart::{HelmChart, HelmChartStatus};
 use bythos_api::helmrepository::HelmRepository;
 use bythos_operator::condition::get;
 use bythos_operator::{BoxError, Cache, Controller, Next, ObjectKey, PartContext};
 use k8s_openapi::api::core::v1::Secret;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::Resource as _;
 
 mod built;
@@ -31,7 +29,7 @@ mod report;
 mod values;
 
 use crate::condition::Type;
-use crate::source::{self, Common, Desk, Error, Made, Produce, Source, SourceStatus};
+use crate::source::{self, Desk, Error, Made, Produce, Source};
 use crate::storage::{Folder, Storage};
 use built::{Archive, Built, Known};
 use origin::Origin;
@@ -54,29 +52,6 @@ impl Source for HelmChart {
 
     fn interval(&self) -> Duration {
         self.spec.interval.0
-    }
-}
-
-impl SourceStatus for HelmChartStatus {
-    fn observed_generation(&self) -> Option<i64> {
-        self.observed_generation
-    }
-
-    fn conditions(&self) -> &[Condition] {
-        &self.conditions
-    }
-
-    fn artifact(&self) -> Option<&Artifact> {
-        self.artifact.as_ref()
-    }
-
-    fn common(&mut self) -> Common<'_> {
-        Common {
-            observed_generation: &mut self.observed_generation,
-            last_handled_reconcile_at: &mut self.last_handled_reconcile_at,
-            conditions: &mut self.conditions,
-            artifact: &mut self.artifact,
-        }
     }
 }
 

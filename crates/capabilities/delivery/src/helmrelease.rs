@@ -30,16 +30,16 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bythos_api::helmchart::HelmChart;
-use bythos_api::helmrelease::{FINALIZER, HelmRelease, HelmReleaseStatus};
+use bythos_api::helmrelease::{HelmRelease, HelmReleaseStatus};
 use bythos_helm::Chart;
 use bythos_operator::event::{Publisher, Severity};
 use bythos_operator::{BoxError, Cache, Controller, Next, ObjectKey, PartContext};
-use kube::api::{Patch, PatchParams};
 use kube::{Api, Client, Resource as _, ResourceExt as _};
 use serde_json::{Map, Value};
 use tracing::info;
 
 use crate::condition::{Reason, Truth, Type};
+use crate::finalizer;
 use crate::impersonate::{self, Account};
 use crate::kinds::Kinds;
 use crate::release::{Releases, Tell, short_name};
@@ -120,7 +120,7 @@ impl Context {
         if object.meta().deletion_timestamp.is_some() {
             return Ok(self.finalize(&api, &object).await?);
         }
-        hold(&api, &object).await?;
+        finalizer::hold(&api, &object).await.map_err(|error| Error::Hold(Box::new(error)))?;
         if object.spec.suspend {
             return Ok(Next::Wait);
         }
@@ -155,18 +155,6 @@ impl Context {
 /// Events take 1024 bytes.
 fn shorten(text: String) -> String {
     if text.len() <= 1024 { text } else { text.chars().take(250).chain(['…']).collect() }
-}
-
-/// Puts our finalizer on the object before anything is released for it.
-async fn hold(api: &Api<HelmRelease>, object: &HelmRelease) -> Result<(), Error> {
-    if object.finalizers().iter().any(|it| it == FINALIZER) {
-        return Ok(());
-    }
-    let all: Vec<&str> = object.finalizers().iter().map(String::as_str).chain([FINALIZER]).collect();
-    let version = object.resource_version();
-    let patch = serde_json::json!({ "metadata": { "finalizers": all, "resourceVersion": version } });
-    let held = api.patch(&object.name_any(), &PatchParams::default(), &Patch::Merge(patch)).await;
-    held.map(drop).map_err(|error| Error::Hold(Box::new(error)))
 }
 
 /// Under which account a release is made.

@@ -11,7 +11,6 @@ use bythos_api::flux::Artifact;
 use bythos_api::helmrepository::{HelmRepository, HelmRepositoryStatus};
 use bythos_operator::{BoxError, Cache, Controller, Next, ObjectKey, PartContext};
 use k8s_openapi::api::core::v1::Secret;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt as _;
 
 mod access;
@@ -21,7 +20,7 @@ mod size;
 use crate::artifact::digest;
 use crate::charts::check_index;
 use crate::condition::Reason;
-use crate::source::{self, Common, Desk, Error, Made, Produce, Source, SourceStatus};
+use crate::source::{self, Desk, Error, Made, Produce, Source};
 use crate::status;
 use crate::storage::{Folder, Storage};
 use crate::web::Address;
@@ -45,29 +44,6 @@ impl Source for HelmRepository {
 
     fn interval(&self) -> Duration {
         HelmRepository::interval(self)
-    }
-}
-
-impl SourceStatus for HelmRepositoryStatus {
-    fn observed_generation(&self) -> Option<i64> {
-        self.observed_generation
-    }
-
-    fn conditions(&self) -> &[Condition] {
-        &self.conditions
-    }
-
-    fn artifact(&self) -> Option<&Artifact> {
-        self.artifact.as_ref()
-    }
-
-    fn common(&mut self) -> Common<'_> {
-        Common {
-            observed_generation: &mut self.observed_generation,
-            last_handled_reconcile_at: &mut self.last_handled_reconcile_at,
-            conditions: &mut self.conditions,
-            artifact: &mut self.artifact,
-        }
     }
 }
 

@@ -14,13 +14,12 @@ use std::time::{Duration, Instant};
 use bythos_api::flux::{Artifact, GoDuration};
 use bythos_api::gitrepository::GitRepository;
 use bythos_api::kustomization::{
-    DependencyReference, FINALIZER, Kustomization, KustomizationStatus, ResourceInventory, ResourceRef,
+    DependencyReference, Kustomization, KustomizationStatus, ResourceInventory, ResourceRef,
 };
 use bythos_operator::controller::Trigger;
 use bythos_operator::event::{Publisher, Severity};
 use bythos_operator::{BoxError, Cache, Controller, Next, ObjectKey, PartContext};
 use k8s_openapi::jiff::Timestamp;
-use kube::api::{Patch, PatchParams};
 use kube::{Api, Client, Resource as _, ResourceExt as _};
 use tracing::info;
 
@@ -43,6 +42,7 @@ mod unsupported;
 mod variables;
 mod verified;
 
+use crate::finalizer;
 use crate::impersonate::{self, Account};
 use crate::kinds::{Cluster, Kinds};
 use crate::status::{self, WriteError};
@@ -163,7 +163,7 @@ impl Context {
         if object.meta().deletion_timestamp.is_some() {
             return Ok(self.finalize(&api, &object).await?);
         }
-        hold(&api, &object).await?;
+        finalizer::hold(&api, &object).await.map_err(|error| Error::Hold(Box::new(error)))?;
         if object.spec.suspend {
             return Ok(Next::Wait);
         }
@@ -208,18 +208,6 @@ impl Context {
 /// Events take 1024 bytes.
 fn shorten(text: String) -> String {
     if text.len() <= 1024 { text } else { text.chars().take(250).chain(['…']).collect() }
-}
-
-/// Puts our finalizer on the object before anything is applied for it.
-async fn hold(api: &Api<Kustomization>, object: &Kustomization) -> Result<(), Error> {
-    if object.finalizers().iter().any(|it| it == FINALIZER) {
-        return Ok(());
-    }
-    let all: Vec<&str> = object.finalizers().iter().map(String::as_str).chain([FINALIZER]).collect();
-    let version = object.resource_version();
-    let patch = serde_json::json!({ "metadata": { "finalizers": all, "resourceVersion": version } });
-    let held = api.patch(&object.name_any(), &PatchParams::default(), &Patch::Merge(patch)).await;
-    held.map(drop).map_err(|error| Error::Hold(Box::new(error)))
 }
 
 /// Under which account its objects are written.

@@ -30,6 +30,7 @@ mod artifact;
 mod charts;
 mod condition;
 mod credentials;
+mod finalizer;
 mod git;
 mod gitrepository;
 mod helmchart;

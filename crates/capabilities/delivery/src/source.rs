@@ -9,7 +9,9 @@ use std::future::Future;
 use std::time::Duration;
 
 use bythos_api::flux::Artifact;
-use bythos_api::kustomization::FINALIZER;
+use bythos_api::gitrepository::GitRepositoryStatus;
+use bythos_api::helmchart::HelmChartStatus;
+use bythos_api::helmrepository::HelmRepositoryStatus;
 use bythos_api::names::RECONCILE_REQUESTED_AT;
 use bythos_operator::cache::{Cacheable, Change};
 use bythos_operator::condition::get;
@@ -17,7 +19,6 @@ use bythos_operator::controller::Trigger;
 use bythos_operator::event::{Publisher, Severity};
 use bythos_operator::{Cache, Next, ObjectKey, PartContext};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use kube::api::{Patch, PatchParams};
 use kube::core::NamespaceResourceScope;
 use kube::{Api, Client, Resource, ResourceExt as _};
 use serde::Serialize;
@@ -25,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use crate::condition::{Reason, Type};
+use crate::finalizer;
 use crate::status::{self, WriteError};
 use crate::storage::{Folder, Storage, StorageError};
 
@@ -52,6 +54,36 @@ pub(crate) trait SourceStatus: Clone + Default + Serialize + Send + Sync {
     fn artifact(&self) -> Option<&Artifact>;
     fn common(&mut self) -> Common<'_>;
 }
+
+/// The statuses of all sources have the same fields in common.
+macro_rules! source_status {
+    ($($status:ty),+) => {$(
+        impl SourceStatus for $status {
+            fn observed_generation(&self) -> Option<i64> {
+                self.observed_generation
+            }
+
+            fn conditions(&self) -> &[Condition] {
+                &self.conditions
+            }
+
+            fn artifact(&self) -> Option<&Artifact> {
+                self.artifact.as_ref()
+            }
+
+            fn common(&mut self) -> Common<'_> {
+                Common {
+                    observed_generation: &mut self.observed_generation,
+                    last_handled_reconcile_at: &mut self.last_handled_reconcile_at,
+                    conditions: &mut self.conditions,
+                    artifact: &mut self.artifact,
+                }
+            }
+        }
+    )+};
+}
+
+source_status!(GitRepositoryStatus, HelmChartStatus, HelmRepositoryStatus);
 
 /// When to try again after a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,18 +185,8 @@ impl Desk {
 
     /// Flux' own controller holds its sources by a finalizer. One that was made under it must still be able to go.
     pub(crate) async fn let_go<K: Source>(&self, source: &K) -> Result<(), Error> {
-        if !source.finalizers().iter().any(|it| it == FINALIZER) {
-            return Ok(());
-        }
-        let rest: Vec<&String> = source.finalizers().iter().filter(|it| *it != FINALIZER).collect();
-        let version = source.resource_version();
-        let patch = serde_json::json!({ "metadata": { "finalizers": rest, "resourceVersion": version } });
         let api = Api::<K>::namespaced(self.client.clone(), &source.namespace().unwrap_or_default());
-        match api.patch(&source.name_any(), &PatchParams::default(), &Patch::Merge(patch)).await {
-            Ok(_) => Ok(()),
-            Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
-            Err(error) => Err(Error::Finalize(Box::new(error))),
-        }
+        finalizer::let_go(&api, source).await.map_err(|error| Error::Finalize(Box::new(error)))
     }
 
     /// Makes the artifact, and says how it went.

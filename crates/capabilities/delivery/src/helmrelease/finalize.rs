@@ -1,12 +1,12 @@
 //! The end of a HelmRelease: its release is uninstalled and its chart goes, unless it is suspended.
 
-use bythos_api::helmrelease::{FINALIZER, HelmRelease};
+use bythos_api::helmrelease::HelmRelease;
 use bythos_operator::Next;
-use kube::api::{Patch, PatchParams};
-use kube::{Api, ResourceExt as _};
+use kube::Api;
 
 use super::report::{self, Failure, Outcome};
 use super::{Context, Run, account_of};
+use crate::finalizer;
 use crate::impersonate::{self, AccountError};
 use crate::release::Releases;
 use crate::status::WriteError;
@@ -24,13 +24,18 @@ pub(crate) enum FinalizeError {
     LetGo(#[source] Box<kube::Error>),
 }
 
+async fn let_go(api: &Api<HelmRelease>, object: &HelmRelease) -> Result<Next, FinalizeError> {
+    let gone = finalizer::let_go(api, object).await;
+    gone.map(|()| Next::Wait).map_err(|error| FinalizeError::LetGo(Box::new(error)))
+}
+
 impl Context {
     pub(super) async fn finalize(
         &self,
         api: &Api<HelmRelease>,
         object: &HelmRelease,
     ) -> Result<Next, FinalizeError> {
-        if !object.finalizers().iter().any(|it| it == FINALIZER) {
+        if !finalizer::is_held(object) {
             return Ok(Next::Wait);
         }
         if !object.spec.suspend {
@@ -38,7 +43,7 @@ impl Context {
             let helm_chart = object.status.as_ref().and_then(|status| status.helm_chart.as_deref());
             self.delete_chart_of(helm_chart).await?;
         }
-        self.let_go(api, object).await
+        let_go(api, object).await
     }
 
     async fn uninstall(&self, object: &HelmRelease) -> Result<(), FinalizeError> {
@@ -60,16 +65,5 @@ impl Context {
             }
         }
         Ok(())
-    }
-
-    async fn let_go(&self, api: &Api<HelmRelease>, object: &HelmRelease) -> Result<Next, FinalizeError> {
-        let rest: Vec<&String> = object.finalizers().iter().filter(|it| *it != FINALIZER).collect();
-        let version = object.resource_version();
-        let patch = serde_json::json!({ "metadata": { "finalizers": rest, "resourceVersion": version } });
-        match api.patch(&object.name_any(), &PatchParams::default(), &Patch::Merge(patch)).await {
-            Ok(_) => Ok(Next::Wait),
-            Err(kube::Error::Api(status)) if status.code == 404 => Ok(Next::Wait),
-            Err(error) => Err(FinalizeError::LetGo(Box::new(error))),
-        }
     }
 }

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use bythos_api::kustomization::{FINALIZER, Kustomization, KustomizationSpec, ResourceRef};
+use bythos_api::kustomization::{Kustomization, KustomizationSpec, ResourceRef};
 use bythos_operator::Next;
 use bythos_operator::event::Severity;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
-use kube::api::{Patch, PatchParams};
-use kube::{Api, Resource as _, ResourceExt as _};
+use kube::{Api, Resource as _};
 
 use super::object::Id;
 use super::prune::{DeleteError, Deleted};
 use super::{Context, account_of, shorten};
+use crate::finalizer;
 use crate::impersonate::{self, AccountError};
 
 /// How often to look whether the last objects are gone. Their kinds are only known at run time, and the shared
@@ -55,13 +55,18 @@ fn has_waited_enough(object: &Kustomization) -> bool {
     Duration::try_from(waited).unwrap_or_default() >= object.spec.health_timeout()
 }
 
+async fn let_go(api: &Api<Kustomization>, object: &Kustomization) -> Result<Next, FinalizeError> {
+    let gone = finalizer::let_go(api, object).await;
+    gone.map(|()| Next::Wait).map_err(|error| FinalizeError::LetGo(Box::new(error)))
+}
+
 impl Context {
     pub(super) async fn finalize(
         &self,
         api: &Api<Kustomization>,
         object: &Kustomization,
     ) -> Result<Next, FinalizeError> {
-        if !object.finalizers().iter().any(|it| it == FINALIZER) {
+        if !finalizer::is_held(object) {
             return Ok(Next::Wait);
         }
         let policy = policy(&object.spec);
@@ -74,7 +79,7 @@ impl Context {
                 return Ok(next);
             }
         }
-        self.let_go(api, object).await
+        let_go(api, object).await
     }
 
     /// Deletes what a kustomization keeps. What is returned is to be waited for.
@@ -109,17 +114,6 @@ impl Context {
             return Ok(None);
         }
         Ok(Some(Next::After(LOOK_AGAIN)))
-    }
-
-    async fn let_go(&self, api: &Api<Kustomization>, object: &Kustomization) -> Result<Next, FinalizeError> {
-        let rest: Vec<&String> = object.finalizers().iter().filter(|it| *it != FINALIZER).collect();
-        let version = object.resource_version();
-        let patch = serde_json::json!({ "metadata": { "finalizers": rest, "resourceVersion": version } });
-        match api.patch(&object.name_any(), &PatchParams::default(), &Patch::Merge(patch)).await {
-            Ok(_) => Ok(Next::Wait),
-            Err(kube::Error::Api(status)) if status.code == 404 => Ok(Next::Wait),
-            Err(error) => Err(FinalizeError::LetGo(Box::new(error))),
-        }
     }
 }
 

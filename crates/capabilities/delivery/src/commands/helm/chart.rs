@@ -113,6 +113,11 @@ pub(crate) async fn archive(reference: &str, options: &ChartOptions) -> Result<V
     if options.repo.is_none() && path.exists() {
         return read(path);
     }
+    if options.repo.is_none() && !reference.contains("://") {
+        return Err(CommandError::Refuse(format!(
+            "chart {reference:?}: not found; expected a folder or a .tgz, oci://..., https://..., or a name and --repo"
+        )));
+    }
     let publisher = publisher(options)?;
     published(reference, options, &publisher).await.map_err(|error| wrong(reference, &error))
 }
