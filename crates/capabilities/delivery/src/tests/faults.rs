@@ -44,7 +44,7 @@ async fn a_remote_that_lost_its_branch_changes_nothing() {
 async fn garbage_from_a_remote_is_told_and_survived() {
     let (delivery, remote) = (Delivery::start().await, Remote::new(None));
     let garbage =
-        Lossy::saying(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n\x00\xff<html>not git").await;
+        Lossy::saying(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<html>not git</html>\n").await;
     delivery.source(&remote, &json!({ "url": garbage.url() })).await;
     delivery.source_says("False", "GitOperationFailed", "failed to fetch branch \"main\"").await;
     let commit = remote.push(&[("a.yaml", &map("a", "1"))]);
