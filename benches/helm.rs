@@ -12,13 +12,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, bail, ensure};
 use bythos_benches::{median, workspace, write_into_readme};
+use bythos_helm::set::UserValues;
 use bythos_helm::{
     ArchiveLimits, Capabilities, Chart, File, KeyAlgorithm, Limits, Manifest, Release, Request, Wanted,
     World, render,
 };
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use tempfile::TempDir;
 
 const ROUNDS: usize = 5;
@@ -164,7 +165,7 @@ fn render_chart(path: &Path) -> Result<String> {
     let mut files = Vec::new();
     collect(path, path, &mut files)?;
     let chart = Chart::from_folder(files, ArchiveLimits::CHARTS)?;
-    let values = Map::new();
+    let values = UserValues::default();
     let release =
         Release { name: "rel".to_owned(), namespace: "default".to_owned(), revision: 1, is_upgrade: false };
     let api_versions = ["v1", "apps/v1", "networking.k8s.io/v1"].map(str::to_owned).to_vec();

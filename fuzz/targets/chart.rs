@@ -33,7 +33,7 @@ fn rendered(chart: &Chart) {
     values.insert("global".to_owned(), json!({"a": 1}));
     let request = Request {
         chart,
-        values: &values,
+        values: &values.into(),
         release: Release { name: "fuzz".into(), namespace: "fuzz".into(), revision: 1, is_upgrade: false },
         capabilities: Capabilities { kube_version: "v1.37.0".into(), api_versions: vec!["v1".into()] },
         world: Arc::new(Still),

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use bythos_fuzz::Still;
+use bythos_helm::set::UserValues;
 use bythos_helm::{ArchiveLimits, Capabilities, Chart, Error, File, Limits, Release, Request, render};
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Map, Value};
@@ -23,7 +24,7 @@ fuzz_target!(|text: &str| {
     ];
     let chart = Chart::from_files(files, ArchiveLimits::CHARTS);
     let chart = chart.unwrap_or_else(|error| unreachable!("{error}"));
-    let values: Map<String, Value> = Map::new();
+    let values = UserValues::default();
     let request = Request {
         chart: &chart,
         values: &values,

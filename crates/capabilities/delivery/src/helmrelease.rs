@@ -32,10 +32,10 @@ use std::time::Duration;
 use bythos_api::helmchart::HelmChart;
 use bythos_api::helmrelease::{HelmRelease, HelmReleaseStatus};
 use bythos_helm::Chart;
+use bythos_helm::set::UserValues;
 use bythos_operator::event::{Publisher, Severity};
 use bythos_operator::{BoxError, Cache, Controller, Next, ObjectKey, PartContext};
 use kube::{Api, Client, Resource as _, ResourceExt as _};
-use serde_json::{Map, Value};
 use tracing::info;
 
 use crate::condition::{Reason, Truth, Type};
@@ -148,13 +148,8 @@ impl Context {
             Failure::Dependency { .. } => Severity::Normal,
             _ => Severity::Warning,
         };
-        self.events.publish(object, severity, reason, &shorten(message)).await;
+        self.events.publish(object, severity, reason, &message).await;
     }
-}
-
-/// Events take 1024 bytes.
-fn shorten(text: String) -> String {
-    if text.len() <= 1024 { text } else { text.chars().take(250).chain(['…']).collect() }
 }
 
 /// Under which account a release is made.
@@ -167,7 +162,7 @@ struct Wish {
     name: String,
     namespace: String,
     chart: Arc<Chart>,
-    values: Map<String, Value>,
+    values: UserValues,
     /// Whether those of the release lie under them.
     preserves_values: bool,
     config_digest: String,
@@ -253,7 +248,7 @@ impl<'a> Run<'a> {
         Ok(Wish {
             name: short_name(&self.object.release_name()),
             namespace: self.object.release_namespace(),
-            config_digest: snapshot::config_digest(&values),
+            config_digest: snapshot::config_digest(&values.to_json()),
             preserves_values: self.object.spec.upgrade.as_ref().is_some_and(|it| it.preserve_values),
             postrender: postrender::Digests::of(&self.object.spec),
             chart: Arc::new(chart),

@@ -7,15 +7,16 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use bythos_helm::release::{Driver, RECORD_BYTES_MAX, ReleaseRecord, Status};
+use bythos_helm::set::UserValues;
 use bythos_helm::{
     ArchiveLimits, Capabilities, Chart, File, KeyAlgorithm, Limits, Manifest, Release, Request, Wanted,
     World, generate_key, render,
 };
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 /// This machine, without a cluster.
 struct Machine;
@@ -75,14 +76,10 @@ fn run() -> Result<String> {
     let usage = "usage: helm-template NAME CHART [VALUES.yaml ...]";
     let name = arguments.next().context(usage)?;
     let chart = read_chart(Path::new(&arguments.next().context(usage)?))?;
-    let mut values = Map::new();
+    let mut values = UserValues::default();
     for file in arguments {
         let text = std::fs::read_to_string(&file).with_context(|| format!("failed to read {file:?}"))?;
-        match bythos_yaml::parse(&text, bythos_yaml::Limits::MANIFESTS)? {
-            Value::Null => {}
-            Value::Object(fields) => lay_over(&mut values, fields),
-            _ => bail!("{file}: expected fields"),
-        }
+        values.merge(UserValues::read(&file, &text)?);
     }
     let versions = std::env::var("API_VERSIONS").unwrap_or_default();
     let capabilities = Capabilities {
@@ -119,17 +116,6 @@ fn read_record() -> Result<String> {
         record.apply_method,
         record.manifest
     ))
-}
-
-fn lay_over(values: &mut Map<String, Value>, over: Map<String, Value>) {
-    for (key, value) in over {
-        match (values.get_mut(&key), value) {
-            (Some(Value::Object(below)), Value::Object(over)) => lay_over(below, over),
-            (_, value) => {
-                values.insert(key, value);
-            }
-        }
-    }
 }
 
 fn read_chart(path: &Path) -> Result<Chart> {

@@ -14,7 +14,6 @@
 //! reader.
 //!
 //! Left out: `genPrivateKey "dsa"`, schemas that refer to other documents, provenance, post-renderers, records in SQL.
-//! Whole numbers of `--set` are printed as those of a file of values are: 12345678 as 1.2345678e+07.
 
 mod capabilities;
 mod cast;

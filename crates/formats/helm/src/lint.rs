@@ -14,10 +14,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use bythos_gotemplate::Limits;
-use serde_json::{Map, Value};
 
 use crate::capabilities::Capabilities;
 use crate::chart::{ArchiveLimits, Chart, File};
+use crate::set::UserValues;
 use crate::world::World;
 
 /// How much something matters.
@@ -50,7 +50,7 @@ pub struct LintRequest<'l> {
     /// What the folder is called; messages about the chart as a whole name it.
     pub folder: &'l str,
     /// What a user would give.
-    pub values: &'l Map<String, Value>,
+    pub values: &'l UserValues,
     /// The namespace that templates see.
     pub namespace: &'l str,
     /// The cluster that it is to be good for.

@@ -129,7 +129,7 @@ impl ReleaseRecord {
                 ..Info::default()
             },
             chart: StoredChart::new(chart),
-            config: request.values.clone(),
+            config: request.values.to_json(),
             manifest: manifest_text(rendered).into(),
             hooks: rendered.manifests.hooks.iter().map(RecordedHook::from).collect(),
             revision: request.release.revision,

@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::functions::{Functions, Rendering, without_no_value};
 use crate::manifest::Manifests;
 use crate::semver::{Constraint, Version};
+use crate::set::UserValues;
 use crate::values::{Coalesce, process_dependencies, validate};
 use crate::world::World;
 use context::Renderable;
@@ -42,7 +43,7 @@ pub struct Request<'r> {
     /// The chart.
     pub chart: &'r Chart,
     /// What the user gives, to be laid over the chart's own values.
-    pub values: &'r serde_json::Map<String, serde_json::Value>,
+    pub values: &'r UserValues,
     /// The release.
     pub release: Release,
     /// The cluster.
@@ -98,11 +99,7 @@ fn with_stack<T: Send>(limits: Limits, work: impl FnOnce() -> Result<T, Error> +
 ///
 /// # Errors
 /// The values do not fit the charts, or the limits are reached.
-pub fn used_chart(
-    chart: &Chart,
-    values: &serde_json::Map<String, serde_json::Value>,
-    limits: Limits,
-) -> Result<Chart, Error> {
+pub fn used_chart(chart: &Chart, values: &UserValues, limits: Limits) -> Result<Chart, Error> {
     let mut chart = chart.clone();
     process_dependencies(&mut chart, values, &Budget::new(limits), &mut Coalesce::default())?;
     Ok(chart)
@@ -129,7 +126,7 @@ fn prepare(request: &Request<'_>, budget: &Budget) -> Result<Prepared, Error> {
     let mut coalesce = Coalesce::default();
     let mut chart = request.chart.clone();
     process_dependencies(&mut chart, request.values, budget, &mut coalesce)?;
-    let values = crate::values::to_map(request.values);
+    let values = request.values.seen();
     coalesce.chart(&chart, &values, crate::values::Nulls::Removed)?;
     validate(&chart, &values, budget)?;
     let rendering = Rendering::new(Arc::clone(&request.world), request.is_linting);

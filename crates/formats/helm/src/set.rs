@@ -9,6 +9,7 @@
 //!
 //! Where Helm stops in the middle of a line without a word, so does this: `a[0` sets nothing, `a[0]` an empty list.
 
+mod numbers;
 mod parser;
 
 use bythos_yaml::Limits;
@@ -104,48 +105,106 @@ pub enum SetError {
     },
 }
 
-/// Sets what the line says. What is there gives way; of maps and lists, only what the line names.
-///
-/// # Errors
-/// The line is wrong. What stands before the fault may be set by then.
-pub fn set(values: &mut Map<String, Value>, line: &str, kind: Kind<'_>) -> Result<(), SetError> {
-    if matches!(kind, Kind::Json) && line.trim_start().starts_with('{') {
-        lay_over(values, serde_json::from_str(line).map_err(SetError::Json)?);
-        return Ok(());
-    }
-    let mut parser = Parser::new(line, kind);
-    loop {
-        match parser.entry(values) {
-            Ok(()) => {}
-            Err(Stop::End) => return Ok(()),
-            Err(Stop::Wrong(error)) => return Err(error),
-        }
+/// Values that a user gives. Their numbers have the types that Go gives them, which templates print differently: those of
+/// files and of JSON are `float64` (12345678 is `1.2345678e+07`), whole ones of `--set` are `int64`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct UserValues {
+    /// See [`numbers`].
+    fields: Map<String, Value>,
+}
+
+impl From<Map<String, Value>> for UserValues {
+    /// As they come out of JSON or YAML.
+    fn from(fields: Map<String, Value>) -> UserValues {
+        let decoded = fields.into_iter().map(|(name, field)| (name, numbers::decoded(field)));
+        UserValues { fields: decoded.collect() }
     }
 }
 
-/// What a file of values says. Of several documents in it, later ones lie over earlier ones.
-///
-/// # Errors
-/// It is no YAML, or something else than maps. `file` is what the error calls it.
-pub fn read(file: &str, text: &str) -> Result<Map<String, Value>, Error> {
-    let wrong = |message: String| Error::ReadValues { file: file.to_owned(), message };
-    let documents =
-        bythos_yaml::parse_all(text, Limits::MANIFESTS).map_err(|error| wrong(error.to_string()))?;
-    let mut values = Map::new();
-    for document in documents {
-        match document {
-            Value::Object(document) => lay_over(&mut values, document),
-            Value::Null => {}
-            _ => return Err(wrong("expected fields (`name: value`), found something else".to_owned())),
+impl UserValues {
+    /// What a file of values says. Of several documents in it, later ones lie over earlier ones.
+    ///
+    /// # Errors
+    /// It is no YAML, or something else than maps. `file` is what the error calls it.
+    pub fn read(file: &str, text: &str) -> Result<UserValues, Error> {
+        let wrong = |message: String| Error::ReadValues { file: file.to_owned(), message };
+        let documents =
+            bythos_yaml::parse_all(text, Limits::MANIFESTS).map_err(|error| wrong(error.to_string()))?;
+        let mut values = Map::new();
+        for document in documents {
+            match document {
+                Value::Object(document) => lay_over(&mut values, document),
+                Value::Null => {}
+                _ => return Err(wrong("expected fields (`name: value`), found something else".to_owned())),
+            }
+        }
+        Ok(values.into())
+    }
+
+    /// Sets what the line says. What is there gives way; of maps and lists, only what the line names.
+    ///
+    /// # Errors
+    /// The line is wrong. What stands before the fault may be set by then.
+    pub fn set(&mut self, line: &str, kind: Kind<'_>) -> Result<(), SetError> {
+        if matches!(kind, Kind::Json) && line.trim_start().starts_with('{') {
+            let given: Map<String, Value> = serde_json::from_str(line).map_err(SetError::Json)?;
+            self.merge(given.into());
+            return Ok(());
+        }
+        let mut parser = Parser::new(line, kind);
+        loop {
+            match parser.entry(&mut self.fields) {
+                Ok(()) => {}
+                Err(Stop::End) => return Ok(()),
+                Err(Stop::Wrong(error)) => return Err(error),
+            }
         }
     }
-    Ok(values)
+
+    /// Lays the values of a later file over those of the files before: maps are merged, everything else gives way. A null
+    /// stays, and takes the chart's default away.
+    pub fn merge(&mut self, over: UserValues) {
+        lay_over(&mut self.fields, over.fields);
+    }
+
+    /// Lays these values over `below` as an upgrade lays them over those of the release: a null takes what is below it away,
+    /// and a table that meets something else wins.
+    #[must_use]
+    pub(crate) fn over(self, below: UserValues) -> UserValues {
+        UserValues { fields: over(self.fields, below.fields) }
+    }
+
+    /// Whether nothing is given.
+    pub fn is_empty(&self) -> bool {
+        self.fields.is_empty()
+    }
+
+    /// As records keep them.
+    pub fn to_json(&self) -> Map<String, Value> {
+        let fields = self.fields.iter();
+        fields.map(|(name, field)| (name.clone(), numbers::encoded(field.clone()))).collect()
+    }
+
+    /// As templates see them, in maps of their own.
+    pub(crate) fn seen(&self) -> bythos_gotemplate::Map {
+        numbers::seen_fields(&self.fields)
+    }
 }
 
-/// Lays the values of a later file over those of the files before: maps are merged, everything else gives way. A null
-/// stays, and takes the chart's default away.
-pub fn merge(values: &mut Map<String, Value>, over: Map<String, Value>) {
-    lay_over(values, over);
+fn over(mut values: Map<String, Value>, below: Map<String, Value>) -> Map<String, Value> {
+    for (name, below) in below {
+        match (values.get_mut(&name), below) {
+            (None, below) => {
+                values.insert(name, below);
+            }
+            (Some(Value::Null), below) if !below.is_null() => {
+                values.remove(&name);
+            }
+            (Some(Value::Object(table)), Value::Object(below)) => *table = over(std::mem::take(table), below),
+            _ => {}
+        }
+    }
+    values
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The files of values that a chart is to have in place of its own. Pure.
 
 use bythos_api::helmchart::{HelmChart, HelmChartSpec};
-use bythos_helm::set;
+use bythos_helm::set::UserValues;
 use bythos_operator::error_chain;
 use serde_json::{Map, Value};
 
@@ -20,7 +20,7 @@ pub(super) fn merged(
     spec: &HelmChartSpec,
     read: impl Fn(&str) -> Option<Vec<u8>>,
 ) -> Result<(Map<String, Value>, Vec<String>), Failure> {
-    let (mut values, mut found) = (Map::new(), Vec::new());
+    let (mut values, mut found) = (UserValues::default(), Vec::new());
     for file in &spec.values_files {
         let Some(bytes) = read(&clean(file)) else {
             if spec.ignore_missing_values_files {
@@ -28,12 +28,12 @@ pub(super) fn merged(
             }
             return Err(Failure::Values { message: format!("no values file found at path '{file}'") });
         };
-        let read = set::read(file, &String::from_utf8_lossy(&bytes));
+        let read = UserValues::read(file, &String::from_utf8_lossy(&bytes));
         let read = read.map_err(|error| Failure::Values { message: error_chain(&error) })?;
-        set::merge(&mut values, read);
+        values.merge(read);
         found.push(file.clone());
     }
-    Ok((values, found))
+    Ok((values.to_json(), found))
 }
 
 /// The path without `.` and `..`, never leading out of the root.

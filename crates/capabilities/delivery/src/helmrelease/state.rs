@@ -3,6 +3,7 @@
 use bythos_api::helmrelease::{DriftMode, HelmRelease, HelmReleaseStatus};
 use bythos_helm::plan::{ValuesPolicy, upgrade_values};
 use bythos_helm::release::{History, ReleaseRecord, Status};
+use bythos_helm::set::UserValues;
 use kube::{Resource as _, ResourceExt as _};
 
 use super::chart::OWNER_NAME;
@@ -67,7 +68,7 @@ fn is_wished(record: &ReleaseRecord, wish: &Wish) -> Result<bool, Failure> {
     }
     let merged = upgrade_values(ValuesPolicy::Reuse, record, wish.values.clone());
     let merged = merged.map_err(|error| Failure::State { words: error.to_string() })?;
-    Ok(is_chart && merged.values == record.config)
+    Ok(is_chart && merged.values.to_json() == UserValues::from(record.config.clone()).to_json())
 }
 
 impl Run<'_> {

@@ -1,10 +1,9 @@
 //! With which values: those of ConfigMaps and Secrets, one over the other, and those of the spec over all of them.
 
 use bythos_api::helmrelease::{HelmRelease, ValuesReference};
-use bythos_helm::set::{self, Kind};
+use bythos_helm::set::{Kind, SetError, UserValues};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::{Api, Client, ResourceExt as _};
-use serde_json::{Map, Value};
 
 use super::report::Failure;
 use crate::status::words;
@@ -12,9 +11,9 @@ use crate::status::words;
 const VALUES_KEY: &str = "values.yaml";
 
 /// The values of a release.
-pub(super) async fn composed(client: &Client, object: &HelmRelease) -> Result<Map<String, Value>, Failure> {
+pub(super) async fn composed(client: &Client, object: &HelmRelease) -> Result<UserValues, Failure> {
     let namespace = object.namespace().unwrap_or_default();
-    let own = object.spec.values.clone().unwrap_or_default();
+    let own = UserValues::from(object.spec.values.clone().unwrap_or_default());
     let mut found = Vec::new();
     for reference in &object.spec.values_from {
         let text = read(client, &namespace, reference).await;
@@ -66,44 +65,39 @@ async fn read(
 /// without lies over what was there; and at the end the spec's own values lie over all of it.
 fn merged<'r>(
     found: &[(&'r ValuesReference, String)],
-    own: Map<String, Value>,
-) -> Result<Map<String, Value>, (&'r ValuesReference, String)> {
-    let mut values = Map::new();
+    own: UserValues,
+) -> Result<UserValues, (&'r ValuesReference, String)> {
+    let mut values = UserValues::default();
     for (reference, text) in found {
         match reference.target_path.as_deref().filter(|path| !path.is_empty()) {
             Some(path) => {
-                set::merge(&mut values, own.clone());
+                values.merge(own.clone());
                 set_at(&mut values, path, text, reference.literal)
                     .map_err(|error| (*reference, format!("failed to merge value: {error}")))?;
             }
             None => {
-                let read = set::read(VALUES_KEY, text);
+                let read = UserValues::read(VALUES_KEY, text);
                 let read =
                     read.map_err(|error| (*reference, format!("failed to read values data: {error}")))?;
-                set::merge(&mut values, read);
+                values.merge(read);
             }
         }
     }
-    set::merge(&mut values, own);
+    values.merge(own);
     Ok(values)
 }
 
 /// A value in quotes is text; another one is what `--set` makes of it.
-fn set_at(
-    values: &mut Map<String, Value>,
-    path: &str,
-    value: &str,
-    literal: bool,
-) -> Result<(), set::SetError> {
+fn set_at(values: &mut UserValues, path: &str, value: &str, literal: bool) -> Result<(), SetError> {
     if literal {
-        return set::set(values, &format!("{path}={}", escaped(value)), Kind::Text);
+        return values.set(&format!("{path}={}", escaped(value)), Kind::Text);
     }
     let is_in = |quote: char| value.starts_with(quote) && value.ends_with(quote);
     if is_in('\'') || is_in('"') {
         let bare = value.trim_matches(['\'', '"']);
-        return set::set(values, &format!("{path}={bare}"), Kind::Text);
+        return values.set(&format!("{path}={bare}"), Kind::Text);
     }
-    set::set(values, &format!("{path}={value}"), Kind::Typed)
+    values.set(&format!("{path}={value}"), Kind::Typed)
 }
 
 /// What means something in the language of `--set` means itself.
@@ -120,7 +114,7 @@ fn escaped(value: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -136,7 +130,7 @@ mod tests {
             .collect();
         let found: Vec<_> = references.iter().map(|(reference, text)| (reference, text.clone())).collect();
         let Value::Object(own) = own else { panic!("values are fields") };
-        assert_eq!(Value::Object(merged(&found, own).unwrap()), *expected);
+        assert_eq!(Value::Object(merged(&found, own.into()).unwrap().to_json()), *expected);
     }
 
     #[test]
@@ -163,7 +157,7 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_told() {
         let reference = ValuesReference::default();
-        let (_, reason) = merged(&[(&reference, "- list".to_owned())], Map::new()).unwrap_err();
+        let (_, reason) = merged(&[(&reference, "- list".to_owned())], UserValues::default()).unwrap_err();
         assert!(reason.starts_with("failed to read values data: "), "{reason}");
     }
 }

@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use bythos_helm::plan::{CrdPolicy, Object, PlanError, Step, definitions};
 use bythos_helm::release::ReleaseRecord;
+use bythos_helm::set::UserValues;
 use bythos_helm::{Capabilities, Chart, Error, Limits, Release, Rendered, Request, render, used_chart};
 use k8s_openapi::jiff::Timestamp;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::world::Machine;
 use super::{ActionError, Releases, capabilities};
+use crate::metadata::put;
 use crate::status::words;
 
 /// What was rendered cannot become a release.
@@ -38,7 +40,7 @@ pub(crate) type Finish = Box<dyn FnOnce(Rendered) -> Result<Rendered, String> + 
 pub(crate) struct Wish {
     pub(crate) chart: Arc<Chart>,
     /// What the user gives, to be laid over the chart's own values.
-    pub(crate) values: Map<String, Value>,
+    pub(crate) values: UserValues,
     pub(crate) release: Release,
     pub(crate) definitions: Definitions,
     pub(crate) finish: Option<Finish>,
@@ -112,13 +114,7 @@ fn label(object: &mut Object, labels: &[(String, String)]) {
     }
     let mut value = (*object.value).clone();
     if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) {
-        let known = metadata.entry("labels").or_insert(Value::Null);
-        if known.is_null() {
-            *known = Value::Object(Map::new());
-        }
-        if let Value::Object(known) = known {
-            known.extend(labels.iter().map(|(name, text)| (name.clone(), text.as_str().into())));
-        }
+        put(metadata, "labels", labels.iter().cloned());
     }
     object.value = Arc::new(value);
 }

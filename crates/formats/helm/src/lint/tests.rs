@@ -12,7 +12,7 @@ fn messages(texts: &[(&str, &str)], values: Value) -> Vec<String> {
     let request = LintRequest {
         files: &files,
         folder: "/charts/c",
-        values: &values,
+        values: &values.into(),
         namespace: "ns",
         capabilities: Capabilities { kube_version: "v1.37.0".to_owned(), api_versions: Vec::new() },
         world: Arc::new(Frozen),

@@ -4,9 +4,9 @@ use bythos_gotemplate::{Budget, Limits, Value};
 use serde_json::Map;
 
 use super::{LintRequest, Messages, Severity, text};
-use crate::chart::lay_over;
 use crate::error::Error;
-use crate::values::{to_map, validate_against};
+use crate::set::UserValues;
+use crate::values::validate_against;
 
 const PATH: &str = "values.yaml";
 
@@ -14,7 +14,7 @@ pub(super) fn check(request: &LintRequest<'_>, limits: Limits, messages: &mut Me
     let Some(file) = request.file(PATH) else {
         return messages.wrong(Severity::Info, PATH, "file does not exist");
     };
-    let mut values = match bythos_yaml::parse(&text(file), bythos_yaml::Limits::MANIFESTS) {
+    let values = match bythos_yaml::parse(&text(file), bythos_yaml::Limits::MANIFESTS) {
         Ok(serde_json::Value::Object(values)) => values,
         Ok(serde_json::Value::Null) => Map::new(),
         Ok(_) => {
@@ -26,12 +26,13 @@ pub(super) fn check(request: &LintRequest<'_>, limits: Limits, messages: &mut Me
         }
         Err(error) => return messages.wrong(Severity::Error, PATH, format!("unable to parse YAML: {error}")),
     };
-    lay_over(&mut values, request.values.clone());
+    let mut values = UserValues::from(values);
+    values.merge(request.values.clone());
     let Some(schema) = request.file("values.schema.json").filter(|schema| !schema.data.is_empty()) else {
         return;
     };
     let checked =
-        validate_against(request.folder, &schema.data, &Value::Map(to_map(&values)), &Budget::new(limits));
+        validate_against(request.folder, &schema.data, &Value::Map(values.seen()), &Budget::new(limits));
     let faults = checked.map_err(|error| match error {
         Error::Schema { faults, .. } => faults,
         error => error.to_string(),

@@ -53,6 +53,7 @@ pub(super) fn moment(second: i64) -> Timestamp {
 /// What a chart gives with these values.
 pub(super) fn rendered(texts: &[(&str, &str)], values: Value, now: i64) -> ReleaseRecord {
     let Value::Object(values) = values else { panic!("values are fields") };
+    let values = values.into();
     let chart = chart(texts);
     let request = request(&chart, &values);
     let rendered = render(&request, Limits::CHARTS).unwrap();

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use crate::chart::Chart;
 use crate::error::Error;
 use crate::release::ReleaseRecord;
+use crate::set::UserValues;
 use crate::values::coalesced;
 
 /// What becomes of the values that the user gave before.
@@ -25,7 +26,7 @@ pub enum ValuesPolicy {
 #[derive(Debug, Clone, PartialEq)]
 pub struct UpgradeValues {
     /// The values of the user.
-    pub values: Map<String, Value>,
+    pub values: UserValues,
     /// What values.yaml of the new chart is to be replaced with, if it is.
     pub chart_values: Option<Map<String, Value>>,
 }
@@ -49,18 +50,19 @@ impl UpgradeValues {
 pub fn upgrade_values(
     policy: ValuesPolicy,
     current: &ReleaseRecord,
-    given: Map<String, Value>,
+    given: UserValues,
 ) -> Result<UpgradeValues, Error> {
     let only = |values| UpgradeValues { values, chart_values: None };
+    let before = || UserValues::from(current.config.clone());
     match policy {
         ValuesPolicy::Reset => Ok(only(given)),
-        ValuesPolicy::Default if given.is_empty() => Ok(only(current.config.clone())),
+        ValuesPolicy::Default if given.is_empty() => Ok(only(before())),
         ValuesPolicy::Default => Ok(only(given)),
-        ValuesPolicy::ResetThenReuse => Ok(only(over(given, &current.config))),
+        ValuesPolicy::ResetThenReuse => Ok(only(given.over(before()))),
         ValuesPolicy::Reuse => {
             let chart = current.chart.read()?;
             let chart_values = chart.map(|chart| coalesced(&chart, &current.config)).transpose()?;
-            Ok(UpgradeValues { values: over(given, &current.config), chart_values })
+            Ok(UpgradeValues { values: given.over(before()), chart_values })
         }
     }
 }
@@ -75,21 +77,4 @@ pub fn coalesced_values(record: &ReleaseRecord) -> Result<Map<String, Value>, Er
         Some(chart) => coalesced(&chart, &record.config),
         None => Ok(record.config.clone()),
     }
-}
-
-/// The first over the second: a null takes what is below it away, and a table that meets something else wins.
-fn over(mut values: Map<String, Value>, under: &Map<String, Value>) -> Map<String, Value> {
-    for (name, below) in under {
-        match (values.get_mut(name), below) {
-            (None, below) => {
-                values.insert(name.clone(), below.clone());
-            }
-            (Some(Value::Null), below) if !below.is_null() => {
-                values.remove(name);
-            }
-            (Some(Value::Object(table)), Value::Object(below)) => *table = over(std::mem::take(table), below),
-            _ => {}
-        }
-    }
-    values
 }

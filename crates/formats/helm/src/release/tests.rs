@@ -145,7 +145,8 @@ fn a_new_release_is_recorded_with_its_chart() {
         ("README.md", "read"),
     ]);
     let values = json!({"b": 2});
-    let request = request(&chart, values.as_object().unwrap());
+    let values = values.as_object().unwrap().clone().into();
+    let request = request(&chart, &values);
     let rendered = render(&request, Limits::CHARTS).unwrap();
     let now = moment("2024-07-01T00:00:00.5Z");
     let record = ReleaseRecord::new(&request, &rendered, now);

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::numbers::decoded;
 use super::{INDEX_MAX, INDICES_MAX, ITEMS_MAX, Kind, NESTING_MAX, SetError};
 
 /// Why an entry ends before its end.
@@ -240,7 +241,7 @@ impl<'l> Parser<'l> {
         let value = values.next().unwrap_or(Ok(Value::Null)).map_err(SetError::Json)?;
         self.rest = self.rest.get(values.byte_offset()..).unwrap_or_default();
         self.skip_blank();
-        Ok(value)
+        Ok(decoded(value))
     }
 
     /// Takes spaces and one comma; whether that, or the end, is all that came.

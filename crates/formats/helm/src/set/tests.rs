@@ -1,6 +1,6 @@
 use serde_json::{Map, Value, json};
 
-use super::{INDEX_MAX, INDICES_MAX, Kind, NESTING_MAX, merge, read, set};
+use super::{INDEX_MAX, INDICES_MAX, Kind, NESTING_MAX, UserValues};
 
 fn fields(value: &Value) -> Map<String, Value> {
     value.as_object().unwrap().clone()
@@ -8,9 +8,9 @@ fn fields(value: &Value) -> Map<String, Value> {
 
 #[track_caller]
 fn check_onto(before: &Value, line: &str, kind: Kind<'_>, expected: &Value) {
-    let mut values = fields(before);
-    set(&mut values, line, kind).unwrap();
-    assert_eq!(&Value::Object(values), expected, "{line}");
+    let mut values = UserValues::from(fields(before));
+    values.set(line, kind).unwrap();
+    assert_eq!(&Value::Object(values.to_json()), expected, "{line}");
 }
 
 #[track_caller]
@@ -20,7 +20,7 @@ fn check(line: &str, expected: &Value) {
 
 #[track_caller]
 fn refused(line: &str, kind: Kind<'_>, expected: &str) {
-    let error = set(&mut Map::new(), line, kind).unwrap_err().to_string();
+    let error = UserValues::default().set(line, kind).unwrap_err().to_string();
     assert_eq!(error, expected, "{line}");
 }
 
@@ -38,6 +38,23 @@ fn values_are_what_they_look_like() {
     check("a=b=c", &json!({"a": "b=c"}));
     check("a=x,", &json!({"a": "x"}));
     check("", &json!({}));
+}
+
+/// `Value` of JSON cannot tell the types apart; templates can.
+#[test]
+fn whole_numbers_of_set_are_integers_and_all_others_floats() {
+    let mut values = UserValues::read("a.yaml", "file: 12345678\nlarge: 18446744073709551615\n").unwrap();
+    values.set("set=12345678,list={7}", Kind::Typed).unwrap();
+    values.set("json=12345678", Kind::Json).unwrap();
+    values.set(r#"{"object": 5}"#, Kind::Json).unwrap();
+    let seen = values.seen();
+    let kind = |name: &str| seen.get(name.as_bytes()).unwrap_or_default().kind().name();
+    assert_eq!(
+        ["file", "large", "json", "object", "set", "list"].map(kind),
+        ["float64", "float64", "float64", "float64", "int64", "slice"]
+    );
+    let kept = r#"{"file":12345678,"json":12345678,"large":1.8446744073709552e+19,"list":[7],"object":5,"set":12345678}"#;
+    assert_eq!(Value::Object(values.to_json()).to_string(), kept);
 }
 
 #[test]
@@ -120,11 +137,11 @@ fn what_is_no_line_is_refused() {
 #[test]
 fn a_line_makes_nothing_beyond_measure() {
     let deep = |levels: usize| format!("{}=x", vec!["a"; levels + 1].join("."));
-    set(&mut Map::new(), &deep(NESTING_MAX), Kind::Typed).unwrap();
+    UserValues::default().set(&deep(NESTING_MAX), Kind::Typed).unwrap();
     let nested = "value name nested level is greater than maximum supported nested level of 30";
     refused(&deep(NESTING_MAX + 1), Kind::Typed, nested);
     refused(&deep(NESTING_MAX + 1), Kind::Literal, nested);
-    set(&mut Map::new(), &format!("a[{INDEX_MAX}]=x"), Kind::Typed).unwrap();
+    UserValues::default().set(&format!("a[{INDEX_MAX}]=x"), Kind::Typed).unwrap();
     refused("a[65537]=x", Kind::Typed, "index of 65537 is greater than maximum supported index of 65536");
     refused(
         "a[99999999999999999999]=x",
@@ -166,7 +183,7 @@ fn json_is_read_value_by_value() {
     check(r#"o.a={"y":[1,2]},o.a.y[1]=null"#, json!({"o": {"a": {"y": [1, null]}, "b": 2}}));
     check(r#" {"o": {"a": {"y": 2}}} "#, json!({"o": {"a": {"x": 1, "y": 2}, "b": 2}}));
     for wrong in ["a={", "a=x", "{\"a\": }", "a=[1,2]]"] {
-        assert!(set(&mut Map::new(), wrong, Kind::Json).is_err(), "{wrong}");
+        assert!(UserValues::default().set(wrong, Kind::Json).is_err(), "{wrong}");
     }
 }
 
@@ -187,12 +204,16 @@ fn files_are_read_by_the_caller() {
 
 #[test]
 fn later_files_lie_over_earlier_ones() {
-    let mut values = read("one.yaml", "a: {b: 1, c: [1, 2]}\nd: x\n---\nd: z\ne: {f: 1}\n").unwrap();
-    merge(&mut values, read("two.yaml", "a: {c: [3], g: null}\ne: null\n").unwrap());
-    merge(&mut values, read("empty.yaml", "# nothing\n").unwrap());
-    merge(&mut values, read("null.yaml", "null\n").unwrap());
-    assert_eq!(Value::Object(values), json!({"a": {"b": 1, "c": [3], "g": null}, "d": "z", "e": null}));
-    let message = |text: &str| read("bad.yaml", text).unwrap_err().to_string();
+    let mut values =
+        UserValues::read("one.yaml", "a: {b: 1, c: [1, 2]}\nd: x\n---\nd: z\ne: {f: 1}\n").unwrap();
+    values.merge(UserValues::read("two.yaml", "a: {c: [3], g: null}\ne: null\n").unwrap());
+    values.merge(UserValues::read("empty.yaml", "# nothing\n").unwrap());
+    values.merge(UserValues::read("null.yaml", "null\n").unwrap());
+    assert_eq!(
+        Value::Object(values.to_json()),
+        json!({"a": {"b": 1, "c": [3], "g": null}, "d": "z", "e": null})
+    );
+    let message = |text: &str| UserValues::read("bad.yaml", text).unwrap_err().to_string();
     assert_eq!(
         message("[1]"),
         "failed to parse bad.yaml: expected fields (`name: value`), found something else"

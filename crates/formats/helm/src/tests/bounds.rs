@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::world::{chart, render_with, request};
+use crate::set::UserValues;
 use crate::{Limits, render};
 
 const SMALL: Limits = Limits { steps_max: 300_000, bytes_max: 4 << 20, depth_max: 1_200 };
@@ -9,7 +10,7 @@ const SMALL: Limits = Limits { steps_max: 300_000, bytes_max: 4 << 20, depth_max
 fn stopped(template: &str, expected: &str) {
     let chart =
         chart(&[("Chart.yaml", "apiVersion: v2\nname: c\nversion: 1.0.0\n"), ("templates/a.yaml", template)]);
-    let values = serde_json::Map::new();
+    let values = UserValues::default();
     let error = render(&request(&chart, &values), SMALL).unwrap_err().to_string();
     assert!(error.contains(expected), "{error}");
 }

@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::world::request;
 use crate::functions::function_names;
 use crate::manifest::Manifest;
+use crate::set::UserValues;
 use crate::{ArchiveLimits, Capabilities, Chart, File, Limits, render};
 
 fn folder() -> PathBuf {
@@ -44,7 +45,7 @@ fn charts() -> Vec<(PathBuf, Vec<File>)> {
 }
 
 /// As `helm template --include-crds` prints it.
-fn printed(chart: &Chart, values: &Map<String, Value>) -> Result<String, crate::Error> {
+fn printed(chart: &Chart, values: &UserValues) -> Result<String, crate::Error> {
     let mut request = request(chart, values);
     request.release.namespace = "default".to_owned();
     request.capabilities = Capabilities {
@@ -63,7 +64,7 @@ fn printed(chart: &Chart, values: &Map<String, Value>) -> Result<String, crate::
     Ok(format!("{}\n{hooks}", format!("{crds}{resources}").trim()))
 }
 
-fn fault(chart: &Chart, expected: &Path, values: &Map<String, Value>) -> Option<String> {
+fn fault(chart: &Chart, expected: &Path, values: &UserValues) -> Option<String> {
     let found = printed(chart, values);
     let wanted = std::fs::read_to_string(expected.with_extension("yaml"));
     match (found, wanted) {
@@ -87,13 +88,13 @@ fn charts_come_out_as_helm_renders_them() {
     let mut count = 0;
     for (path, files) in charts() {
         let chart = Chart::from_folder(files, ArchiveLimits::CHARTS).unwrap();
-        let mut cases = vec![("default".to_owned(), Map::new())];
+        let mut cases = vec![("default".to_owned(), UserValues::default())];
         for file in entries(&path.with_extension("values")) {
             let text = std::fs::read_to_string(&file).unwrap();
             let Ok(Value::Object(values)) = bythos_yaml::parse(&text, bythos_yaml::Limits::MANIFESTS) else {
                 panic!("{file:?} holds no values");
             };
-            cases.push((file.file_stem().unwrap().to_string_lossy().into_owned(), values));
+            cases.push((file.file_stem().unwrap().to_string_lossy().into_owned(), values.into()));
         }
         for (name, values) in cases {
             count += 1;

@@ -149,7 +149,7 @@ fn a_bomb_is_stopped_within_its_budget() {
     let limits = Limits { steps_max: 10_000, bytes_max: 1 << 16, depth_max: 50 };
     let stopped = |template: &str| {
         let chart = chart(&[CHART, ("templates/a.yaml", template)]);
-        let values = serde_json::Map::new();
+        let values = crate::set::UserValues::default();
         render(&super::world::request(&chart, &values), limits).unwrap_err().to_string()
     };
     let bytes = stopped("a: {{ repeat 1000000 \"x\" }}");

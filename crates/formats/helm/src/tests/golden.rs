@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::world::{chart, render_with, request};
 use crate::Limits;
+use crate::set::UserValues;
 
 /// One behaviour: what stands between two lines that begin with `== `.
 struct Case {
@@ -57,7 +58,7 @@ fn run(case: &Case) -> Result<String, String> {
 
 /// What the template gave, whether or not that is a manifest.
 fn render_files(files: &[(&str, &str)]) -> Result<String, String> {
-    let (chart, values) = (chart(files), serde_json::Map::new());
+    let (chart, values) = (chart(files), UserValues::default());
     let texts = crate::render::texts(&request(&chart, &values), Limits::CHARTS);
     texts
         .map(|mut texts| texts.remove("case/templates/case.txt").unwrap_or_default())

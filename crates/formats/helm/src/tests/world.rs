@@ -3,8 +3,9 @@ use std::sync::Arc;
 use aws_lc_rs::rand;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
+use crate::set::UserValues;
 use crate::{
     Capabilities, Chart, Error, File, KeyAlgorithm, Limits, Release, Rendered, Request, Wanted, World,
     generate_key, render,
@@ -45,7 +46,7 @@ impl World for Frozen {
     }
 }
 
-pub(crate) fn request<'r>(chart: &'r Chart, values: &'r Map<String, Value>) -> Request<'r> {
+pub(crate) fn request<'r>(chart: &'r Chart, values: &'r UserValues) -> Request<'r> {
     Request {
         chart,
         values,
@@ -69,5 +70,5 @@ pub(crate) fn chart(texts: &[(&str, &str)]) -> Chart {
 
 pub(super) fn render_with(chart: &Chart, values: Value) -> Result<Rendered, Error> {
     let Value::Object(values) = values else { panic!("values are fields") };
-    render(&request(chart, &values), Limits::CHARTS)
+    render(&request(chart, &values.into()), Limits::CHARTS)
 }

@@ -3,20 +3,21 @@
 use bythos_gotemplate::{Budget, Map, Text, Value};
 
 use super::coalesce::{Coalesce, Nulls};
-use super::{path_value, table, to_map};
+use super::{path_value, table};
 use crate::chart::{Chart, Dependency, ImportValues};
 use crate::error::Error;
 use crate::functions::to_json_value;
 use crate::semver::{Constraint, Version};
+use crate::set::UserValues;
 
 /// Leaves only the charts that are used, named as they are used, and takes values over.
 pub(crate) fn process_dependencies(
     chart: &mut Chart,
-    values: &serde_json::Map<String, serde_json::Value>,
+    values: &UserValues,
     budget: &Budget,
     coalesce: &mut Coalesce,
 ) -> Result<(), Error> {
-    choose(chart, &to_map(values), "", coalesce)?;
+    choose(chart, &values.seen(), "", coalesce)?;
     import_values(chart, budget, coalesce)
 }
 

@@ -1,14 +1,13 @@
 //! Which chart a command means, and the values for it.
 
-use std::io::Read as _;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bythos_helm::repository::{Location, Reference};
-use bythos_helm::set::{self, Kind};
+use bythos_helm::set::{Kind, UserValues};
 use bythos_helm::{ArchiveLimits, Chart, ChartType, Dependency, File, Ignore};
 use bythos_operator::error_chain;
-use serde_json::{Map, Value};
 
 use crate::charts::{self, ChartsError, Publisher};
 use crate::commands::CommandError;
@@ -226,16 +225,16 @@ fn wrong(reference: &str, error: &(dyn std::error::Error + 'static)) -> CommandE
 impl ValuesOptions {
     /// All of them together, in Helm's order: files, then `--set-json`, `--set`, `--set-string`, `--set-file` and
     /// `--set-literal`.
-    pub(crate) async fn load(&self) -> Result<Map<String, Value>, CommandError> {
-        let mut values = Map::new();
+    pub(crate) async fn load(&self) -> Result<UserValues, CommandError> {
+        let mut values = UserValues::default();
         for file in &self.values {
             let text = text_of(file).await?;
-            let read = set::read(file, &text).map_err(|error| CommandError::Refuse(error_chain(&error)))?;
-            set::merge(&mut values, read);
+            let read = UserValues::read(file, &text);
+            values.merge(read.map_err(|error| CommandError::Refuse(error_chain(&error)))?);
         }
         let read_file = |path: &str| {
-            let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
-            String::from_utf8(bytes).map_err(|_| "it is no text".to_owned())
+            let opened = std::fs::File::open(path).map_err(|error| error.to_string())?;
+            String::from_utf8(bounded(opened)?).map_err(|_| "it is no text".to_owned())
         };
         let lines = [
             ("--set-json", &self.set_json, Kind::Json),
@@ -246,7 +245,7 @@ impl ValuesOptions {
         ];
         for (option, lines, kind) in lines {
             for line in lines {
-                set::set(&mut values, line, kind).map_err(|error| {
+                values.set(line, kind).map_err(|error| {
                     CommandError::Refuse(format!("failed parsing {option} data: {}", error_chain(&error)))
                 })?;
             }
@@ -256,11 +255,9 @@ impl ValuesOptions {
 }
 
 async fn text_of(file: &str) -> Result<String, CommandError> {
+    let wrong = |message: String| CommandError::Refuse(format!("failed to read {file:?}: {message}"));
     let bytes = if file.trim() == "-" {
-        let mut bytes = Vec::new();
-        let read = std::io::stdin().take(VALUES_BYTES_MAX as u64).read_to_end(&mut bytes);
-        read.map_err(|error| CommandError::Refuse(format!("failed to read the standard input: {error}")))?;
-        bytes
+        bounded(std::io::stdin()).map_err(wrong)?
     } else if file.starts_with("https://") || file.starts_with("http://") {
         let publisher = publisher(&ChartOptions::default())?;
         let wanted = Wanted {
@@ -273,7 +270,19 @@ async fn text_of(file: &str) -> Result<String, CommandError> {
         let fetched = publisher.web.fetch(wanted).await;
         fetched.map_err(|error| CommandError::Refuse(error_chain(&error)))?
     } else {
-        read(Path::new(file))?
+        bounded(std::fs::File::open(file).map_err(|error| wrong(error.to_string()))?).map_err(wrong)?
     };
-    String::from_utf8(bytes).map_err(|_| CommandError::Refuse(format!("{file}: it is no text")))
+    String::from_utf8(bytes).map_err(|_| wrong("it is no text".to_owned()))
+}
+
+/// All that comes, or that it is too much.
+fn bounded(source: impl Read) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    // One byte more than allowed tells that there is more.
+    let read = source.take(VALUES_BYTES_MAX as u64 + 1).read_to_end(&mut bytes);
+    read.map_err(|error| error.to_string())?;
+    if bytes.len() > VALUES_BYTES_MAX {
+        return Err(format!("it has more than {VALUES_BYTES_MAX} bytes"));
+    }
+    Ok(bytes)
 }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use bythos_helm::plan::{CrdPolicy, Install, Options};
 use bythos_helm::release::{History, ReleaseRecord, Status};
+use bythos_helm::set::UserValues;
 use bythos_helm::{Chart, Release};
 use k8s_openapi::jiff::Timestamp;
 use kube::Client;
-use serde_json::{Map, Value};
 
 use super::chart::{self, ChartOptions, ValuesOptions};
 use super::name::{from_template, name_and_chart};
@@ -142,7 +142,7 @@ impl MakeOptions {
 pub(super) struct New<'n> {
     pub(super) name: String,
     pub(super) chart: Chart,
-    pub(super) values: Map<String, Value>,
+    pub(super) values: UserValues,
     pub(super) history: &'n History,
     pub(super) replace: bool,
     pub(super) server: Server,

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bythos_helm::lint::{LintRequest, Message, Severity, lint};
+use bythos_helm::set::UserValues;
 use bythos_helm::{ArchiveLimits, Capabilities, Limits, unpack};
 use bythos_operator::error_chain;
-use serde_json::{Map, Value};
 
 use super::chart::{self, ValuesOptions};
 use super::offline;
@@ -89,7 +89,7 @@ pub async fn run(args: &Args, out: &mut impl Write) -> Result<(), CommandError> 
 struct Look {
     path: String,
     namespace: String,
-    values: Map<String, Value>,
+    values: UserValues,
     capabilities: Capabilities,
 }
 

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use bythos_helm::set::UserValues;
 use bythos_helm::{ArchiveLimits, Chart, File, Limits, Release, Request, render};
 use bythos_operator::error_chain;
-use serde_json::Map;
 
 use super::offline;
 use crate::commands::CommandError;
@@ -33,7 +33,7 @@ pub(crate) fn from_template(template: &str) -> Result<String, CommandError> {
     let release = Release { name: String::new(), namespace: String::new(), revision: 1, is_upgrade: false };
     let request = Request {
         chart: &chart,
-        values: &Map::new(),
+        values: &UserValues::default(),
         release,
         capabilities: offline::capabilities(None, &[])?,
         world: Arc::new(Machine::default()),

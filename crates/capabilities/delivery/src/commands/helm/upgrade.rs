@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use bythos_helm::plan::{CrdPolicy, Options, Upgrade, ValuesPolicy, upgrade_values};
 use bythos_helm::release::{History, ReleaseRecord, Status};
+use bythos_helm::set::UserValues;
 use bythos_helm::{Chart, Release};
 use kube::Client;
-use serde_json::{Map, Value};
 
 use super::chart;
 use super::install::{MakeOptions, New, install, print_last};
@@ -113,7 +113,7 @@ async fn render(
     args: &Args,
     history: &History,
     chart: Chart,
-    given: Map<String, Value>,
+    given: UserValues,
     releases: &Releases<'_>,
 ) -> Result<ReleaseRecord, ActionError> {
     let (values, chart) = match history.deployed().or_else(|| history.last()) {

@@ -7,10 +7,10 @@ use bythos_api::flux::GoDuration;
 use bythos_api::helmrelease::ReleaseAction;
 use bythos_helm::plan::{ValuesPolicy, upgrade_values};
 use bythos_helm::release::History;
+use bythos_helm::set::UserValues;
 use bythos_helm::{Chart, Release};
 use bythos_operator::event::Severity;
 use kube::ResourceExt as _;
-use serde_json::{Map, Value};
 
 use super::{Newest, ask, inventory, newest};
 use crate::condition::{Reason, Truth, Type};
@@ -82,7 +82,7 @@ impl Run<'_> {
         action: ReleaseAction,
         wish: &Wish,
         before: &History,
-    ) -> Result<(Map<String, Value>, Arc<Chart>), ActionError> {
+    ) -> Result<(UserValues, Arc<Chart>), ActionError> {
         let current = before.deployed().or_else(|| before.last());
         match current.filter(|_| wish.preserves_values && action == ReleaseAction::Upgrade) {
             Some(current) => {

@@ -103,7 +103,8 @@ impl Site {
             is_upgrade: revision > 1,
         };
         let definitions = Definitions { policy, labels: Vec::new() };
-        let wish = Wish { chart: Arc::clone(chart), values, release, definitions, finish: None };
+        let wish =
+            Wish { chart: Arc::clone(chart), values: values.into(), release, definitions, finish: None };
         self.releases().render(wish).await
     }
 

@@ -13,8 +13,8 @@ fn check(policy: ValuesPolicy, given: Value, values: &Value, chart_values: Optio
     ];
     let current = deployed(rendered(&chart, json!({"t": {"x": 2, "z": 2}, "b": 2}), 1), 1);
     let Value::Object(given) = given else { panic!("values are fields") };
-    let found = upgrade_values(policy, &current, given).unwrap();
-    assert_eq!(Value::Object(found.values), *values);
+    let found = upgrade_values(policy, &current, given.into()).unwrap();
+    assert_eq!(Value::Object(found.values.to_json()), *values);
     assert_eq!(found.chart_values.map(Value::Object).as_ref(), chart_values);
 }
 
