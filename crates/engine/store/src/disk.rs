@@ -169,6 +169,7 @@ impl Durable for Disk {
     }
 
     fn appended(&mut self, shared: &Shared) {
+        self.log.mark();
         if !self.needs_compaction() {
             return;
         }
