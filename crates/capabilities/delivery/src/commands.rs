@@ -4,6 +4,7 @@
 use std::io;
 
 use bythos_api::gitrepository::GitRepository;
+use bythos_api::helmrelease::HelmRelease;
 use bythos_api::kustomization::Kustomization;
 use kube::api::ListParams;
 use kube::{Api, Client};
@@ -70,4 +71,9 @@ async fn sources(client: &Client) -> Result<Vec<GitRepository>, CommandError> {
 async fn kustomizations(client: &Client) -> Result<Vec<Kustomization>, CommandError> {
     let listed = Api::<Kustomization>::all(client.clone()).list(&ListParams::default()).await;
     Ok(listed.map_err(asked("list the kustomizations"))?.items)
+}
+
+async fn releases(client: &Client) -> Result<Vec<HelmRelease>, CommandError> {
+    let listed = Api::<HelmRelease>::all(client.clone()).list(&ListParams::default()).await;
+    Ok(listed.map_err(asked("list the Helm releases"))?.items)
 }

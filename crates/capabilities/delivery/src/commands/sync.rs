@@ -1,11 +1,13 @@
-//! `bythos sync`: asks the sources and then the kustomizations to look now, and shows how it goes.
+//! `bythos sync`: asks the sources, then the kustomizations, then the Helm releases that these brought to look now, and shows
+//! how it goes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::io::Write;
 use std::time::Duration;
 
 use bythos_api::gitrepository::GitRepository;
+use bythos_api::helmrelease::HelmRelease;
 use bythos_api::kustomization::Kustomization;
 use bythos_api::names::RECONCILE_REQUESTED_AT;
 use bythos_operator::ObjectKey;
@@ -22,6 +24,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::{CommandError, asked};
+use crate::kustomization::Id;
 
 /// Arguments of `sync`.
 #[derive(Debug, Clone, clap::Args)]
@@ -51,27 +54,22 @@ trait Followed:
     fn is_suspended(&self) -> bool;
 }
 
-impl Followed for GitRepository {
-    fn answer(&self) -> (Option<&String>, &[Condition]) {
-        let status = self.status.as_ref();
-        status.map_or((None, &[]), |it| (it.last_handled_reconcile_at.as_ref(), &it.conditions))
-    }
+macro_rules! followed {
+    ($($kind:ty),+) => {$(
+        impl Followed for $kind {
+            fn answer(&self) -> (Option<&String>, &[Condition]) {
+                let status = self.status.as_ref();
+                status.map_or((None, &[]), |it| (it.last_handled_reconcile_at.as_ref(), &it.conditions))
+            }
 
-    fn is_suspended(&self) -> bool {
-        self.spec.suspend
-    }
+            fn is_suspended(&self) -> bool {
+                self.spec.suspend
+            }
+        }
+    )+};
 }
 
-impl Followed for Kustomization {
-    fn answer(&self) -> (Option<&String>, &[Condition]) {
-        let status = self.status.as_ref();
-        status.map_or((None, &[]), |it| (it.last_handled_reconcile_at.as_ref(), &it.conditions))
-    }
-
-    fn is_suspended(&self) -> bool {
-        self.spec.suspend
-    }
-}
+followed!(GitRepository, Kustomization, HelmRelease);
 
 /// Asks and follows.
 ///
@@ -95,9 +93,23 @@ pub async fn run(args: &Args, client: &Client, out: &mut impl Write) -> Result<O
         .collect();
     let limit = Duration::from_secs(args.timeout);
     let fetched = follow(client, sources, limit, out).await?;
+    let keys: Vec<ObjectKey> = chosen.iter().map(ObjectKey::of).collect();
     let applied = follow(client, chosen, limit, out).await?;
-    let all = [fetched, applied];
+    let released = follow(client, releases_of(client, &keys).await?, limit, out).await?;
+    let all = [fetched, applied, released];
     Ok(if all.contains(&Outcome::Failed) { Outcome::Failed } else { Outcome::Applied })
+}
+
+/// The releases that these kustomizations brought by now.
+async fn releases_of(client: &Client, keys: &[ObjectKey]) -> Result<Vec<HelmRelease>, CommandError> {
+    let applied =
+        super::kustomizations(client).await?.into_iter().filter(|it| keys.contains(&ObjectKey::of(it)));
+    let inventories = applied.filter_map(|it| it.status?.inventory);
+    let brought: BTreeSet<Id> =
+        inventories.flat_map(|it| it.entries).filter_map(|entry| Id::parse(&entry)).collect();
+    let mut releases = super::releases(client).await?;
+    releases.retain(|release| brought.contains(&Id::of(release)));
+    Ok(releases)
 }
 
 /// Asks all objects of a kind, and prints what they say until each has answered.

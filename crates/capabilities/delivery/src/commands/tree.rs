@@ -1,9 +1,10 @@
 //! `bythos tree`: every object that came from Git, under what brought it, with its state.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 
-use bythos_api::kustomization::Kustomization;
+use bythos_api::helmrelease::HelmRelease;
+use bythos_api::kustomization::{Kustomization, ResourceInventory};
 use bythos_operator::ObjectKey;
 use bythos_operator::condition::get;
 use futures::StreamExt as _;
@@ -37,6 +38,12 @@ struct Node {
     brought: Vec<Node>,
 }
 
+impl Node {
+    fn alone(id: &Id, state: String) -> Node {
+        Node { object: id.to_string(), state, brought: Vec::new() }
+    }
+}
+
 /// Prints the tree.
 ///
 /// # Errors
@@ -44,25 +51,34 @@ struct Node {
 pub async fn run(args: &Args, client: &Client, out: &mut impl Write) -> Result<(), CommandError> {
     let sources = super::sources(client).await?;
     let kustomizations = super::kustomizations(client).await?;
-    let look = Look { kinds: Kinds::new(client.clone()), client, kustomizations: &kustomizations };
-    // One that another brought stands below that one.
-    let brought: BTreeSet<ObjectKey> = kustomizations.iter().flat_map(kustomizations_in).collect();
+    let releases = super::releases(client).await?;
+    let bringers: BTreeMap<Id, Bringer> = kustomizations
+        .iter()
+        .map(Bringer::kustomization)
+        .chain(releases.iter().map(Bringer::release))
+        .collect();
+    // One that another brought stands below that one; not itself, as a bootstrap writes it.
+    let inside = |(id, it): (&Id, &Bringer)| {
+        it.brought.iter().map(|(id, _)| id).filter(|it| *it != id).cloned().collect::<Vec<_>>()
+    };
+    let brought: BTreeSet<Id> = bringers.iter().flat_map(inside).collect();
+    let look = Look { kinds: Kinds::new(client.clone()), client, bringers: &bringers };
     let mut roots = Vec::new();
     let mut shown = BTreeSet::new();
     for source in &sources {
         let key = ObjectKey::of(source);
         let mut below = Vec::new();
-        let of_source = kustomizations.iter().filter(|it| source_key(it) == key);
-        for kustomization in of_source.filter(|it| !brought.contains(&ObjectKey::of(*it))) {
-            below.push(look.node(kustomization, &mut shown).await);
+        let of_source = kustomizations.iter().filter(|it| source_key(it) == key).map(Id::of);
+        for id in of_source.filter(|id| !brought.contains(id)) {
+            below.push(look.node(&id, &mut shown).await);
         }
         let conditions = source.status.as_ref().map(|status| status.conditions.as_slice());
         let state = state_of(conditions.unwrap_or_default(), source.spec.suspend);
         roots.push(Node { object: format!("GitRepository/{key}"), state, brought: below });
     }
-    for kustomization in &kustomizations {
-        if !shown.contains(&ObjectKey::of(kustomization)) {
-            roots.push(look.node(kustomization, &mut shown).await);
+    for id in kustomizations.iter().map(Id::of) {
+        if !shown.contains(&id) {
+            roots.push(look.node(&id, &mut shown).await);
         }
     }
     if args.output == Output::Json {
@@ -79,58 +95,60 @@ pub async fn run(args: &Args, client: &Client, out: &mut impl Write) -> Result<(
     Ok(())
 }
 
+/// What an object brought that brings others, a Kustomization or a HelmRelease.
+struct Bringer {
+    state: String,
+    /// The objects, each with its version.
+    brought: Vec<(Id, String)>,
+}
+
+impl Bringer {
+    fn kustomization(object: &Kustomization) -> (Id, Bringer) {
+        let status = object.status.clone().unwrap_or_default();
+        let state = state_of(&status.conditions, object.spec.suspend);
+        (Id::of(object), Bringer { state, brought: entries(status.inventory) })
+    }
+
+    fn release(object: &HelmRelease) -> (Id, Bringer) {
+        let status = object.status.clone().unwrap_or_default();
+        let state = state_of(&status.conditions, object.spec.suspend);
+        (Id::of(object), Bringer { state, brought: entries(status.inventory) })
+    }
+}
+
+fn entries(inventory: Option<ResourceInventory>) -> Vec<(Id, String)> {
+    let entries = inventory.unwrap_or_default().entries.into_iter();
+    entries.filter_map(|entry| Some((Id::parse(&entry)?, entry.version))).collect()
+}
+
 struct Look<'a> {
     kinds: Kinds,
     client: &'a Client,
-    kustomizations: &'a [Kustomization],
+    bringers: &'a BTreeMap<Id, Bringer>,
 }
 
 impl Look<'_> {
-    /// A kustomization with its objects; one that was shown before stands alone.
-    async fn node(&self, kustomization: &Kustomization, shown: &mut BTreeSet<ObjectKey>) -> Node {
-        let key = ObjectKey::of(kustomization);
-        let status = kustomization.status.as_ref();
-        let conditions = status.map(|status| status.conditions.as_slice()).unwrap_or_default();
-        let state = state_of(conditions, kustomization.spec.suspend);
-        let mut node = Node { object: format!("Kustomization/{key}"), state, brought: Vec::new() };
-        if !shown.insert(key) {
+    /// An object that brings others, with these; one that was shown before stands alone.
+    async fn node(&self, id: &Id, shown: &mut BTreeSet<Id>) -> Node {
+        let Some(bringer) = self.bringers.get(id) else { return Node::alone(id, String::new()) };
+        let mut node = Node::alone(id, bringer.state.clone());
+        if !shown.insert(id.clone()) {
             return node;
         }
-        let entries = status.and_then(|status| status.inventory.as_ref()).map(|it| it.entries.as_slice());
-        let ids: Vec<(Id, &str)> = entries
-            .unwrap_or_default()
-            .iter()
-            .filter_map(|entry| Some((Id::parse(entry)?, entry.version.as_str())))
-            .collect();
         let cluster = self.kinds.used_by(self.client.clone());
         let states: Vec<String> =
-            futures::stream::iter(ids.iter().map(|(id, version)| cluster.state_of(id, version)))
+            futures::stream::iter(bringer.brought.iter().map(|(id, version)| cluster.state_of(id, version)))
                 .buffered(REQUESTS)
                 .collect()
                 .await;
-        for ((id, _), state) in ids.iter().zip(states) {
-            let inner = self.kustomizations.iter().find(|it| is_kustomization(id, it));
-            node.brought.push(match inner {
-                Some(inner) => Box::pin(self.node(inner, shown)).await,
-                None => Node { object: id.to_string(), state, brought: Vec::new() },
+        for ((id, _), state) in bringer.brought.iter().zip(states) {
+            node.brought.push(match self.bringers.contains_key(id) {
+                true => Box::pin(self.node(id, shown)).await,
+                false => Node::alone(id, state),
             });
         }
         node
     }
-}
-
-fn is_kustomization(id: &Id, object: &Kustomization) -> bool {
-    id.kind == "Kustomization" && ObjectKey::namespaced(&*id.namespace, &*id.name) == ObjectKey::of(object)
-}
-
-/// The kustomizations that a kustomization brought; not itself, as a bootstrap writes it.
-fn kustomizations_in(object: &Kustomization) -> Vec<ObjectKey> {
-    let inventory = object.status.as_ref().and_then(|status| status.inventory.as_ref());
-    let ids = inventory.into_iter().flat_map(|it| &it.entries).filter_map(Id::parse);
-    ids.filter(|id| id.kind == "Kustomization")
-        .map(|id| ObjectKey::namespaced(id.namespace, id.name))
-        .filter(|key| *key != ObjectKey::of(object))
-        .collect()
 }
 
 fn state_of(conditions: &[Condition], is_suspended: bool) -> String {

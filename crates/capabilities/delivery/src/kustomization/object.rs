@@ -3,6 +3,7 @@
 use std::fmt;
 
 use bythos_api::kustomization::ResourceRef;
+use kube::Resource;
 use kube::core::{DynamicObject, GroupVersionKind};
 use serde_json::Value;
 
@@ -29,6 +30,17 @@ impl fmt::Display for Id {
 impl Id {
     pub(crate) fn gvk(&self, version: &str) -> GroupVersionKind {
         GroupVersionKind { group: self.group.clone(), version: version.to_owned(), kind: self.kind.clone() }
+    }
+
+    /// Of an object whose kind is known.
+    pub(crate) fn of<K: Resource<DynamicType = ()>>(object: &K) -> Id {
+        let meta = object.meta();
+        Id {
+            group: K::group(&()).into_owned(),
+            kind: K::kind(&()).into_owned(),
+            namespace: meta.namespace.clone().unwrap_or_default(),
+            name: meta.name.clone().unwrap_or_default(),
+        }
     }
 
     /// As an entry of an inventory: `<namespace>_<name>_<group>_<kind>`. Names of roles may hold a colon, which

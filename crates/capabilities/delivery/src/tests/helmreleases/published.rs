@@ -79,6 +79,11 @@ impl Published {
 
 /// A release of the chart `web` in the namespace `shop`, with further fields.
 pub(super) async fn release(delivery: &Delivery, name: &str, fields: &Value) {
+    delivery.apply_value(&wish(name, fields)).await;
+}
+
+/// See [`release`].
+pub(super) fn wish(name: &str, fields: &Value) -> Value {
     let mut spec = json!({
         "interval": "1h", "targetNamespace": "shop", "releaseName": name,
         "chartRef": { "kind": "HelmChart", "name": "web" },
@@ -87,12 +92,10 @@ pub(super) async fn release(delivery: &Delivery, name: &str, fields: &Value) {
     if spec["chartRef"].is_null() {
         spec.as_object_mut().unwrap().remove("chartRef");
     }
-    delivery
-        .apply_value(&json!({
-            "apiVersion": "helm.toolkit.fluxcd.io/v2", "kind": "HelmRelease",
-            "metadata": { "name": name, "namespace": "flux-system" }, "spec": spec,
-        }))
-        .await;
+    json!({
+        "apiVersion": "helm.toolkit.fluxcd.io/v2", "kind": "HelmRelease",
+        "metadata": { "name": name, "namespace": "flux-system" }, "spec": spec,
+    })
 }
 
 /// Waits until a release says this in its condition `Ready`, and returns it. An empty reason is any.
