@@ -36,6 +36,7 @@ async fn main() -> Result<()> {
          | objects | | time | requests | writes of objects |\n|---|---|---|---|---|\n"
         .to_owned();
     for objects in sizes {
+        println!("{objects} objects");
         for (what, figures) in measure(objects).await? {
             let Figures { time, requests, writes } = figures;
             text.push_str(&format!(
