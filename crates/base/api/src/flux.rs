@@ -18,6 +18,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::columns::column;
 
+/// Held by a Kustomization until its objects are pruned, by a HelmRelease until its release is uninstalled.
+pub const FINALIZER: &str = "finalizers.fluxcd.io";
+
 /// A length of time as Go writes it: `30s`, `1h30m`, `1.5m`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct GoDuration(pub Duration);

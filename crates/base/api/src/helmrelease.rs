@@ -28,9 +28,6 @@ use crate::kustomization::{
     CommonMetadata, CustomHealthCheck, DependencyReference, IgnoreRule, Image, Patch, ResourceInventory,
 };
 
-/// Held by a HelmRelease until its release is uninstalled.
-pub const FINALIZER: &str = "finalizers.fluxcd.io";
-
 const TIMEOUT: Duration = Duration::from_secs(300);
 const HISTORY_MAX: usize = 5;
 

@@ -13,9 +13,6 @@ use crate::flux::{
     GoDuration, KubeConfigReference, LocalObjectReference, NamespacedObjectKindReference, Snapshot,
 };
 
-/// Held by a Kustomization until its objects are pruned.
-pub const FINALIZER: &str = "finalizers.fluxcd.io";
-
 /// What to build, how to change it, when to apply it, what to wait for.
 #[derive(Debug, Clone, PartialEq, CustomResource, Serialize, Deserialize, JsonSchema)]
 #[kube(

@@ -8,7 +8,10 @@ use kube::{Api, Client, Resource};
 use serde_json::json;
 use tracing::warn;
 
-use crate::error_chain;
+use crate::{error_chain, shortened};
+
+/// The longest message of an event, as `events.k8s.io` limits its note.
+const MESSAGE_BYTES_MAX: usize = 1024;
 
 /// Whether an event is news or a warning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +45,7 @@ impl Publisher {
     }
 
     /// Says that `reason` happened to `object`. The same words about the same object raise the count of the event
-    /// that is there. A failure is logged: an event is a message, not a state, and nothing waits for it.
+    /// that is there; very long ones are cut. A failure is logged: an event is a message, not a state, and nothing waits for it.
     pub async fn publish<K>(&self, object: &K, severity: Severity, reason: &str, message: &str)
     where
         K: Resource<DynamicType = ()>,
@@ -98,7 +101,7 @@ impl Publisher {
             involved_object: regarding,
             type_: Some(severity.as_str().to_owned()),
             reason: Some(reason.to_owned()),
-            message: Some(message.to_owned()),
+            message: Some(shortened(message.to_owned(), MESSAGE_BYTES_MAX)),
             count: Some(1),
             first_timestamp: Some(now.clone()),
             last_timestamp: Some(now),

@@ -37,6 +37,15 @@ pub use part::{Listener, ListenerSpec, Part, PartContext, PlatformInfo, Reach};
 /// An error of which only the text and its sources matter to the one who gets it.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
+/// A text of at most `bytes_max` bytes; what was cut off shows as `…`.
+pub fn shortened(mut text: String, bytes_max: usize) -> String {
+    if text.len() > bytes_max {
+        text.truncate(text.floor_char_boundary(bytes_max.saturating_sub('…'.len_utf8())));
+        text.push('…');
+    }
+    text
+}
+
 /// The chain of an error's sources in one line, without the repeats that appear where a message already
 /// contains its source's.
 pub fn error_chain(error: &(dyn std::error::Error + 'static)) -> String {
@@ -51,4 +60,16 @@ pub fn error_chain(error: &(dyn std::error::Error + 'static)) -> String {
         source = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_never_goes_over_what_is_taken() {
+        let cut = shortened("ä".repeat(1024), 1024);
+        assert!(cut.len() <= 1024 && cut.ends_with("ä…"), "{cut}");
+        assert_eq!(shortened("short".to_owned(), 5), "short");
+    }
 }

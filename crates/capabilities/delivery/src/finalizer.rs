@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use bythos_api::kustomization::FINALIZER;
+use bythos_api::flux::FINALIZER;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;

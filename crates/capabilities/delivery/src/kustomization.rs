@@ -181,7 +181,7 @@ impl Context {
         if !run.changes.is_empty() {
             let changes = run.changes.join("\n");
             info!(namespace, name, changes, "applied");
-            self.events.publish(object, Severity::Normal, "Progressing", &shorten(changes)).await;
+            self.events.publish(object, Severity::Normal, "Progressing", &changes).await;
         }
         match outcome {
             Outcome::Applied { revision } if report::is_news(&run.began, &run.status, revision) => {
@@ -198,16 +198,11 @@ impl Context {
             Outcome::Failed(failure) => {
                 let (reason, message) = (failure.reason().as_str(), failure.message());
                 info!(namespace, name, reason, message, "not applied");
-                self.events.publish(object, Severity::Warning, reason, &shorten(message)).await;
+                self.events.publish(object, Severity::Warning, reason, &message).await;
             }
             Outcome::Applied { .. } | Outcome::Waiting { .. } => {}
         }
     }
-}
-
-/// Events take 1024 bytes.
-fn shorten(text: String) -> String {
-    if text.len() <= 1024 { text } else { text.chars().take(250).chain(['…']).collect() }
 }
 
 /// Under which account its objects are written.

@@ -43,6 +43,7 @@ mod kinds;
 mod kstatus;
 mod kustomization;
 mod leadership;
+mod metadata;
 mod registry;
 mod release;
 mod source;

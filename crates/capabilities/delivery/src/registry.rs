@@ -106,7 +106,7 @@ impl Registry<'_> {
                 return Err(RegistryError::TooManyTags);
             }
             match answer.headers.get(LINK).and_then(|link| next_page(link.to_str().ok()?)) {
-                Some(next) => url = join(&url, next),
+                Some(next) => url = join(&url, next)?,
                 None => return Ok(tags),
             }
         }

@@ -144,7 +144,7 @@ impl Web {
             let answer = self.once(Wanted { url: &url, authorization, ..wanted }).await?;
             let location = answer.headers.get(LOCATION).filter(|_| answer.status.is_redirection());
             match location.and_then(|location| location.to_str().ok()) {
-                Some(location) => url = join(&url, location),
+                Some(location) => url = join(&url, location)?,
                 None => return Ok(answer),
             }
         }
@@ -174,7 +174,7 @@ fn request(address: &Address, wanted: Wanted<'_>) -> Result<Request<Empty<Bytes>
     if let Some(authorization) = wanted.authorization {
         request = request.header(AUTHORIZATION, authorization);
     }
-    let wrong = |_| WebError::Address { url: shown(wanted.url), message: "expected a path without spaces" };
+    let wrong = |_| WebError::Address { url: shown(wanted.url), message: "expected a path" };
     request.body(Empty::new()).map_err(wrong)
 }
 

@@ -17,7 +17,7 @@ use tracing::info;
 use super::decide::Action;
 use super::report::{self, Failure};
 use super::state::{Standing, State};
-use super::{Run, Wish, shorten};
+use super::{Run, Wish};
 use crate::condition::Reason;
 use crate::kustomization::Id;
 use crate::release::Releases;
@@ -84,7 +84,7 @@ impl Run<'_> {
             false => format!("{message}\n\nLast Helm logs:\n\n{log}"),
         };
         info!(namespace = self.object.namespace(), name = self.object.name_any(), message, "release");
-        self.context.events.publish(self.object, severity, reason.as_str(), &shorten(text)).await;
+        self.context.events.publish(self.object, severity, reason.as_str(), &text).await;
     }
 }
 

@@ -9,8 +9,8 @@ use kube::core::DynamicObject;
 use serde_json::Value;
 use tracing::warn;
 
+use super::Run;
 use super::report::{self, Failure};
-use super::{Run, shorten};
 use crate::condition::{Reason, Truth, Type};
 use crate::ignored::{Ignored, differs};
 use crate::release::{Force, Releases, apply_params, body};
@@ -73,7 +73,7 @@ impl Run<'_> {
         let mut conditions = report::conditions(self.object, &mut self.status);
         conditions.mark(Type::Drifted, Truth::True, Reason::DriftDetected, message.as_str());
         let events = &self.context.events;
-        events.publish(self.object, Severity::Warning, "DriftDetected", &shorten(message)).await;
+        events.publish(self.object, Severity::Warning, "DriftDetected", &message).await;
         let mut failed = Vec::new();
         for difference in differences {
             if let Err(words) = set_right(releases, difference).await {
@@ -88,9 +88,7 @@ impl Run<'_> {
         }
         let message = format!("Failed to correct cluster state of release {name}:\n{}", failed.join("\n"));
         warn!(message, "not corrected");
-        events
-            .publish(self.object, Severity::Warning, "DriftCorrectionFailed", &shorten(message.clone()))
-            .await;
+        events.publish(self.object, Severity::Warning, "DriftCorrectionFailed", &message).await;
         Err(Failure::Drift { message })
     }
 }

@@ -15,6 +15,7 @@ use serde_json::{Map, Value, json};
 use super::chart::{OWNER_NAME, OWNER_NAMESPACE};
 use crate::artifact;
 use crate::kustomization::selector;
+use crate::metadata::put;
 use crate::release::Finish;
 
 /// Where an object came from, while kustomize has it.
@@ -138,20 +139,6 @@ fn take_origin(object: &mut Value) -> String {
         metadata.remove("annotations");
     }
     origin.and_then(|origin| origin.as_str().map(str::to_owned)).unwrap_or_default()
-}
-
-fn put(metadata: &mut Map<String, Value>, field: &str, pairs: impl IntoIterator<Item = (String, String)>) {
-    let mut pairs = pairs.into_iter().peekable();
-    if pairs.peek().is_none() {
-        return;
-    }
-    let known = metadata.entry(field).or_insert(Value::Null);
-    if known.is_null() {
-        *known = Value::Object(Map::new());
-    }
-    if let Value::Object(known) = known {
-        known.extend(pairs.map(|(key, text)| (key, Value::String(text))));
-    }
 }
 
 fn kustomized(step: &Kustomize, objects: &[Value]) -> Result<Vec<Value>, String> {

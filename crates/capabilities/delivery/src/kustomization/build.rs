@@ -4,12 +4,13 @@ use bythos_api::flux::Artifact;
 use bythos_api::kustomization::{Kustomization, KustomizationSpec};
 use bythos_kustomize::{Budget, Files, Image, Overlay, OverlayPatch, Selector, build_with};
 use kube::{Client, ResourceExt as _};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::object::{OWNER_NAME, OWNER_NAMESPACE, Object};
 use super::report::Failure;
 use super::{Run, source, substitute};
 use crate::artifact;
+use crate::metadata::put;
 
 impl Run<'_> {
     /// The objects that the artifact describes, as this kustomization changes them.
@@ -131,18 +132,4 @@ fn finish(mut value: Value, object: &Kustomization) -> Result<Object, Failure> {
         put(metadata, "labels", owner.map(|(key, text)| (key.to_owned(), text)));
     }
     Ok(Object::of(value))
-}
-
-fn put(metadata: &mut Map<String, Value>, field: &str, pairs: impl IntoIterator<Item = (String, String)>) {
-    let mut pairs = pairs.into_iter().peekable();
-    if pairs.peek().is_none() {
-        return;
-    }
-    let known = metadata.entry(field).or_insert(Value::Null);
-    if known.is_null() {
-        *known = Value::Object(Map::new());
-    }
-    if let Value::Object(known) = known {
-        known.extend(pairs.map(|(key, text)| (key, Value::String(text))));
-    }
 }

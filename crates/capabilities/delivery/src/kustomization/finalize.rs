@@ -10,7 +10,7 @@ use kube::{Api, Resource as _};
 
 use super::object::Id;
 use super::prune::{DeleteError, Deleted};
-use super::{Context, account_of, shorten};
+use super::{Context, account_of};
 use crate::finalizer;
 use crate::impersonate::{self, AccountError};
 
@@ -93,7 +93,7 @@ impl Context {
         if !impersonate::is_possible(&self.client, account_of(object)).await? {
             let names: Vec<String> = all.iter().map(|(id, _)| id.to_string()).collect();
             let message = format!("unable to prune objects: \n{}", names.join("\n"));
-            tell.publish(object, error, "error", &shorten(message)).await;
+            tell.publish(object, error, "error", &message).await;
             return Ok(None);
         }
         let cluster = self.kinds.used_by(impersonate::client_for(&self.client, account_of(object))?);
@@ -104,7 +104,7 @@ impl Context {
         }
         if !deleted.is_empty() {
             let lines: Vec<String> = deleted.iter().map(|id| format!("{id} deleted")).collect();
-            tell.publish(object, Severity::Normal, "info", &shorten(lines.join("\n"))).await;
+            tell.publish(object, Severity::Normal, "info", &lines.join("\n")).await;
         }
         if policy != Policy::DeleteAndWait || deleted.len() + leaving.len() == 0 {
             return Ok(None);

@@ -5,8 +5,9 @@ mod kills;
 mod published;
 mod story;
 
+use bythos_api::flux::FINALIZER;
 use bythos_api::helmchart::HelmChart;
-use bythos_api::helmrelease::{FINALIZER, ReleaseAction};
+use bythos_api::helmrelease::ReleaseAction;
 use kube::ResourceExt as _;
 use kube::api::DeleteParams;
 use serde_json::json;

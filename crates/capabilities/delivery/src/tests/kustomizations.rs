@@ -1,6 +1,7 @@
 use std::time::Duration;
 
-use bythos_api::kustomization::{FINALIZER, Kustomization};
+use bythos_api::flux::FINALIZER;
+use bythos_api::kustomization::Kustomization;
 use bythos_operator::condition::get;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::ConfigMap;

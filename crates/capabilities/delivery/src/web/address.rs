@@ -1,4 +1,6 @@
-//! Addresses. Pure.
+//! Addresses, as the URL standard reads them.
+
+use url::{ParseError, Position, Url};
 
 use super::{WebError, shown};
 
@@ -9,7 +11,7 @@ pub(crate) struct Address {
     /// Without brackets.
     pub(super) host: String,
     pub(super) port: u16,
-    /// Host and port as they stand in the address.
+    /// Host and port as they stand in the address; the scheme's own port is left out.
     pub(super) authority: String,
     /// Path and query.
     pub(super) target: String,
@@ -18,55 +20,47 @@ pub(crate) struct Address {
 impl Address {
     /// # Errors
     /// It is none, or it holds user and password: logs and conditions would show them.
-    pub(crate) fn parse(url: &str) -> Result<Address, WebError> {
-        let wrong = |message| WebError::Address { url: shown(url), message };
-        let (scheme, rest) =
-            url.split_once("://").ok_or_else(|| wrong("expected https:// or http:// in front"))?;
-        let is_secure = match scheme.to_ascii_lowercase().as_str() {
+    pub(crate) fn parse(text: &str) -> Result<Address, WebError> {
+        let wrong = |message| WebError::Address { url: shown(text), message };
+        let url = Url::parse(text).map_err(|error| wrong(expectation(error)))?;
+        let is_secure = match url.scheme() {
             "https" => true,
             "http" => false,
-            _ => return Err(wrong("expected https:// or http:// in front")),
+            _ => return Err(wrong(SCHEME)),
         };
-        let rest = rest.split('#').next().unwrap_or(rest);
-        let (authority, target) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
-        if authority.contains('@') {
+        if !url.username().is_empty() || url.password().is_some() {
             // Not even the host is shown: what stands in front of it is a password.
             let message = "user and password do not belong into it, but into a Secret or an option";
-            return Err(WebError::Address { url: format!("{scheme}://..."), message });
+            return Err(WebError::Address { url: format!("{}://...", url.scheme()), message });
         }
-        let (host, port) = host_and_port(authority, if is_secure { 443 } else { 80 })
-            .ok_or_else(|| wrong("expected a host, or a host and a port"))?;
-        let target = if target.starts_with('/') { target.to_owned() } else { format!("/{target}") };
-        Ok(Address { is_secure, host, port, authority: authority.to_owned(), target })
+        let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else {
+            return Err(wrong(HOST));
+        };
+        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let authority = url[Position::BeforeHost..Position::AfterPort].to_owned();
+        let target = url[Position::BeforePath..Position::AfterQuery].to_owned();
+        Ok(Address { is_secure, host, port, authority, target })
     }
 }
 
-fn host_and_port(authority: &str, default_port: u16) -> Option<(String, u16)> {
-    let (host, port) = match authority.rsplit_once(':') {
-        Some((host, port)) if !port.ends_with(']') => (host, port.parse().ok()?),
-        _ => (authority, default_port),
-    };
-    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    let good = |it: char| it.is_ascii_alphanumeric() || "-._:".contains(it);
-    (!bare.is_empty() && bare.chars().all(good)).then(|| (bare.to_owned(), port))
+const SCHEME: &str = "expected https:// or http:// in front";
+const HOST: &str = "expected a host, or a host and a port";
+
+fn expectation(error: ParseError) -> &'static str {
+    match error {
+        ParseError::RelativeUrlWithoutBase => SCHEME,
+        _ => HOST,
+    }
 }
 
 /// What `location` means where it stands at `url`.
-pub(crate) fn join(url: &str, location: &str) -> String {
-    if location.contains("://") {
-        return location.to_owned();
-    }
-    let Some((scheme, rest)) = url.split_once("://") else { return location.to_owned() };
-    if let Some(rest) = location.strip_prefix("//") {
-        return format!("{scheme}://{rest}");
-    }
-    let rest = rest.split(['?', '#']).next().unwrap_or(rest);
-    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    if location.starts_with('/') {
-        return format!("{scheme}://{authority}{location}");
-    }
-    let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-    format!("{scheme}://{authority}{folder}/{location}")
+///
+/// # Errors
+/// One of them is no address.
+pub(crate) fn join(url: &str, location: &str) -> Result<String, WebError> {
+    let joined = Url::parse(url).and_then(|url| url.join(location));
+    let wrong = |error| WebError::Address { url: shown(location), message: expectation(error) };
+    joined.map(String::from).map_err(wrong)
 }
 
 #[cfg(test)]
@@ -84,6 +78,7 @@ mod tests {
         check("https://charts.example", "charts.example", 443, "/");
         check("http://charts.example:8080/a/b?c=d#e", "charts.example", 8080, "/a/b?c=d");
         check("HTTPS://[::1]:5000?x", "::1", 5000, "/?x");
+        check("https://charts.example/a b", "charts.example", 443, "/a%20b");
     }
 
     #[track_caller]
@@ -104,11 +99,12 @@ mod tests {
 
     #[test]
     fn places_are_seen_from_where_they_are_named() {
-        let join = |location| super::join("https://h:1/a/b?c", location);
+        let join = |location| super::join("https://h:1/a/b?c", location).unwrap();
         assert_eq!(join("d"), "https://h:1/a/d");
         assert_eq!(join("/d?e"), "https://h:1/d?e");
         assert_eq!(join("//g/d"), "https://g/d");
         assert_eq!(join("http://g/d"), "http://g/d");
-        assert_eq!(super::join("https://h", "d"), "https://h/d");
+        assert_eq!(super::join("https://h", "d").unwrap(), "https://h/d");
+        assert!(super::join("https://h", "http://").is_err());
     }
 }
