@@ -193,6 +193,24 @@ impl<K: Cacheable> Cache<K> {
     }
 }
 
+#[cfg(test)]
+impl<K: Resource<DynamicType = ()>> Cache<K> {
+    /// One that no watch fills.
+    pub(crate) fn by_hand() -> Self {
+        let (by_key, listed, subscribers) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+        let objects = RwLock::new(Contents { by_key, listed, subscribers });
+        Cache(Arc::new(Shared { objects, synced: watch::Sender::new(true) }))
+    }
+
+    pub(crate) fn put(&self, object: K) {
+        self.0.objects.write().unwrap().insert(ObjectKey::of(&object), &Arc::new(object));
+    }
+
+    pub(crate) fn take_away(&self, key: &ObjectKey) {
+        self.0.objects.write().unwrap().remove(key);
+    }
+}
+
 /// One who is told what a watch brings.
 trait Watching: Send + Sync {
     fn take(&self, event: watcher::Event<Raw>);

@@ -22,6 +22,7 @@ pub mod condition;
 pub mod controller;
 pub mod event;
 pub mod health;
+mod index;
 mod kinds;
 pub mod kubelet;
 pub mod names;
@@ -32,6 +33,7 @@ mod raw;
 pub use cache::{Cache, Caches, PartCaches};
 pub use controller::{Controller, Next, ObjectKey};
 pub use health::{Health, HealthReport, HealthState};
+pub use index::Index;
 pub use part::{Listener, ListenerSpec, Part, PartContext, PlatformInfo, Reach};
 
 /// An error of which only the text and its sources matter to the one who gets it.

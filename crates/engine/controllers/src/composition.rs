@@ -6,8 +6,8 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use bythos_operator::PartContext;
 use bythos_operator::cache::CacheError;
+use bythos_operator::{Index, PartContext};
 
 use crate::expectations::Expectations;
 use crate::pod_control::{PodControl, Wording};
@@ -89,7 +89,12 @@ async fn workloads(context: &PartContext) -> Result<impl Future<Output = ()> + u
 async fn addresses(context: &PartContext) -> Result<impl Future<Output = ()> + use<>, RunError> {
     let PartContext { client, caches, shutdown, .. } = context;
     let (services, slices, objects) = (caches.of().await?, caches.of().await?, caches.of().await?);
-    let keeper = || endpointslice::SliceKeeper { client: client.clone(), slices: slices.clone() };
+    let of_service = Index::new(&slices, endpointslice::any_service_of);
+    let keeper = || endpointslice::SliceKeeper {
+        client: client.clone(),
+        slices: slices.clone(),
+        of_service: of_service.clone(),
+    };
     let from_pods = endpointslice::EndpointSlices {
         keeper: keeper(),
         services: services.clone(),
@@ -101,6 +106,7 @@ async fn addresses(context: &PartContext) -> Result<impl Future<Output = ()> + u
         client: client.clone(),
         services,
         slices: slices.clone(),
+        of_service: of_service.clone(),
         endpoints: objects,
     };
     let shutdown = shutdown.clone();

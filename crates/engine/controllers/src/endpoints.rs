@@ -8,7 +8,7 @@ mod build;
 mod mirror;
 
 use bythos_operator::apply::{self, ApplyError};
-use bythos_operator::{Cache, Controller, Next, ObjectKey};
+use bythos_operator::{Cache, Controller, Index, Next, ObjectKey};
 use k8s_openapi::api::core::v1::{Endpoints, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::Client;
@@ -46,6 +46,7 @@ pub(crate) struct EndpointsOfServices {
     pub(crate) client: Client,
     pub(crate) services: Cache<Service>,
     pub(crate) slices: Cache<EndpointSlice>,
+    pub(crate) of_service: Index<EndpointSlice, ObjectKey>,
     pub(crate) endpoints: Cache<Endpoints>,
 }
 
@@ -67,7 +68,7 @@ impl EndpointsOfServices {
     fn slices_of(&self, service: &Service) -> Vec<EndpointSlice> {
         let key = ObjectKey::of(service);
         let uid = service.metadata.uid.as_deref().unwrap_or_default();
-        let slices = self.slices.list_in(&key.namespace).into_iter();
+        let slices = self.of_service.members(&key).into_iter();
         slices
             .filter(|slice| endpointslice::service_of(slice).as_ref() == Some(&key))
             .filter(|slice| ownership::is_controlled_by(&slice.metadata, uid))

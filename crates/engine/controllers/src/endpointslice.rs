@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use bythos_api::names::{ENDPOINT_SLICE_MANAGED_BY, SERVICE_NAME_LABEL};
 use bythos_operator::apply::{self, ApplyError};
-use bythos_operator::{Cache, Controller, Next, ObjectKey};
+use bythos_operator::{Cache, Controller, Index, Next, ObjectKey};
 use k8s_openapi::api::core::v1::{Pod, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::Client;
@@ -50,6 +50,7 @@ pub(crate) enum Error {
 pub(crate) struct SliceKeeper {
     pub(crate) client: Client,
     pub(crate) slices: Cache<EndpointSlice>,
+    pub(crate) of_service: Index<EndpointSlice, ObjectKey>,
 }
 
 impl SliceKeeper {
@@ -65,7 +66,7 @@ impl SliceKeeper {
         for slice in wanted {
             self.apply(manager, service, slice).await?;
         }
-        for slice in self.slices.list_in(&service.namespace) {
+        for slice in self.of_service.members(service) {
             let is_ours = service_kept_by(&slice, manager).as_ref() == Some(service)
                 && ownership::is_controlled_by(&slice.metadata, uid);
             if is_ours && wanted.iter().all(|kept| kept.metadata.name != slice.metadata.name) {
@@ -145,8 +146,12 @@ pub(crate) fn service_of(slice: &EndpointSlice) -> Option<ObjectKey> {
 
 /// The Service of a slice that `manager` keeps.
 pub(crate) fn service_kept_by(slice: &EndpointSlice, manager: &str) -> Option<ObjectKey> {
-    let labels = slice.metadata.labels.as_ref()?;
-    let is_kept = labels.get(ENDPOINT_SLICE_MANAGED_BY).is_some_and(|kept_by| kept_by == manager);
-    let name = labels.get(SERVICE_NAME_LABEL).filter(|_| is_kept)?;
+    let kept_by = slice.metadata.labels.as_ref()?.get(ENDPOINT_SLICE_MANAGED_BY)?;
+    any_service_of(slice).filter(|_| kept_by == manager)
+}
+
+/// The Service of a slice, whoever keeps it.
+pub(crate) fn any_service_of(slice: &EndpointSlice) -> Option<ObjectKey> {
+    let name = slice.metadata.labels.as_ref()?.get(SERVICE_NAME_LABEL)?;
     Some(ObjectKey::namespaced(slice.metadata.namespace.clone().unwrap_or_default(), name.clone()))
 }

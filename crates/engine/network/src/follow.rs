@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bythos_operator::{Cache, ObjectKey};
+use bythos_operator::{Cache, Index, ObjectKey};
 use k8s_openapi::api::core::v1::{Namespace, Pod, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
@@ -40,31 +40,6 @@ struct Noted {
     services: BTreeSet<ObjectKey>,
     /// Whether something has changed on which policies stand.
     policies: bool,
-    /// The slices of each service, changed or not.
-    slices: BTreeMap<ObjectKey, BTreeSet<ObjectKey>>,
-}
-
-impl Noted {
-    /// A slice is another one now, appears or goes.
-    fn change_slice(&mut self, old: Option<&EndpointSlice>, new: Option<&EndpointSlice>) {
-        if let Some(old) = old
-            && let Some(owner) = services::owner_of(old)
-        {
-            if let Some(slices) = self.slices.get_mut(&owner) {
-                slices.remove(&ObjectKey::of(old));
-                if slices.is_empty() {
-                    self.slices.remove(&owner);
-                }
-            }
-            self.services.insert(owner);
-        }
-        if let Some(new) = new
-            && let Some(owner) = services::owner_of(new)
-        {
-            self.slices.entry(owner.clone()).or_default().insert(ObjectKey::of(new));
-            self.services.insert(owner);
-        }
-    }
 }
 
 impl Changes {
@@ -74,7 +49,10 @@ impl Changes {
         changes.note(&watched.services, |changes, old, new| {
             changes.services.extend(new.or(old).map(ObjectKey::of));
         });
-        changes.note(&watched.slices, Noted::change_slice);
+        changes.note(&watched.slices, |changes, old, new| {
+            changes.services.extend(old.and_then(services::owner_of));
+            changes.services.extend(new.and_then(services::owner_of));
+        });
         changes.note(&watched.policies, |changes, _, _| changes.policies = true);
         changes.note(&watched.namespaces, |changes, old, new| {
             let labels = |namespace: Option<&Namespace>| namespace.map(|one| one.metadata.labels.clone());
@@ -114,17 +92,14 @@ impl Changes {
         let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
         (std::mem::take(&mut noted.services), std::mem::take(&mut noted.policies))
     }
-
-    fn slices_of(&self, service: &ObjectKey) -> BTreeSet<ObjectKey> {
-        let noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
-        noted.slices.get(service).cloned().unwrap_or_default()
-    }
 }
 
 /// The table and the names as they are to be.
 pub(crate) struct Following {
     config: Arc<NetworkConfig>,
     watched: Watched,
+    /// By their service.
+    slices: Index<EndpointSlice, ObjectKey>,
     changes: Arc<Changes>,
     responder: Responder,
     services: BTreeMap<ObjectKey, ServiceState>,
@@ -138,9 +113,20 @@ impl Following {
     pub(crate) fn new(config: Arc<NetworkConfig>, watched: Watched, responder: Responder) -> Self {
         let mut table = Table::new(config.table());
         table.replace(&Owner::Network, &Fragment::default(), ruleset::fixed(&config));
+        let slices = Index::new(&watched.slices, services::owner_of);
         let changes = Changes::follow(&watched);
         let (services, policies) = (BTreeMap::new(), Fragment::default());
-        Following { config, watched, changes, responder, services, policies, gone: BTreeSet::new(), table }
+        Following {
+            config,
+            watched,
+            slices,
+            changes,
+            responder,
+            services,
+            policies,
+            gone: BTreeSet::new(),
+            table,
+        }
     }
 
     pub(crate) fn changes(&self) -> Arc<Changes> {
@@ -163,8 +149,7 @@ impl Following {
     /// The service as it is now; `None` if it is gone.
     fn read(&self, key: &ObjectKey) -> Option<ServiceState> {
         let service = self.watched.services.get(key)?;
-        let slices: Vec<Arc<EndpointSlice>> =
-            self.changes.slices_of(key).iter().filter_map(|slice| self.watched.slices.get(slice)).collect();
+        let slices = self.slices.members(key);
         // One may have got another owner since.
         let own: Vec<&EndpointSlice> = slices
             .iter()

@@ -41,19 +41,18 @@ impl Watch {
         loop {
             // Registered before the look, so that what arrives in between wakes it.
             let more = arrived.notified();
-            if let Some(event) = self.take()? {
+            if let Some(event) = self.try_next()? {
                 return Ok(event);
             }
             more.await;
         }
     }
 
-    /// Everything in scope up to this revision was returned by [`Watch::next`]; a bookmark may name it.
-    pub fn seen(&self) -> Revision {
-        seen(&self.shared.read(), &self.scope, self.position).unwrap_or(self.seen)
-    }
-
-    fn take(&mut self) -> Result<Option<Event>, Expired> {
+    /// The next event, if it is there.
+    ///
+    /// # Errors
+    /// As [`Watch::next`].
+    pub fn try_next(&mut self) -> Result<Option<Event>, Expired> {
         let state = self.shared.read();
         let events = state.resource(&self.scope.resource).and_then(|known| known.events_from(self.position));
         let Some(mut events) = events else {
@@ -67,6 +66,11 @@ impl Watch {
         self.position = next;
         self.seen = seen(&state, &self.scope, next).unwrap_or(self.seen);
         Ok(found)
+    }
+
+    /// Everything in scope up to this revision was returned by [`Watch::next`]; a bookmark may name it.
+    pub fn seen(&self) -> Revision {
+        seen(&self.shared.read(), &self.scope, self.position).unwrap_or(self.seen)
     }
 }
 

@@ -4,6 +4,7 @@ mod failures;
 mod kills;
 mod published;
 mod story;
+mod wishes;
 
 use bythos_api::flux::FINALIZER;
 use bythos_api::helmchart::HelmChart;

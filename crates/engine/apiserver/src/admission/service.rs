@@ -36,7 +36,6 @@ pub struct ServiceNetworkError {
 }
 
 /// The addresses that services can have.
-#[derive(Debug)]
 pub(crate) struct ServiceNetwork {
     first: u32,
     /// Addresses in the network.

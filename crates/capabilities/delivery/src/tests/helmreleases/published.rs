@@ -153,7 +153,12 @@ pub(super) async fn has_gone(delivery: &Delivery, name: &str) {
 
 /// `<revision> <status> <chart>` of each record.
 pub(super) async fn history(delivery: &Delivery, name: &str) -> Vec<String> {
-    let records = Records::new(delivery.engine.admin.clone(), "flux-system");
+    history_in(delivery, "flux-system", name).await
+}
+
+/// See [`history`].
+pub(super) async fn history_in(delivery: &Delivery, namespace: &str, name: &str) -> Vec<String> {
+    let records = Records::new(delivery.engine.admin.clone(), namespace);
     let line = |record: &std::sync::Arc<ReleaseRecord>| {
         let chart = record.chart.metadata().unwrap().unwrap();
         format!("{} {} {}@{}", record.revision, record.info.status, chart.name, chart.version)

@@ -1,29 +1,29 @@
 //! The addresses and ports that the stored services have.
 //!
-//! The store alone says what is taken. What is kept here is what was read of each service at its revision, so that only
-//! services that changed are read again.
+//! The store alone says what is taken. What is kept here is what was read of each service; its events tell which of them
+//! to read again.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use bythos_store::{Entry, Key, Page, Revision, Scope, Store};
+use bythos_store::{Entry, Event, EventKind, Key, Page, Scope, Store, Watch};
 use serde_json::Value;
 
 use super::{cluster_ip, node_port, ports};
 
-/// What each service has, as it was last read.
-#[derive(Debug, Default)]
+/// What each service has.
+#[derive(Default)]
 pub(super) struct Services {
     read: BTreeMap<Key, Read>,
     addresses: BTreeMap<Ipv4Addr, Key>,
     node_ports: BTreeMap<u16, Key>,
+    /// What has happened to services since; nothing before they were first read.
+    events: Option<Watch>,
 }
 
-/// One service at one revision.
-#[derive(Debug)]
+/// What one service has.
 struct Read {
-    revision: Revision,
     address: Option<Ipv4Addr>,
     node_ports: Vec<u16>,
 }
@@ -33,7 +33,6 @@ impl Read {
         // What is stored was valid; if it is not, it has nothing.
         let service: Value = serde_json::from_slice(&entry.value).unwrap_or_default();
         Read {
-            revision: entry.revision,
             address: cluster_ip(&service).and_then(|address| address.parse().ok()),
             node_ports: ports(&service).iter().filter_map(node_port).collect(),
         }
@@ -41,20 +40,38 @@ impl Read {
 }
 
 impl Services {
-    /// Reads what has changed in the store, and gives what services other than this one have.
+    /// Takes in what has changed in the store, and gives what services other than this one have.
     pub(super) fn taken_from(&mut self, store: &Store, namespace: &str, name: &str) -> Taken<'_> {
         let scope = Scope { resource: "services".into(), namespace: None };
-        // The newest revision is always retained.
-        let entries = store.list(&scope, &Page::default()).map(|listing| listing.entries).unwrap_or_default();
-        self.forget_absent(&entries);
-        for entry in &entries {
-            if self.read.get(&entry.key).is_none_or(|read| read.revision != entry.revision) {
-                self.forget(&entry.key);
-                self.learn(entry);
-            }
+        let itself =
+            Key { resource: Arc::clone(&scope.resource), namespace: namespace.into(), name: name.into() };
+        if self.catch_up().is_none() {
+            self.read_all(store, scope);
         }
-        let itself = Key { resource: scope.resource, namespace: namespace.into(), name: name.into() };
         Taken { services: self, itself }
+    }
+
+    /// Nothing, if what has happened since is not known any more.
+    fn catch_up(&mut self) -> Option<()> {
+        while let Some(event) = self.events.as_mut()?.try_next().ok()? {
+            self.take(&event);
+        }
+        Some(())
+    }
+
+    fn take(&mut self, event: &Event) {
+        self.forget(&event.entry.key);
+        if event.kind != EventKind::Deleted {
+            self.learn(&event.entry);
+        }
+    }
+
+    fn read_all(&mut self, store: &Store, scope: Scope) {
+        *self = Services::default();
+        // The newest revision is always retained.
+        let Ok(listing) = store.list(&scope, &Page::default()) else { return };
+        listing.entries.iter().for_each(|entry| self.learn(entry));
+        self.events = store.watch(scope, listing.revision).ok();
     }
 
     fn learn(&mut self, entry: &Entry) {
@@ -76,19 +93,6 @@ impl Services {
                 self.node_ports.remove(&port);
             }
         }
-    }
-
-    /// Forgets the services that are not among these, which are ordered as a list is.
-    fn forget_absent(&mut self, entries: &[Arc<Entry>]) {
-        let mut there = entries.iter().map(|entry| &entry.key).peekable();
-        let mut absent = Vec::new();
-        for key in self.read.keys() {
-            while there.next_if(|other| *other < key).is_some() {}
-            if there.peek() != Some(&key) {
-                absent.push(key.clone());
-            }
-        }
-        absent.iter().for_each(|key| self.forget(key));
     }
 }
 
@@ -112,7 +116,7 @@ impl Taken<'_> {
 mod tests {
     use std::sync::Arc;
 
-    use bythos_store::{Entry, Key, Revision};
+    use bythos_store::{Entry, Event, EventKind, Key, Revision};
     use serde_json::json;
 
     use super::Services;
@@ -132,9 +136,9 @@ mod tests {
         services.learn(&entry("a", 1, "10.43.0.5", 30001));
         services.learn(&entry("b", 2, "10.43.0.6", 30002));
         let changed = entry("b", 3, "10.43.0.7", 30003);
-        services.forget(&changed.key);
-        services.learn(&changed);
-        services.forget_absent(&[changed]);
+        services.take(&Event { kind: EventKind::Updated, entry: changed, previous: None });
+        let gone = entry("a", 4, "10.43.0.5", 30001);
+        services.take(&Event { kind: EventKind::Deleted, entry: gone, previous: None });
         assert_eq!(services.addresses.keys().map(ToString::to_string).collect::<Vec<_>>(), ["10.43.0.7"]);
         assert_eq!(services.node_ports.keys().collect::<Vec<_>>(), [&30003]);
         assert_eq!(services.read.len(), 1);
