@@ -145,7 +145,8 @@ impl Context {
         }
         info!(namespace = object.namespace(), name = object.name_any(), reason, message, "not released");
         let severity = match failure {
-            Failure::Dependency { .. } => Severity::Normal,
+            // What is waited for says itself what is wrong with it, if anything is.
+            Failure::Dependency { .. } | Failure::SourceNotReady { .. } => Severity::Normal,
             _ => Severity::Warning,
         };
         self.events.publish(object, severity, reason, &message).await;
