@@ -96,6 +96,13 @@ impl Proxy {
         client: ClientConnection,
         request: Request<Incoming>,
     ) -> Response<ProxyBody> {
+        let is_head = request.method() == Method::HEAD;
+        let answer = self.answer(client, request).await;
+        // Endpoints know it; a page of our own has a body, which HTTP/2 would send.
+        if is_head { answer.map(|_| full(Bytes::new())) } else { answer }
+    }
+
+    async fn answer(&self, client: ClientConnection, request: Request<Incoming>) -> Response<ProxyBody> {
         let format = Format::asked_for(request.headers());
         let Some(authority) = authority(&request) else {
             return page(format, StatusCode::BAD_REQUEST, "The request names no host.");

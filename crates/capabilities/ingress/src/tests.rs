@@ -9,7 +9,7 @@ mod whole;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use http::{StatusCode, Version};
+use http::{Method, StatusCode, Version};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -64,6 +64,26 @@ async fn a_request_reaches_its_endpoint_with_its_host_and_where_it_comes_from() 
         assert_eq!(headers["x-forwarded-for"], "127.0.0.1");
         assert_eq!(headers["x-real-ip"], "127.0.0.1");
         assert_eq!(headers["x-forwarded-proto"], "https");
+    }
+}
+
+#[tokio::test]
+async fn head_is_answered_without_a_body() {
+    let backend = Backend::start("one").await;
+    let front = shop(&[&backend]).await;
+    for version in [Version::HTTP_11, Version::HTTP_2] {
+        let mut dialog = Dialog::tls(&front.https, "shop.test", version).await.unwrap();
+        let ways = [
+            ("https://shop.test/a", StatusCode::OK),
+            ("https://shop.test/idle", StatusCode::SERVICE_UNAVAILABLE),
+        ];
+        for (uri, status) in ways {
+            let mut request = get(uri, &[]);
+            *request.method_mut() = Method::HEAD;
+            let answer = dialog.send(request).await;
+            assert_eq!(answer.status(), status, "{uri} by {version:?}");
+            assert_eq!(body_of(answer).await, "", "{uri} by {version:?}");
+        }
     }
 }
 

@@ -5,7 +5,9 @@ use std::convert::Infallible;
 use bytes::Bytes;
 use bythos_operator::BoxError;
 use futures::{Stream, StreamExt as _};
-use http_body::Frame;
+use http::Response;
+use http::header::CONTENT_LENGTH;
+use http_body::{Body as _, Frame};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited, StreamBody};
 
@@ -25,6 +27,16 @@ pub(crate) fn full(bytes: impl Into<Bytes>) -> Body {
 /// A body that comes piece by piece. Each piece is handed on as soon as it is there.
 pub(crate) fn streamed(pieces: impl Stream<Item = Bytes> + Send + 'static) -> Body {
     StreamBody::new(pieces.map(|piece| Ok(Frame::data(piece)))).boxed_unsync()
+}
+
+/// As HEAD is answered: by what the answer to GET says of itself, without its body (RFC 9110, section 9.3.2). HTTP/2 sends
+/// what it is given.
+pub(crate) fn without_body(answer: Response<Body>) -> Response<Body> {
+    let (mut parts, body) = answer.into_parts();
+    if let Some(bytes) = body.size_hint().exact() {
+        parts.headers.insert(CONTENT_LENGTH, bytes.into());
+    }
+    Response::from_parts(parts, full(Bytes::new()))
 }
 
 /// The whole body of a request.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bythos_access::{User, user_of_certificate};
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -19,7 +19,7 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 
 use crate::authenticate;
-use crate::body::Body;
+use crate::body::{Body, without_body};
 use crate::call::Caller;
 use crate::request::is_long_running;
 use crate::service::answer;
@@ -102,7 +102,11 @@ async fn connection(door: Arc<Door>, stream: TcpStream, peer: SocketAddr) {
     let ending = door.ending.clone();
     let service = service_fn(move |request: Request<Incoming>| {
         let (door, identity) = (door.clone(), identity.clone());
-        async move { Ok::<_, Infallible>(door.answer(identity, request).await) }
+        async move {
+            let is_head = request.method() == Method::HEAD;
+            let answer = door.answer(identity, request).await;
+            Ok::<_, Infallible>(if is_head { without_body(answer) } else { answer })
+        }
     });
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);

@@ -2,9 +2,19 @@
 
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::Arc;
 
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Empty};
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use kube::config::{KubeConfigOptions, Kubeconfig};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
 use serde_json::json;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 use tokio_util::sync::CancellationToken;
 
 use crate::tls::Tls;
@@ -32,6 +42,29 @@ impl Socket {
         let kubeconfig: Kubeconfig = serde_json::from_value(self.tls.kubeconfig(self.port, user)).unwrap();
         let options = KubeConfigOptions::default();
         Client::try_from(kube::Config::from_custom_kubeconfig(kubeconfig, &options).await.unwrap()).unwrap()
+    }
+}
+
+impl Socket {
+    /// A connection of nobody's.
+    async fn over_http2(&self) -> http2::SendRequest<Empty<Bytes>> {
+        let mut roots = RootCertStore::empty();
+        let authority = self.tls.authority.certificate_pem();
+        roots.add(CertificateDer::from_pem_slice(authority.as_bytes()).unwrap()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let mut config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        let stream = TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap();
+        let (client, connection) =
+            http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+        tokio::spawn(connection);
+        client
     }
 }
 
@@ -96,6 +129,25 @@ async fn the_end_of_the_server_ends_watches_and_lets_it_return() {
     socket.shutdown.cancel();
     tokio::time::timeout(Duration::from_secs(30), socket.serving).await.expect("it returns").unwrap();
     assert_eq!(watch.await.unwrap(), 200);
+}
+
+#[tokio::test]
+async fn head_is_answered_without_a_body() {
+    let Server { api, .. } = server().await;
+    let socket = listen(&api).await;
+    let mut client = socket.over_http2().await;
+    for (path, code) in [("/version", 200), ("/nowhere", 403)] {
+        let request = |method: &str| {
+            let uri = format!("https://localhost{path}");
+            http::Request::builder().method(method).uri(uri).body(Empty::<Bytes>::new()).unwrap()
+        };
+        let whole = client.send_request(request("GET")).await.unwrap();
+        let bytes = whole.into_body().collect().await.unwrap().to_bytes().len();
+        let answer = client.send_request(request("HEAD")).await.unwrap();
+        assert_eq!(answer.status(), code, "{path}");
+        assert_eq!(answer.headers()["content-length"], bytes.to_string(), "{path}");
+        assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "", "{path}");
+    }
 }
 
 /// kubectl, as a user of this socket.
