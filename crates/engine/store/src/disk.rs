@@ -169,7 +169,6 @@ impl Durable for Disk {
     }
 
     fn appended(&mut self, shared: &Shared) {
-        self.log.mark();
         if !self.needs_compaction() {
             return;
         }

@@ -18,9 +18,6 @@ const GROUP_BYTES_MAX: usize = 4 << 20;
 const GATHERING_PART: u32 = 4;
 const GATHERING_MAX: Duration = Duration::from_millis(2);
 
-/// How long the writer looks for the next transaction before it sleeps.
-const LOOKING: Duration = Duration::from_micros(100);
-
 /// What a transaction came to; the outer error is a panic while it was encoded.
 pub(crate) type Outcome = std::thread::Result<Result<Revision, CommitError>>;
 
@@ -76,24 +73,8 @@ impl Writer {
 
     /// Ends when nobody can queue any more and everything queued is answered.
     pub(crate) fn run(mut self) {
-        while let Some(first) = self.first() {
+        while let Some(first) = self.queue.blocking_recv() {
             self.commit_group(first);
-        }
-    }
-
-    /// Who writes alone, one after the other, comes back in less time than it takes to wake a sleeping thread: so the writer
-    /// looks out for a moment before it sleeps.
-    fn first(&mut self) -> Option<Request> {
-        let looking_ends = Instant::now() + LOOKING;
-        loop {
-            match self.queue.try_recv() {
-                Ok(request) => return Some(request),
-                Err(TryRecvError::Disconnected) => return None,
-                Err(TryRecvError::Empty) if Instant::now() >= looking_ends => {
-                    return self.queue.blocking_recv();
-                }
-                Err(TryRecvError::Empty) => std::thread::yield_now(),
-            }
         }
     }
 

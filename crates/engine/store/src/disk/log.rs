@@ -17,8 +17,6 @@ pub(super) struct Log {
     id: FileId,
     /// Where the next batch begins; everything before is durable.
     end: u64,
-    /// Where the last mark stands; 0 if there is none.
-    marked: u64,
     /// How long the file is; zeros after the end.
     room: u64,
     room_step: u64,
@@ -42,18 +40,7 @@ impl Log {
         options.files.sync_directory(&options.directory)?;
         let files = Arc::clone(&options.files);
         let room_step = options.room_bytes;
-        Ok(Log {
-            files,
-            path,
-            file,
-            id,
-            end,
-            marked: 0,
-            room: room_step,
-            room_step,
-            suspect: false,
-            revision,
-        })
+        Ok(Log { files, path, file, id, end, room: room_step, room_step, suspect: false, revision })
     }
 
     /// Opens a log that was read to `end`, and cuts what follows.
@@ -70,8 +57,7 @@ impl Log {
         // What was read may have been in the system's memory only.
         file.sync()?;
         let room_step = options.room_bytes;
-        let mut log =
-            Log { files, path, file, id, end, marked: 0, room: end, room_step, suspect: false, revision };
+        let mut log = Log { files, path, file, id, end, room: end, room_step, suspect: false, revision };
         // Without room the store still opens; the first write says what is missing.
         if log.reserve(0).is_ok() {
             log.mark();
@@ -104,6 +90,7 @@ impl Log {
         }
         self.end += frame.len() as u64;
         self.revision = revision;
+        self.mark();
         Ok(())
     }
 
@@ -112,13 +99,9 @@ impl Log {
         self.file.sync()
     }
 
-    /// Leaves the word that everything before the end is acknowledged, unless it stands there. It is not synced, and
-    /// nobody waits for it: it has to be there only if the disk has had time to go bad.
-    pub(super) fn mark(&mut self) {
-        if self.suspect || self.marked == self.end {
-            return;
-        }
-        self.marked = self.end;
+    /// Leaves the word that everything before the end is acknowledged. It is not synced: it has to be there only
+    /// if the disk has had time to go bad.
+    fn mark(&mut self) {
         let mark = frame::encode(FrameKind::Mark, self.id, self.end, &[], 0, self.revision);
         if self.file.write_at(&mark, self.end).is_err() {
             self.suspect = true;
@@ -146,7 +129,6 @@ impl Log {
         self.verify(&self.files.read(&self.path)?)?;
         tracing::warn!(file = ?self.path, bytes = self.end, "the log was cut to its last durable batch");
         self.file = file;
-        self.marked = 0;
         self.room = self.end;
         self.suspect = false;
         Ok(())
