@@ -8,7 +8,6 @@ use bythos_fuzz::Still;
 use bythos_helm::set::UserValues;
 use bythos_helm::{ArchiveLimits, Capabilities, Chart, Error, File, Limits, Release, Request, render};
 use libfuzzer_sys::fuzz_target;
-use serde_json::{Map, Value};
 
 const LIMITS: Limits = Limits { steps_max: 20_000, bytes_max: 1 << 20, depth_max: 60 };
 const VALUES: &str =
