@@ -45,7 +45,8 @@ impl Publisher {
     }
 
     /// Says that `reason` happened to `object`. The same words about the same object raise the count of the event
-    /// that is there; very long ones are cut. A failure is logged: an event is a message, not a state, and nothing waits for it.
+    /// that is there; very long ones are cut. A failure is logged: an event is a message, not a state, and nothing
+    /// waits for it.
     pub async fn publish<K>(&self, object: &K, severity: Severity, reason: &str, message: &str)
     where
         K: Resource<DynamicType = ()>,
