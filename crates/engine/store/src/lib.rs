@@ -3,16 +3,16 @@
 //! For the API server alone. It stores bytes and knows nothing of Kubernetes, JSON or HTTP.
 //!
 //! ```text
-//! commit ──queue──> writer thread: check a group against the state ──> encode ──> append, one sync ──┐
-//!    <── acknowledge ── wake watches <── the group becomes visible in memory <───────────────────────┘
-//!                                             │
-//! get, list, watch <──────────────────────────┘ (never touch the disk, never wait for it)
+//! commit ──queue──> writer: check a group against the state ──> encode ──> append, one sync ──┐
+//!    <── acknowledge ── wake watches <── the group becomes visible in memory <────────────────┘
+//!                                        │
+//! get, list, watch <─────────────────────┘ (never touch the disk, never wait for it)
 //! ```
 //!
 //! Memory is the serving copy and the disk is the truth. Transactions that arrive together share one sync, and
 //! those who were answered together are expected together again; each is checked against the effect of those before it,
-//! and none is seen by anybody before it is durable. The newest
-//! events are kept in memory, in number bounded by [`Options::history_events`]; watches resume from them and lists
+//! and none is seen by anybody before it is durable. A thread writes for those who queue; one who is alone writes on its
+//! own thread. The newest events are kept in memory, in number bounded by [`Options::history_events`]; watches resume from them and lists
 //! of an older revision are rebuilt from them. On disk the store is a snapshot and the log of what came after it;
 //! a log that has outgrown the live objects is replaced by a new snapshot while the store goes on. A copy of it all can
 //! be made at any time ([`Store::back_up`]).

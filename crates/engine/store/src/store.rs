@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread::JoinHandle;
 
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::disk::{self, Disk, DiskOptions, SystemFiles};
 use crate::state::State;
-use crate::writer::{Durable, MemoryOnly, Request, Writer};
+use crate::writer::{Desk, Durable, MemoryOnly, Outcome, Request, Writer};
 use crate::{
     BackupError, CommitError, Entry, Event, Expired, Key, Listing, OpenError, Operation, Page, Revision,
     Scope, Watch,
@@ -59,12 +60,13 @@ impl Store {
     fn start(state: State, durable: Box<dyn Durable>) -> Result<Store, OpenError> {
         let shared = Arc::new(Shared::new(state));
         let (sender, queue) = mpsc::channel(QUEUE_TRANSACTIONS);
-        let writer = Writer::new(Arc::clone(&shared), queue, durable);
+        let desk = Arc::new(Desk::new(Writer::new(Arc::clone(&shared), durable)));
+        let serving = Arc::clone(&desk);
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || writer.run())
+            .spawn(move || serving.serve(queue))
             .map_err(|source| OpenError::Io { file: PathBuf::new(), source })?;
-        Ok(Store { opened: Arc::new(Opened { shared, queue: Some(sender), thread: Some(thread) }) })
+        Ok(Store { opened: Arc::new(Opened { shared, desk, queue: Some(sender), thread: Some(thread) }) })
     }
 
     /// The newest committed revision.
@@ -88,18 +90,36 @@ impl Store {
     /// Carries out all operations at one new revision, or none. Returns once they are durable and visible.
     ///
     /// No operations are carried out at the newest revision. A commit that is dropped while it waits may still
-    /// be carried out.
+    /// be carried out. Where the runtime has several threads, a commit that is alone is written on the caller's.
     ///
     /// # Errors
     /// See [`CommitError`].
     pub async fn commit(&self, operations: Vec<Operation>) -> Result<Revision, CommitError> {
+        let outcome = match self.commit_alone(operations) {
+            Ok(outcome) => outcome,
+            Err(operations) => self.commit_queued(operations).await?,
+        };
+        outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+
+    /// The operations come back where they cannot be carried out on this thread.
+    fn commit_alone(&self, operations: Vec<Operation>) -> Result<Outcome, Vec<Operation>> {
+        // A runtime of one thread would stand still meanwhile.
+        let may_block =
+            Handle::try_current().is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread);
+        match self.opened.desk.alone().filter(|_| may_block) {
+            Some(mut writer) => Ok(tokio::task::block_in_place(|| writer.commit_alone(operations))),
+            None => Err(operations),
+        }
+    }
+
+    async fn commit_queued(&self, operations: Vec<Operation>) -> Result<Outcome, CommitError> {
         let (reply, outcome) = oneshot::channel();
         let queue = self.opened.queue.as_ref().ok_or(CommitError::Closed)?;
-        queue.send(Request { operations, reply }).await.map_err(|_| CommitError::Closed)?;
-        match outcome.await.map_err(|_| CommitError::Closed)? {
-            Ok(result) => result,
-            Err(panic) => std::panic::resume_unwind(panic),
+        if !self.opened.desk.queue(queue, Request { operations, reply }).await {
+            return Err(CommitError::Closed);
         }
+        outcome.await.map_err(|_| CommitError::Closed)
     }
 
     /// Writes everything as it is now into a folder that is new or empty, where it can be opened as a store. Returns the
@@ -144,6 +164,7 @@ fn disk_options(directory: PathBuf, history_events: usize) -> DiskOptions {
 /// Lives as long as the last clone of the store.
 struct Opened {
     shared: Arc<Shared>,
+    desk: Arc<Desk>,
     queue: Option<mpsc::Sender<Request>>,
     thread: Option<JoinHandle<()>>,
 }

@@ -3,10 +3,11 @@
 pub(crate) mod volume;
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::runtime::{Builder, Runtime};
 
 use crate::disk::DiskOptions;
 use crate::{Change, CommitError, Event, Expect, Key, Operation, Options, Page, Revision, Scope, Store};
@@ -65,10 +66,23 @@ pub(crate) fn commit_each(store: &Store, operations: Vec<Operation>) {
     }
 }
 
-/// Waits for a future, but not for ever.
+/// Waits for a future, but not for ever. A commit that is alone is written on this thread.
 #[track_caller]
 pub(crate) fn wait<F: Future>(future: F) -> F::Output {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+    static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+        Builder::new_multi_thread().worker_threads(1).enable_time().build().expect("a runtime")
+    });
+    wait_on(&RUNTIME, future)
+}
+
+/// Like [`wait`], but each commit is queued.
+#[track_caller]
+pub(crate) fn wait_on_one_thread<F: Future>(future: F) -> F::Output {
+    wait_on(&Builder::new_current_thread().enable_time().build().expect("a runtime"), future)
+}
+
+#[track_caller]
+fn wait_on<F: Future>(runtime: &Runtime, future: F) -> F::Output {
     let limited = async { tokio::time::timeout(Duration::from_secs(30), future).await };
     runtime.block_on(limited).expect("it ends within 30 seconds")
 }

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::testing::{commit, commit_each, create, delete, in_memory, key, listed, put, update, wait};
+use crate::testing::{commit, commit_each, create, delete, in_memory, key, listed, put, update, wait, wait_on_one_thread};
 use crate::{Change, CommitError, Expect, Operation, Page, Revision};
 
 /// Commits the transactions one after another and compares what each came to, then what is there.
@@ -120,6 +120,21 @@ fn concurrent_writers_of_one_object_never_overwrite_each_other() {
 }
 
 #[test]
+fn a_commit_that_is_alone_is_carried_out_by_its_own_thread() {
+    let own = std::thread::current().id();
+    let store = in_memory(10);
+    let encode = move |_: Revision| Bytes::from(format!("{}", std::thread::current().id() == own));
+    let operation = |name: &str| Operation {
+        key: key(name),
+        expect: Expect::Absent,
+        change: Change::Put(Box::new(encode)),
+    };
+    wait(store.commit(vec![operation("pods/x/a")])).expect("it is carried out");
+    wait_on_one_thread(store.commit(vec![operation("pods/x/b")])).expect("it is carried out");
+    assert_eq!(listed(&store, "pods", &Page::default()).0, ["x/a=true", "x/b=false"]);
+}
+
+#[test]
 fn a_panic_in_an_encoder_is_the_caller_s_and_the_store_goes_on() {
     let store = in_memory(10);
     let encode = |_| -> Bytes { panic!("cannot encode") };
@@ -141,7 +156,7 @@ fn an_encoder_that_holds_the_last_clone_does_not_hang() {
     };
     let operation =
         Operation { key: key("pods/x/a"), expect: Expect::Absent, change: Change::Put(Box::new(encode)) };
-    wait(async {
+    wait_on_one_thread(async {
         // Dropped while it waits, or as soon as it is done.
         drop(futures::poll!(Box::pin(store.commit(vec![operation]))));
     });
@@ -150,7 +165,7 @@ fn an_encoder_that_holds_the_last_clone_does_not_hang() {
 #[test]
 fn a_commit_that_is_dropped_leaves_the_store_working() {
     let store = in_memory(10);
-    wait(async {
+    wait_on_one_thread(async {
         drop(futures::poll!(Box::pin(store.commit(vec![create("pods/x/a")]))));
         store.commit(vec![put("pods/x/b", Expect::Absent, "b")]).await.expect("it is carried out");
     });
