@@ -4,7 +4,7 @@
 //! is. Helm is the program `helm`, version 4; where there is none, its columns say so. Both print the same bytes, which is
 //! checked. Each rendering is a program of its own, its start included: this bench calls itself for ours.
 
-use std::io::Write as _;
+use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -41,7 +41,7 @@ fn main() -> Result<()> {
     if let [flag, chart] = arguments.as_slice()
         && flag == RENDER
     {
-        return Ok(std::io::stdout().write_all(render_chart(Path::new(chart))?.as_bytes())?);
+        return render_chart(Path::new(chart));
     }
     let asked: Vec<usize> = arguments.iter().map(|it| it.parse()).collect::<Result<_, _>>()?;
     let mut text = format!(
@@ -160,8 +160,8 @@ impl World for Machine {
     }
 }
 
-/// As `helm template` prints it.
-fn render_chart(path: &Path) -> Result<String> {
+/// Prints what `helm template` prints.
+fn render_chart(path: &Path) -> Result<()> {
     let mut files = Vec::new();
     collect(path, path, &mut files)?;
     let chart = Chart::from_folder(files, ArchiveLimits::CHARTS)?;
@@ -172,11 +172,18 @@ fn render_chart(path: &Path) -> Result<String> {
     let capabilities = Capabilities { kube_version: KUBE_VERSION.to_owned(), api_versions };
     let world = Arc::new(Machine);
     let request = Request { chart: &chart, values: &values, release, capabilities, world, is_linting: false };
-    let rendered = render(&request, Limits::CHARTS)?;
-    let print = |one: &Manifest| format!("---\n# Source: {}\n{}\n", one.source, one.content);
-    let resources: String = rendered.manifests.resources.iter().map(print).collect();
-    let hooks: String = rendered.manifests.hooks.iter().map(|hook| print(&hook.manifest)).collect();
-    Ok(format!("{}\n{hooks}", resources.trim()))
+    let manifests = render(&request, Limits::CHARTS)?.manifests;
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    let last = manifests.resources.len().saturating_sub(1);
+    for (index, Manifest { source, content, .. }) in manifests.resources.iter().enumerate() {
+        // Helm cuts the space behind the last of them.
+        let content = if index == last { content.trim_end() } else { content };
+        writeln!(out, "---\n# Source: {source}\n{content}")?;
+    }
+    for Manifest { source, content, .. } in manifests.hooks.iter().map(|hook| &hook.manifest) {
+        writeln!(out, "---\n# Source: {source}\n{content}")?;
+    }
+    Ok(out.flush()?)
 }
 
 fn collect(root: &Path, folder: &Path, files: &mut Vec<File>) -> Result<()> {

@@ -1,5 +1,7 @@
 //! From text to tokens.
 
+use std::borrow::Cow;
+
 use crate::print::quote;
 use crate::token::{Keyword, Kind, Token};
 
@@ -12,11 +14,11 @@ const SPACES: [char; 4] = [' ', '\t', '\r', '\n'];
 const TRIM_BYTES: usize = 2;
 
 /// All tokens of a text. The last is [`Kind::End`] or [`Kind::Error`].
-pub(crate) fn lex(text: &str) -> Vec<Token> {
+pub(crate) fn lex(text: &str) -> Vec<Token<'_>> {
     let mut lexer =
         Lexer { text, start: 0, position: 0, line: 1, counted: 0, parentheses: 0, tokens: Vec::new() };
     if let Err(message) = lexer.text() {
-        lexer.token(Kind::Error, message);
+        lexer.token(Kind::Error, Cow::Owned(message));
     }
     lexer.tokens
 }
@@ -30,15 +32,15 @@ struct Lexer<'t> {
     line: usize,
     counted: usize,
     parentheses: usize,
-    tokens: Vec<Token>,
+    tokens: Vec<Token<'t>>,
 }
 
-impl Lexer<'_> {
-    fn rest(&self) -> &str {
+impl<'t> Lexer<'t> {
+    fn rest(&self) -> &'t str {
         self.text.get(self.position..).unwrap_or_default()
     }
 
-    fn word(&self) -> &str {
+    fn word(&self) -> &'t str {
         self.text.get(self.start..self.position).unwrap_or_default()
     }
 
@@ -65,11 +67,10 @@ impl Lexer<'_> {
     }
 
     fn emit(&mut self, kind: Kind) {
-        let text = self.word().to_owned();
-        self.token(kind, text);
+        self.token(kind, Cow::Borrowed(self.word()));
     }
 
-    fn token(&mut self, kind: Kind, text: String) {
+    fn token(&mut self, kind: Kind, text: Cow<'t, str>) {
         let line = self.line_of_start();
         self.tokens.push(Token { kind, position: self.start, line, text });
         self.start = self.position;

@@ -1,6 +1,10 @@
 //! What a parsed template is made of. A node prints as the source that it came from, for errors.
+//!
+//! A chart may have thousands of templates, and all of them are kept while one is carried out: so nodes take no more room
+//! than they fill, and texts stay in the source.
 
 use std::fmt::{self, Display, Formatter};
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::error::Location;
@@ -12,17 +16,32 @@ use crate::print::quote;
 pub(crate) struct Tree {
     pub(crate) name: Arc<str>,
     pub(crate) source: Arc<Source>,
-    pub(crate) body: Vec<Statement>,
+    pub(crate) body: Box<[Statement]>,
+}
+
+impl Tree {
+    /// Whether there is nothing but space.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.body.iter().all(|statement| match statement {
+            Statement::Text(range) => self.source.text(range).trim().is_empty(),
+            _ => false,
+        })
+    }
 }
 
 /// The text that one or more templates were parsed from.
 #[derive(Debug)]
 pub(crate) struct Source {
     pub(crate) name: Arc<str>,
-    pub(crate) text: String,
+    pub(crate) text: Box<str>,
 }
 
 impl Source {
+    /// What stands there.
+    pub(crate) fn text(&self, range: &Range<Position>) -> &str {
+        self.text.get(range.clone()).unwrap_or_default()
+    }
+
     /// The place of a byte.
     pub(crate) fn locate(&self, position: usize) -> Location {
         let before = self.text.get(..position).unwrap_or(&self.text);
@@ -38,14 +57,18 @@ impl Source {
 /// Where something stands, in bytes.
 pub(crate) type Position = usize;
 
+/// `b` of `.a.b`, and the like.
+pub(crate) type Names = Box<[Box<str>]>;
+
 #[derive(Debug)]
 pub(crate) enum Statement {
-    Text(String),
+    /// These bytes of the source.
+    Text(Range<Position>),
     Action { position: Position, pipe: Pipe },
-    If(Branch),
-    With(Branch),
-    Range(Branch),
-    Template { position: Position, name: String, pipe: Option<Pipe> },
+    If(Box<Branch>),
+    With(Box<Branch>),
+    Range(Box<Branch>),
+    Template { position: Position, name: Box<str>, pipe: Option<Pipe> },
     Break,
     Continue,
 }
@@ -53,8 +76,8 @@ pub(crate) enum Statement {
 #[derive(Debug)]
 pub(crate) struct Branch {
     pub(crate) pipe: Pipe,
-    pub(crate) body: Vec<Statement>,
-    pub(crate) otherwise: Option<Vec<Statement>>,
+    pub(crate) body: Box<[Statement]>,
+    pub(crate) otherwise: Option<Box<[Statement]>>,
 }
 
 /// `$a, $b := command | command`
@@ -63,16 +86,16 @@ pub(crate) struct Pipe {
     pub(crate) position: Position,
     pub(crate) is_assignment: bool,
     /// At most two.
-    pub(crate) variables: Vec<String>,
+    pub(crate) variables: Names,
     /// At least one.
-    pub(crate) commands: Vec<Command>,
+    pub(crate) commands: Box<[Command]>,
 }
 
 #[derive(Debug)]
 pub(crate) struct Command {
     pub(crate) position: Position,
     pub(crate) first: Operand,
-    pub(crate) rest: Vec<Operand>,
+    pub(crate) rest: Box<[Operand]>,
 }
 
 #[derive(Debug)]
@@ -87,19 +110,19 @@ pub(crate) enum Term {
     Dot,
     Nil,
     /// `.a.b`
-    Field(Vec<String>),
+    Field(Names),
     /// `$a.b`: the first name is the variable's, with its `$`.
-    Variable(String, Vec<String>),
-    Function(String),
+    Variable(Box<str>, Names),
+    Function(Box<str>),
     /// `(pipe).a.b`, `function.a`
-    Chain(Box<Operand>, Vec<String>),
-    Number(Number),
+    Chain(Box<Operand>, Names),
+    Number(Box<Number>),
     /// As it was written, and what it means.
-    String(String, crate::parse::Literal),
+    String(Box<str>, crate::parse::Literal),
     Pipe(Pipe),
 }
 
-fn dotted(formatter: &mut Formatter<'_>, names: &[String]) -> fmt::Result {
+fn dotted(formatter: &mut Formatter<'_>, names: &[Box<str>]) -> fmt::Result {
     names.iter().try_for_each(|name| write!(formatter, ".{name}"))
 }
 

@@ -9,7 +9,7 @@ pub(crate) struct Number {
     pub(crate) unsigned: Option<u64>,
     pub(crate) float: Option<f64>,
     /// As it was written.
-    pub(crate) text: String,
+    pub(crate) text: Box<str>,
 }
 
 impl Number {
@@ -19,7 +19,7 @@ impl Number {
             signed: Some(i64::from(code)),
             unsigned: Some(u64::from(code)),
             float: Some(f64::from(code)),
-            text: text.to_owned(),
+            text: text.into(),
         }
     }
 
@@ -27,7 +27,7 @@ impl Number {
     /// What is wrong with it.
     #[allow(clippy::cast_precision_loss, reason = "a float is what was asked for")]
     pub(crate) fn parse(text: &str) -> Result<Number, String> {
-        let mut number = Number { text: text.to_owned(), ..Number::default() };
+        let mut number = Number { text: text.into(), ..Number::default() };
         number.unsigned = parse_unsigned(text);
         number.signed = parse_signed(text);
         if number.signed == Some(0) {

@@ -3,6 +3,7 @@
 mod literal;
 mod pipeline;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 pub(crate) use literal::Literal;
@@ -25,7 +26,7 @@ pub(crate) fn parse(
     text: &str,
     is_function: &dyn Fn(&str) -> bool,
 ) -> Result<Vec<Arc<Tree>>, Error> {
-    let source = Arc::new(Source { name: name.into(), text: text.to_owned() });
+    let source = Arc::new(Source { name: name.into(), text: text.into() });
     let mut parser = Parser {
         tokens: lex(text),
         next: 0,
@@ -46,14 +47,14 @@ pub(crate) fn parse(
     Ok(parser.trees)
 }
 
-struct Parser<'f> {
+struct Parser<'p> {
     /// The last is an end or an error, and is never passed.
-    tokens: Vec<Token>,
+    tokens: Vec<Token<'p>>,
     next: usize,
     /// The last token that was looked at: errors name its line.
     furthest: usize,
     source: Arc<Source>,
-    is_function: &'f dyn Fn(&str) -> bool,
+    is_function: &'p dyn Fn(&str) -> bool,
     variables: Vec<String>,
     action_line: Option<usize>,
     range_depth: usize,
@@ -82,20 +83,20 @@ enum Item {
     Stop(Stop),
 }
 
-impl Parser<'_> {
+impl<'p> Parser<'p> {
     fn line(&self) -> usize {
         self.tokens.get(self.furthest).map_or(1, |token| token.line)
     }
 
-    fn peek(&mut self) -> Token {
+    fn peek(&mut self) -> Token<'p> {
         let last = self.tokens.len().saturating_sub(1);
         let index = self.next.min(last);
         self.furthest = self.furthest.max(index);
-        let end = Token { kind: Kind::End, position: 0, line: 1, text: String::new() };
+        let end = Token { kind: Kind::End, position: 0, line: 1, text: Cow::Borrowed("") };
         self.tokens.get(index).cloned().unwrap_or(end)
     }
 
-    fn advance(&mut self) -> Token {
+    fn advance(&mut self) -> Token<'p> {
         let token = self.peek();
         self.next += 1;
         token
@@ -105,7 +106,7 @@ impl Parser<'_> {
         self.next = self.next.saturating_sub(1);
     }
 
-    fn advance_past_space(&mut self) -> Token {
+    fn advance_past_space(&mut self) -> Token<'p> {
         loop {
             let token = self.advance();
             if token.kind != Kind::Space {
@@ -114,18 +115,18 @@ impl Parser<'_> {
         }
     }
 
-    fn peek_past_space(&mut self) -> Token {
+    fn peek_past_space(&mut self) -> Token<'p> {
         let token = self.advance_past_space();
         self.back();
         token
     }
 
-    fn expect(&mut self, kind: Kind, context: &str) -> Result<Token, String> {
+    fn expect(&mut self, kind: Kind, context: &str) -> Result<Token<'p>, String> {
         let token = self.advance_past_space();
         if token.kind == kind { Ok(token) } else { Err(self.unexpected(&token, context)) }
     }
 
-    fn unexpected(&self, token: &Token, context: &str) -> String {
+    fn unexpected(&self, token: &Token<'_>, context: &str) -> String {
         if token.kind != Kind::Error {
             return format!("unexpected {token} in {context}");
         }
@@ -195,12 +196,12 @@ impl Parser<'_> {
 
     /// A template may be defined twice in one text only if one of both is empty.
     fn add(&mut self, name: &str, body: Vec<Statement>) -> Result<(), String> {
-        let tree = Arc::new(Tree { name: name.into(), source: Arc::clone(&self.source), body });
+        let tree = Arc::new(Tree { name: name.into(), source: Arc::clone(&self.source), body: body.into() });
         let known = self.trees.iter_mut().find(|known| known.name == tree.name);
         match known {
             None => self.trees.push(tree),
-            Some(known) if is_empty(&known.body) => *known = tree,
-            Some(_) if is_empty(&tree.body) => {}
+            Some(known) if known.is_empty() => *known = tree,
+            Some(_) if tree.is_empty() => {}
             Some(_) => {
                 let name = crate::print::quote::double(name.as_bytes());
                 return Err(format!("template: multiple definition of template {name}"));
@@ -227,7 +228,10 @@ impl Parser<'_> {
     fn text_or_action(&mut self) -> Result<Item, String> {
         let token = self.advance_past_space();
         match token.kind {
-            Kind::Text => Ok(Item::Statement(Statement::Text(token.text))),
+            Kind::Text => {
+                let range = token.position..token.position + token.text.len();
+                Ok(Item::Statement(Statement::Text(range)))
+            }
             Kind::LeftDelimiter => {
                 self.action_line = Some(token.line);
                 let item = self.action()?;
@@ -286,7 +290,7 @@ impl Parser<'_> {
     }
 
     /// `if`, `range` and `with`, up to their end.
-    fn branch(&mut self, context: &'static str) -> Result<Branch, String> {
+    fn branch(&mut self, context: &'static str) -> Result<Box<Branch>, String> {
         let variables = self.variables.len();
         let pipe = self.pipeline(context, Kind::RightDelimiter)?;
         let in_range = usize::from(context == "range");
@@ -298,11 +302,11 @@ impl Parser<'_> {
             Stop::Else(next) => Some(self.otherwise_body(context, next)?),
         };
         self.variables.truncate(variables);
-        Ok(Branch { pipe, body, otherwise })
+        Ok(Box::new(Branch { pipe, body: body.into(), otherwise }))
     }
 
     /// `{{else if}}` and `{{else with}}` share their end with what they belong to.
-    fn otherwise_body(&mut self, context: &str, next: Option<Keyword>) -> Result<Vec<Statement>, String> {
+    fn otherwise_body(&mut self, context: &str, next: Option<Keyword>) -> Result<Box<[Statement]>, String> {
         let chained = match (context, next) {
             ("if", Some(Keyword::If)) => Some("if"),
             ("with", Some(Keyword::With)) => Some("with"),
@@ -311,7 +315,7 @@ impl Parser<'_> {
         let Some(chained) = chained else {
             let (body, stop) = self.statements()?;
             return match stop {
-                Stop::End => Ok(body),
+                Stop::End => Ok(body.into()),
                 Stop::Else(_) => Err(format!("expected end; found {}", stop.shown())),
             };
         };
@@ -319,7 +323,7 @@ impl Parser<'_> {
         self.enter()?;
         let branch = self.branch(chained)?;
         self.depth -= 1;
-        Ok(vec![if chained == "if" { Statement::If(branch) } else { Statement::With(branch) }])
+        Ok([if chained == "if" { Statement::If(branch) } else { Statement::With(branch) }].into())
     }
 
     fn block(&mut self) -> Result<Statement, String> {
@@ -329,7 +333,7 @@ impl Parser<'_> {
         let pipe = self.pipeline(CONTEXT, Kind::RightDelimiter)?;
         let body = self.separate_body(CONTEXT)?;
         self.add(&name, body)?;
-        Ok(Statement::Template { position: token.position, name, pipe: Some(pipe) })
+        Ok(Statement::Template { position: token.position, name: name.into(), pipe: Some(pipe) })
     }
 
     fn template(&mut self) -> Result<Statement, String> {
@@ -342,18 +346,13 @@ impl Parser<'_> {
             self.back();
             Some(self.pipeline(CONTEXT, Kind::RightDelimiter)?)
         };
-        Ok(Statement::Template { position: token.position, name, pipe })
+        Ok(Statement::Template { position: token.position, name: name.into(), pipe })
     }
 
-    fn template_name(&self, token: &Token, context: &str) -> Result<String, String> {
+    fn template_name(&self, token: &Token<'_>, context: &str) -> Result<String, String> {
         if !matches!(token.kind, Kind::String | Kind::RawString) {
             return Err(self.unexpected(token, context));
         }
         Ok(String::from_utf8_lossy(&unquote(&token.text)?).into_owned())
     }
-}
-
-/// Whether there is nothing but space.
-pub(crate) fn is_empty(body: &[Statement]) -> bool {
-    body.iter().all(|statement| matches!(statement, Statement::Text(text) if text.trim().is_empty()))
 }

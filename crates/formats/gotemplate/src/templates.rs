@@ -8,7 +8,7 @@ use crate::builtin;
 use crate::error::Error;
 use crate::function::Library;
 use crate::node::Tree;
-use crate::parse::{is_empty, parse};
+use crate::parse::parse;
 
 /// What a key that a map does not have stands for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -52,7 +52,7 @@ impl Templates {
     /// As [`Templates::add`], with a text that was parsed before.
     pub fn add_parsed(&mut self, parsed: &Parsed) {
         for tree in &parsed.trees {
-            if !is_empty(&tree.body) || self.find(&tree.name).is_none() {
+            if !tree.is_empty() || self.find(&tree.name).is_none() {
                 self.own.insert(Arc::clone(&tree.name), Arc::clone(tree));
             }
         }

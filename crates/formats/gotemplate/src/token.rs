@@ -1,5 +1,6 @@
 //! The words of a template's text.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::print::quote;
@@ -72,19 +73,19 @@ impl Keyword {
 
 /// A word and where it stands.
 #[derive(Debug, Clone)]
-pub(crate) struct Token {
+pub(crate) struct Token<'t> {
     pub(crate) kind: Kind,
     /// In bytes.
     pub(crate) position: usize,
     /// From 1.
     pub(crate) line: usize,
     /// For [`Kind::Error`]: what is wrong.
-    pub(crate) text: String,
+    pub(crate) text: Cow<'t, str>,
 }
 
 const SHOWN_CHARACTERS_MAX: usize = 10;
 
-impl fmt::Display for Token {
+impl fmt::Display for Token<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind {
             Kind::End => formatter.write_str("EOF"),

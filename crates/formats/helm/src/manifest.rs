@@ -188,13 +188,20 @@ impl Manifests {
         sorted.sort_unstable();
         let mut manifests = Manifests::default();
         for (source, text) in sorted {
-            for document in split(text) {
-                manifests.add(source, document)?;
-            }
+            manifests.read(source, text)?;
         }
-        manifests.resources.sort_by(|left, right| install_order(&left.kind, &right.kind));
-        manifests.hooks.sort_by(|left, right| install_order(&left.manifest.kind, &right.manifest.kind));
-        Ok(manifests)
+        Ok(manifests.in_install_order())
+    }
+
+    /// Adds the documents of a text, in their order.
+    pub(crate) fn read(&mut self, source: &str, text: &str) -> Result<(), Error> {
+        split(text).into_iter().try_for_each(|document| self.add(source, document))
+    }
+
+    pub(crate) fn in_install_order(mut self) -> Manifests {
+        self.resources.sort_by(|left, right| install_order(&left.kind, &right.kind));
+        self.hooks.sort_by(|left, right| install_order(&left.manifest.kind, &right.manifest.kind));
+        self
     }
 
     fn add(&mut self, source: &str, document: &str) -> Result<(), Error> {

@@ -57,10 +57,7 @@ pub struct Request<'r> {
 /// What came out.
 #[derive(Debug, Clone, Default)]
 pub struct Rendered {
-    /// What each template gave, by its name: `chart/templates/service.yaml`. Files that begin with `_` and notes are left
-    /// out.
-    pub files: BTreeMap<String, String>,
-    /// What is to be shown to the user.
+    /// What is to be shown to the user: the outermost chart's notes.
     pub notes: String,
     /// Hooks and resources.
     pub manifests: Manifests,
@@ -78,7 +75,8 @@ pub fn render(request: &Request<'_>, limits: Limits) -> Result<Rendered, Error> 
     with_stack(limits, || render_here(request, limits))
 }
 
-/// What each template gave, even if it is no manifest, or if the chart wants another cluster.
+/// What each template gave, by its name (`chart/templates/service.yaml`), even if it is no manifest, or if the chart wants
+/// another cluster. Files that begin with `_` are left out.
 pub(crate) fn texts(request: &Request<'_>, limits: Limits) -> Result<BTreeMap<String, String>, Error> {
     with_stack(limits, || prepare(request, &Budget::new(limits)).map(|prepared| prepared.texts))
 }
@@ -109,10 +107,18 @@ fn render_here(request: &Request<'_>, limits: Limits) -> Result<Rendered, Error>
     check_kube_version(request)?;
     check_dependencies(request.chart)?;
     let Prepared { chart, texts, warnings } = prepare(request, &Budget::new(limits))?;
-    let (files, notes) = without_notes(&chart, texts);
-    let named = files.iter().map(|(name, text)| (name.as_str(), text.as_str()));
-    let manifests = Manifests::sort(named)?;
-    Ok(Rendered { files, notes, manifests, chart: Some(chart), warnings })
+    let own_notes = format!("{}/{NOTES}", chart.name());
+    let mut notes = String::new();
+    let mut manifests = Manifests::default();
+    // One after the other, so that no text is there twice for long.
+    for (name, text) in texts {
+        match name.as_str() {
+            name if name == own_notes => notes = text,
+            name if name.ends_with("NOTES.txt") => {}
+            name => manifests.read(name, &text)?,
+        }
+    }
+    Ok(Rendered { notes, manifests: manifests.in_install_order(), chart: Some(chart), warnings })
 }
 
 /// What all templates gave, before it is read.
@@ -182,20 +188,12 @@ fn render_templates(
     let templates = Rc::new(templates);
     let mut scope = Scope::new(templates, &Functions, budget, rendering).with_missing_key(MissingKey::Zero);
     let shown = renderables.iter().filter(|one| !one.is_partial());
-    let render = |one: &Renderable| {
+    let render = |one: &Renderable<'_>| {
         one.values.set("Template", one.about());
         let output = scope.execute(&one.name, Value::Map(one.values.clone()))?;
         Ok((one.name.clone(), without_no_value(output).to_str().into_owned()))
     };
     shown.map(render).collect()
-}
-
-/// Only the outermost chart's notes are shown.
-fn without_notes(chart: &Chart, files: BTreeMap<String, String>) -> (BTreeMap<String, String>, String) {
-    let own = format!("{}/{NOTES}", chart.name());
-    let (notes, files): (BTreeMap<_, _>, BTreeMap<_, _>) =
-        files.into_iter().partition(|(name, _)| name.ends_with("NOTES.txt"));
-    (files, notes.into_iter().find(|(name, _)| *name == own).map(|(_, text)| text).unwrap_or_default())
 }
 
 /// Whether a template of the chart is rendered at all.

@@ -90,7 +90,7 @@ impl<'t> Run<'_, '_, 't> {
             Term::Dot => dot.clone(),
             Term::Nil => Found::Nothing,
             Term::Number(number) => Found::Plain(constant(number)?),
-            Term::String(_, meaning) => Found::Plain(Value::String(meaning.0.as_slice().into())),
+            Term::String(_, meaning) => Found::Plain(Value::String((&*meaning.0).into())),
             Term::Field(names) => self.field_chain(dot, dot.clone(), operand, names, &[], None)?,
             Term::Variable(name, names) => self.variable_chain(dot, operand, name, names, &[], None)?,
             Term::Chain(inner, names) => self.chain(dot, operand, inner, names, &[], None)?,

@@ -14,7 +14,7 @@ impl<'t> Run<'_, '_, 't> {
         dot: &Found,
         mut receiver: Found,
         operand: &'t Operand,
-        names: &'t [String],
+        names: &'t [Box<str>],
         arguments: &'t [Operand],
         last: Option<Found>,
     ) -> Result<Found, Stopped> {
@@ -31,7 +31,7 @@ impl<'t> Run<'_, '_, 't> {
         dot: &Found,
         operand: &'t Operand,
         name: &str,
-        names: &'t [String],
+        names: &'t [Box<str>],
         arguments: &'t [Operand],
         last: Option<Found>,
     ) -> Result<Found, Stopped> {
@@ -48,7 +48,7 @@ impl<'t> Run<'_, '_, 't> {
         dot: &Found,
         operand: &'t Operand,
         inner: &'t Operand,
-        names: &'t [String],
+        names: &'t [Box<str>],
         arguments: &'t [Operand],
         last: Option<Found>,
     ) -> Result<Found, Stopped> {

@@ -83,7 +83,7 @@ impl<'t> Run<'_, '_, 't> {
 
     fn statement(&mut self, dot: &Found, statement: &'t Statement) -> Result<Flow, Stopped> {
         match statement {
-            Statement::Text(text) => self.write(text.as_bytes())?,
+            Statement::Text(range) => self.write(self.tree.source.text(range).as_bytes())?,
             Statement::Action { position, pipe } => self.action(dot, *position, pipe)?,
             Statement::If(branch) => return self.branch(dot, branch, false),
             Statement::With(branch) => return self.branch(dot, branch, true),

@@ -4,7 +4,7 @@ use crate::number::Number;
 
 /// The bytes that a string literal stands for.
 #[derive(Debug)]
-pub(crate) struct Literal(pub(crate) Vec<u8>);
+pub(crate) struct Literal(pub(crate) Box<[u8]>);
 
 const INVALID: &str = "invalid syntax";
 

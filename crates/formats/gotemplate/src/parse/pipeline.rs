@@ -1,7 +1,7 @@
 //! Pipelines, their commands, and the operands of those.
 
 use super::{Literal, Parser, unquote};
-use crate::node::{Command, Operand, Pipe, Position, Term};
+use crate::node::{Command, Names, Operand, Pipe, Position, Term};
 use crate::number::Number;
 use crate::print::quote;
 use crate::token::{Keyword, Kind, Token};
@@ -23,11 +23,11 @@ impl Parser<'_> {
             commands.push(self.command()?);
         }
         check(&commands, context)?;
-        Ok(Pipe { position, is_assignment, variables, commands })
+        Ok(Pipe { position, is_assignment, variables: variables.into(), commands: commands.into() })
     }
 
     /// `$a :=`, `$a, $b :=`, and the same with `=`.
-    fn declarations(&mut self, context: &str) -> Result<(Vec<String>, bool), String> {
+    fn declarations(&mut self, context: &str) -> Result<(Vec<Box<str>>, bool), String> {
         let mut variables = Vec::new();
         loop {
             let start = self.next;
@@ -42,8 +42,8 @@ impl Parser<'_> {
                 self.next = start;
                 return Ok((variables, false));
             }
-            self.variables.push(variable.text.clone());
-            variables.push(variable.text);
+            self.variables.push(variable.text.clone().into_owned());
+            variables.push(variable.text.into());
             if !is_comma {
                 return Ok((variables, sign.kind == Kind::Assign));
             }
@@ -104,15 +104,15 @@ impl Parser<'_> {
                 if !(self.is_function)(&token.text) {
                     return Err(format!("function {} not defined", quote::double(token.text.as_bytes())));
                 }
-                Term::Function(token.text)
+                Term::Function(token.text.into())
             }
             Kind::Keyword(Keyword::Dot) => Term::Dot,
             Kind::Keyword(Keyword::Nil) => Term::Nil,
-            Kind::Variable => self.known_variable(token.text)?,
-            Kind::Field => Term::Field(vec![without_dot(&token)]),
+            Kind::Variable => self.known_variable(&token.text)?,
+            Kind::Field => Term::Field([without_dot(&token)].into()),
             Kind::Bool => Term::Bool(token.text == "true"),
-            Kind::CharConstant => Term::Number(super::literal::character(&token.text)?),
-            Kind::Complex | Kind::Number => Term::Number(Number::parse(&token.text)?),
+            Kind::CharConstant => Term::Number(Box::new(super::literal::character(&token.text)?)),
+            Kind::Complex | Kind::Number => Term::Number(Box::new(Number::parse(&token.text)?)),
             Kind::LeftParenthesis => {
                 self.enter()?;
                 let pipe = self.pipeline("parenthesized pipeline", Kind::RightParenthesis)?;
@@ -120,8 +120,8 @@ impl Parser<'_> {
                 return Ok(Some(Operand { position: pipe.position, term: Term::Pipe(pipe) }));
             }
             Kind::String | Kind::RawString => {
-                let meaning = Literal(unquote(&token.text)?);
-                Term::String(token.text, meaning)
+                let meaning = Literal(unquote(&token.text)?.into());
+                Term::String(token.text.into(), meaning)
             }
             _ => {
                 self.back();
@@ -131,9 +131,9 @@ impl Parser<'_> {
         Ok(Some(Operand { position: token.position, term }))
     }
 
-    fn known_variable(&self, name: String) -> Result<Term, String> {
-        if self.variables.contains(&name) {
-            return Ok(Term::Variable(name, Vec::new()));
+    fn known_variable(&self, name: &str) -> Result<Term, String> {
+        if self.variables.iter().any(|known| known == name) {
+            return Ok(Term::Variable(name.into(), Names::default()));
         }
         Err(format!("undefined variable {}", quote::double(name.as_bytes())))
     }
@@ -156,25 +156,19 @@ fn begins_operand(kind: Kind) -> bool {
     )
 }
 
-fn without_dot(token: &Token) -> String {
-    token.text.strip_prefix('.').unwrap_or(&token.text).to_owned()
+fn without_dot(token: &Token<'_>) -> Box<str> {
+    token.text.strip_prefix('.').unwrap_or(&token.text).into()
 }
 
-fn chain(operand: Operand, position: Position, fields: Vec<String>) -> Result<Operand, String> {
+fn chain(operand: Operand, position: Position, fields: Vec<Box<str>>) -> Result<Operand, String> {
     let term = match operand.term {
-        Term::Field(mut names) => {
-            names.extend(fields);
-            Term::Field(names)
-        }
-        Term::Variable(name, mut names) => {
-            names.extend(fields);
-            Term::Variable(name, names)
-        }
+        Term::Field(names) => Term::Field(names.into_iter().chain(fields).collect()),
+        Term::Variable(name, names) => Term::Variable(name, names.into_iter().chain(fields).collect()),
         Term::Bool(_) | Term::String(..) | Term::Number(_) | Term::Nil | Term::Dot => {
             let shown = quote::double(operand.to_string().as_bytes());
             return Err(format!("unexpected . after term {shown}"));
         }
-        term => Term::Chain(Box::new(Operand { position: operand.position, term }), fields),
+        term => Term::Chain(Box::new(Operand { position: operand.position, term }), fields.into()),
     };
     Ok(Operand { position, term })
 }

@@ -1,5 +1,6 @@
 //! What templates see: `.Values`, `.Chart`, `.Release`, `.Capabilities`, `.Files`, `.Subcharts`, `.Template`.
 
+use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use bythos_gotemplate::{Element, Failure, Function, Map, Named, Scope, Shape, Text, Value};
@@ -13,16 +14,16 @@ static VALUES: Named = Named { name: "common.Values", method: values_method };
 const VALUES_SHAPE: Shape = Shape::named(Element::Any, &VALUES);
 
 /// A template, and what it sees.
-pub(super) struct Renderable {
+pub(super) struct Renderable<'c> {
     /// `chart/templates/service.yaml`
     pub(super) name: String,
-    pub(super) text: String,
+    pub(super) text: Cow<'c, str>,
     /// Shared by all templates of a chart.
     pub(super) values: Map,
     folder: String,
 }
 
-impl Renderable {
+impl Renderable<'_> {
     /// Whether it only defines templates for others.
     pub(super) fn is_partial(&self) -> bool {
         self.name.rsplit('/').next().is_some_and(|base| base.starts_with('_'))
@@ -55,7 +56,7 @@ pub(super) fn root(request: &Request<'_>, values: &Map) -> Value {
 }
 
 /// All templates of a chart and those inside.
-pub(super) fn renderables(chart: &Chart, root: &Value) -> Vec<Renderable> {
+pub(super) fn renderables<'c>(chart: &'c Chart, root: &Value) -> Vec<Renderable<'c>> {
     let mut found = Vec::new();
     if let Value::Map(root) = root {
         collect(chart, None, root, chart.name(), &mut found);
@@ -64,7 +65,13 @@ pub(super) fn renderables(chart: &Chart, root: &Value) -> Vec<Renderable> {
 }
 
 /// Returns what the chart sees.
-fn collect(chart: &Chart, outer: Option<&Map>, root: &Map, path: &str, found: &mut Vec<Renderable>) -> Map {
+fn collect<'c>(
+    chart: &'c Chart,
+    outer: Option<&Map>,
+    root: &Map,
+    path: &str,
+    found: &mut Vec<Renderable<'c>>,
+) -> Map {
     let own_values = match outer {
         None => root.get(b"Values"),
         Some(outer) => {
@@ -90,7 +97,7 @@ fn collect(chart: &Chart, outer: Option<&Map>, root: &Map, path: &str, found: &m
     for template in chart.templates.iter().filter(|template| super::counts(chart, &template.name)) {
         found.push(Renderable {
             name: format!("{path}/{}", template.name),
-            text: String::from_utf8_lossy(&template.data).into_owned(),
+            text: String::from_utf8_lossy(&template.data),
             values: seen.clone(),
             folder: format!("{path}/templates"),
         });

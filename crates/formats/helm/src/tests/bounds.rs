@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use super::world::{chart, render_with, request};
+use super::world::{chart, render_with, request, texts_of};
 use crate::set::UserValues;
 use crate::{Limits, render};
 
@@ -73,5 +73,5 @@ fn deep_nesting_frees_itself() {
             "{{ $x := dict }}{{ range until 100000 }}{{ $x = dict \"x\" $x }}{{ end }}b: 1\n",
         ),
     ]);
-    assert_eq!(render_with(&chart, json!({})).unwrap().files.len(), 2);
+    assert_eq!(texts_of(&chart, json!({})).unwrap().len(), 2);
 }

@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use super::world::{chart, files, render_with};
+use super::world::{chart, files, render_with, texts_of};
 use crate::{ArchiveLimits, Chart, Error, File};
 
 const OUTER: &str = "apiVersion: v2\nname: outer\nversion: 1.0.0\n";
@@ -10,9 +10,9 @@ const SHOW: &str = "v: {{ .Values | toJson }}\n";
 /// The texts of all templates, by name, without the name of the outer chart.
 #[track_caller]
 fn rendered(texts: &[(&str, &str)], values: serde_json::Value) -> Vec<(String, String)> {
-    let rendered = render_with(&chart(texts), values).unwrap();
+    let texts = texts_of(&chart(texts), values).unwrap();
     let short = |name: &str| name.trim_start_matches("outer/").to_owned();
-    rendered.files.iter().map(|(name, text)| (short(name), text.trim().to_owned())).collect()
+    texts.iter().map(|(name, text)| (short(name), text.trim().to_owned())).collect()
 }
 
 #[track_caller]

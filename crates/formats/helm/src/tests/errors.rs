@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::world::{chart, files, render_with};
+use super::world::{chart, files, render_with, texts_of};
 use crate::{ArchiveLimits, Chart, Error, Limits, render};
 
 const CHART: (&str, &str) = ("Chart.yaml", "apiVersion: v2\nname: shop\nversion: 1.0.0\n");
@@ -140,8 +140,8 @@ fn a_chart_that_reaches_out_of_its_folder_gets_nothing() {
             "a: {{ .Files.Get \"../../etc/passwd\" | quote }}\nb: {{ .Files.Glob \"/etc/*\" | len }}\n",
         ),
     ];
-    let rendered = render_with(&chart(&all), json!({})).unwrap();
-    assert_eq!(rendered.files["shop/templates/a.yaml"], "a: \"\"\nb: 0\n");
+    let texts = texts_of(&chart(&all), json!({})).unwrap();
+    assert_eq!(texts["shop/templates/a.yaml"], "a: \"\"\nb: 0\n");
 }
 
 #[test]

@@ -2,7 +2,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::world::{chart, render_with, request};
+use super::world::{chart, request, texts_of};
 use crate::Limits;
 use crate::set::UserValues;
 
@@ -104,7 +104,6 @@ fn lookup_finds_what_the_cluster_has() {
         ("templates/a.yaml", "p: {{ (lookup \"v1\" \"Secret\" \"ns\" \"there\").data.password | b64dec }}\n"),
         ("templates/b.yaml", "n: {{ (lookup \"v1\" \"Secret\" \"ns\" \"\").items | len }}\n"),
     ]);
-    let rendered = render_with(&chart, json!({})).unwrap();
-    let texts: Vec<&str> = rendered.files.values().map(String::as_str).collect();
-    assert_eq!(texts, ["p: x\n", "n: 1\n"]);
+    let texts = texts_of(&chart, json!({})).unwrap();
+    assert!(texts.values().eq(["p: x\n", "n: 1\n"]), "{texts:?}");
 }

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use aws_lc_rs::rand;
@@ -5,6 +6,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
+use crate::render::texts;
 use crate::set::UserValues;
 use crate::{
     Capabilities, Chart, Error, File, KeyAlgorithm, Limits, Release, Rendered, Request, Wanted, World,
@@ -66,6 +68,12 @@ pub(crate) fn files(files: &[(&str, &str)]) -> Vec<File> {
 
 pub(crate) fn chart(texts: &[(&str, &str)]) -> Chart {
     Chart::from_files(files(texts), crate::ArchiveLimits::CHARTS).unwrap()
+}
+
+/// What each template gave, by its name.
+pub(super) fn texts_of(chart: &Chart, values: Value) -> Result<BTreeMap<String, String>, Error> {
+    let Value::Object(values) = values else { panic!("values are fields") };
+    texts(&request(chart, &values.into()), Limits::CHARTS)
 }
 
 pub(super) fn render_with(chart: &Chart, values: Value) -> Result<Rendered, Error> {
