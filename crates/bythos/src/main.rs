@@ -7,6 +7,7 @@ mod cli;
 mod down;
 mod gitops;
 mod host;
+mod idle;
 mod image;
 mod init;
 mod install;
@@ -30,6 +31,7 @@ use clap::Parser as _;
 const LAST_MOMENT: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
+    idle::bound_allocator();
     if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
         // Only this line installs a provider; a second one in the process would be a defect of this build.
         return fail(&anyhow::anyhow!("a TLS provider is installed already"));
@@ -39,7 +41,8 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error.into()),
     };
-    let outcome = runtime.block_on(command.run());
+    // Boxed: the runtime would hold a copy of all commands' code for each way in which it polls.
+    let outcome = runtime.block_on(Box::pin(command.run()));
     // Whatever still blocks a thread ends with the process.
     runtime.shutdown_timeout(LAST_MOMENT);
     outcome.unwrap_or_else(|error| fail(&error))

@@ -21,7 +21,7 @@ use crate::parts::{self, Ground};
 use crate::progress::Progress;
 use crate::settings::Settings;
 use crate::supervisor::Supervisor;
-use crate::{host, lock, publish};
+use crate::{host, idle, lock, publish};
 use control_plane::ControlPlane;
 use listeners::Bound;
 
@@ -71,6 +71,7 @@ pub(crate) async fn run(settings: Settings, args: Args) -> Result<()> {
         next_steps::print(&progress, &settings, ground);
         tell_service_manager();
     }
+    tokio::spawn(idle::give_back_after_work(shutdown.clone()));
 
     shutdown.cancelled().await;
     progress.line("Stopping. Pods keep running; `bythos down` stops them too.");
@@ -131,8 +132,10 @@ async fn start_parts(
         publish::kubernetes_endpoints(&admin, settings.api_port(), settings.gateway()?).await?;
     }
     let mut reports = Vec::new();
-    for (part, bound) in table {
+    for (mut part, bound) in table {
         publish::part(&admin, &part).await.with_context(|| format!("part {:?}", part.name))?;
+        // The API has them now. Schemas of definitions are large.
+        part.resources = Vec::new();
         let port_of = |spec: &ListenerSpec| settings.port(spec.name, spec.port);
         publish::services(&admin, &part.listeners, port_of, settings.gateway()?).await?;
         let (name, title) = (part.name, part.title);

@@ -12,7 +12,7 @@
 //! Memory is the serving copy and the disk is the truth. Transactions that arrive together share one sync, and
 //! those who were answered together are expected together again; each is checked against the effect of those before it,
 //! and none is seen by anybody before it is durable. A thread writes for those who queue; one who is alone writes on its
-//! own thread. The newest events are kept in memory, in number bounded by [`Options::history_events`]; watches resume from them and lists
+//! own thread. The newest events are kept in memory, bounded in bytes and, by [`Options::history_events`], in number; watches resume from them and lists
 //! of an older revision are rebuilt from them. On disk the store is a snapshot and the log of what came after it;
 //! a log that has outgrown the live objects is replaced by a new snapshot while the store goes on. A copy of it all can
 //! be made at any time ([`Store::back_up`]).

@@ -20,18 +20,24 @@ pub(crate) struct State {
     /// The resource of each retained event, oldest first. Events lie with their resource, so that a watch reads
     /// only those; the bound is on all of them together.
     order: VecDeque<Arc<str>>,
-    history_events: usize,
+    /// Of the values of the retained events.
+    history_bytes: usize,
+    history_events_max: usize,
 }
 
+/// The values of the retained events have so many bytes at most, however few they are.
+const HISTORY_BYTES_MAX: usize = 8 << 20;
+
 impl State {
-    /// An empty state that retains up to `history_events` events.
-    pub(crate) fn new(history_events: usize) -> State {
+    /// An empty state that retains up to `history_events_max` events.
+    pub(crate) fn new(history_events_max: usize) -> State {
         State {
             revision: Revision::default(),
             base: Revision::default(),
             resources: BTreeMap::new(),
             order: VecDeque::new(),
-            history_events,
+            history_bytes: 0,
+            history_events_max,
         }
     }
 
@@ -66,9 +72,10 @@ impl State {
     pub(crate) fn apply(&mut self, event: Event) {
         self.revision = event.revision();
         let name = Arc::clone(&event.entry.key.resource);
+        self.history_bytes += event.entry.value.len();
         self.resource_mut(&name).apply(event);
         self.order.push_back(name);
-        if self.order.len() > self.history_events {
+        while self.order.len() > self.history_events_max || self.history_bytes > HISTORY_BYTES_MAX {
             self.forget_oldest();
         }
     }
@@ -124,8 +131,8 @@ impl State {
 
     fn forget_oldest(&mut self) {
         let resource = self.order.pop_front().and_then(|name| self.resources.get_mut(&name));
-        if let Some(resource) = resource {
-            resource.forget_oldest();
+        if let Some(event) = resource.and_then(Resource::forget_oldest) {
+            self.history_bytes = self.history_bytes.saturating_sub(event.entry.value.len());
         }
     }
 }

@@ -29,7 +29,7 @@ const ROOM_BYTES: u64 = 1 << 20;
 pub struct Options {
     /// Folder of the store's files, made if it is not there; `None` keeps everything in memory, for tests.
     pub directory: Option<PathBuf>,
-    /// How many past events watchers can resume from.
+    /// How many past events watchers can resume from; fewer, if these are large.
     pub history_events: usize,
 }
 

@@ -60,7 +60,7 @@ pub(crate) fn commit(store: &Store, operations: Vec<Operation>) -> Result<Revisi
 
 /// Commits each operation on its own and expects it to be carried out.
 #[track_caller]
-pub(crate) fn commit_each(store: &Store, operations: Vec<Operation>) {
+pub(crate) fn commit_each(store: &Store, operations: impl IntoIterator<Item = Operation>) {
     for operation in operations {
         commit(store, vec![operation]).expect("the commit is carried out");
     }

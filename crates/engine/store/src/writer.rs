@@ -216,7 +216,10 @@ mod tests {
         assert!(writer.next(&mut queue, 1, in_a_while).is_some(), "one is expected, and comes");
         assert!(sending.join().unwrap());
         assert!(writer.next(&mut queue, 2, in_a_while).is_none(), "nobody else is expected");
-        assert!(writer.next(&mut queue, 1, Instant::now()).is_none(), "who is expected does not come in time");
+        assert!(
+            writer.next(&mut queue, 1, Instant::now()).is_none(),
+            "who is expected does not come in time"
+        );
         drop(sender);
     }
 

@@ -64,11 +64,18 @@ pub(crate) type Names = Box<[Box<str>]>;
 pub(crate) enum Statement {
     /// These bytes of the source.
     Text(Range<Position>),
-    Action { position: Position, pipe: Pipe },
+    Action {
+        position: Position,
+        pipe: Pipe,
+    },
     If(Box<Branch>),
     With(Box<Branch>),
     Range(Box<Branch>),
-    Template { position: Position, name: Box<str>, pipe: Option<Pipe> },
+    Template {
+        position: Position,
+        name: Box<str>,
+        pipe: Option<Pipe>,
+    },
     Break,
     Continue,
 }

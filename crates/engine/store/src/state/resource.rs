@@ -57,11 +57,11 @@ impl Resource {
         self.events.push_back(event);
     }
 
-    pub(super) fn forget_oldest(&mut self) {
-        if let Some(event) = self.events.pop_front() {
-            self.forgotten += 1;
-            self.oldest = event.revision();
-        }
+    pub(super) fn forget_oldest(&mut self) -> Option<Event> {
+        let event = self.events.pop_front()?;
+        self.forgotten += 1;
+        self.oldest = event.revision();
+        Some(event)
     }
 
     pub(super) fn oldest(&self) -> Revision {

@@ -2,7 +2,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::testing::{commit, commit_each, create, delete, in_memory, key, listed, put, update, wait, wait_on_one_thread};
+use crate::testing::{
+    commit, commit_each, create, delete, in_memory, key, listed, put, update, wait, wait_on_one_thread,
+};
 use crate::{Change, CommitError, Expect, Operation, Page, Revision};
 
 /// Commits the transactions one after another and compares what each came to, then what is there.

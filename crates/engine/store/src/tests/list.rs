@@ -7,7 +7,7 @@ use crate::{Page, Revision, Store};
 fn filled() -> Store {
     let store = in_memory(100);
     let names = ["pods/b/1", "pods/a/2", "nodes//n", "pods/b/2", "pods/a/1"];
-    commit_each(&store, names.into_iter().map(create).collect());
+    commit_each(&store, names.into_iter().map(create));
     store
 }
 
@@ -93,7 +93,7 @@ fn every_retained_revision_is_listed_as_it_was() {
 #[test]
 fn a_revision_that_is_not_retained_is_expired() {
     let store = in_memory(2);
-    commit_each(&store, ["pods/a/1", "pods/a/2", "nodes//n", "pods/a/3"].into_iter().map(create).collect());
+    commit_each(&store, ["pods/a/1", "pods/a/2", "nodes//n", "pods/a/3"].into_iter().map(create));
     let at = |revision| store.list(&scope("pods"), &Page { at: Some(Revision(revision)), ..Page::default() });
     let expired = at(1).expect_err("it is forgotten");
     assert_eq!((expired.asked, expired.oldest, expired.newest), (Revision(1), Revision(2), Revision(4)));

@@ -1,9 +1,9 @@
 use std::collections::BTreeMap;
 
 use crate::testing::{
-    commit, commit_each, create, delete, event_line, in_memory, next_line, scope, update, wait,
+    commit, commit_each, create, delete, event_line, in_memory, next_line, put, scope, update, wait,
 };
-use crate::{Page, Revision, Store};
+use crate::{Expect, Page, Revision, Store};
 
 #[track_caller]
 fn check(store: &Store, scope_path: &str, after: u64, expected: &[&str]) {
@@ -79,7 +79,7 @@ fn a_watch_is_expired_once_an_event_of_its_resource_is_forgotten() {
     let store = in_memory(3);
     let mut slow = store.watch(scope("pods"), Revision(0)).expect("nothing is forgotten");
     let mut idle = store.watch(scope("nodes"), Revision(0)).expect("nothing is forgotten");
-    commit_each(&store, ["pods/a/1", "pods/a/2", "pods/a/3", "pods/a/4"].into_iter().map(create).collect());
+    commit_each(&store, ["pods/a/1", "pods/a/2", "pods/a/3", "pods/a/4"].into_iter().map(create));
     assert_eq!(next_line(&mut slow), "expired");
     assert_eq!(slow.seen(), Revision(0));
     assert_eq!(idle.seen(), Revision(4), "events of others do not concern it");
@@ -93,6 +93,16 @@ fn a_watch_is_expired_once_an_event_of_its_resource_is_forgotten() {
     );
     commit_each(&store, vec![create("nodes//n")]);
     assert_eq!(next_line(&mut idle), "Created nodes//n created@5");
+}
+
+#[test]
+fn large_events_are_forgotten_before_there_are_many() {
+    let store = in_memory(100);
+    let megabytes = "x".repeat(3 << 20);
+    commit_each(&store, (0..3).map(|number| put(&format!("pods/a/{number}"), Expect::Absent, &megabytes)));
+    assert!(store.watch(scope("pods"), Revision(0)).is_err(), "nine megabytes are too much");
+    let mut watch = store.watch(scope("pods"), Revision(1)).expect("six are not");
+    assert_eq!(wait(watch.next()).map(|event| event.revision()), Ok(Revision(2)));
 }
 
 #[test]

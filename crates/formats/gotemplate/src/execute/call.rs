@@ -229,9 +229,7 @@ fn literal(wanted: Type, operand: &Operand) -> Result<Value, Stopped> {
     let value = match (wanted, &operand.term) {
         (Type::Any, Term::Number(number)) => Some(constant(number)?),
         (Type::Any | Type::Bool, Term::Bool(value)) => Some(Value::Bool(*value)),
-        (Type::Any | Type::String, Term::String(_, meaning)) => {
-            Some(Value::String((&*meaning.0).into()))
-        }
+        (Type::Any | Type::String, Term::String(_, meaning)) => Some(Value::String((&*meaning.0).into())),
         (Type::Int, Term::Number(number)) => number.signed.map(Value::Int),
         (Type::Uint32, Term::Number(number)) => number
             .unsigned
