@@ -15,4 +15,4 @@ mod rotate;
 pub(crate) use self::files::latest_files;
 pub(crate) use self::options::{LogOptions, OptionError};
 pub(crate) use self::read::{LogSource, stream, tail_of};
-pub(crate) use self::rotate::keep_small;
+pub(crate) use self::rotate::{files_of, keep_small};

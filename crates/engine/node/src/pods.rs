@@ -25,7 +25,6 @@ pub(crate) mod paths;
 pub(crate) mod plan;
 pub(crate) mod pod_cgroup;
 pub(crate) mod probes;
-pub(crate) mod quantity;
 pub(crate) mod report;
 pub(crate) mod resource_field;
 pub(crate) mod resources;

@@ -176,6 +176,8 @@ struct Printer {
     since: Option<Timestamp>,
     stream: Option<Stream>,
     left: Option<u64>,
+    /// Whether what is printed next begins a line: long ones are written in parts.
+    begins_line: bool,
     /// What is read of the line that comes next.
     line: Vec<u8>,
     ready: BytesMut,
@@ -184,7 +186,15 @@ struct Printer {
 impl Printer {
     fn new(options: &LogOptions) -> Self {
         let LogOptions { timestamps, since, stream, limit_bytes, .. } = *options;
-        Printer { timestamps, since, stream, left: limit_bytes, line: Vec::new(), ready: BytesMut::new() }
+        Printer {
+            timestamps,
+            since,
+            stream,
+            left: limit_bytes,
+            begins_line: true,
+            line: Vec::new(),
+            ready: BytesMut::new(),
+        }
     }
 
     /// Prints the line that was read. False if no more may be printed.
@@ -208,7 +218,7 @@ impl Printer {
     }
 
     fn put_line(&mut self, line: &Line<'_>) {
-        if self.timestamps {
+        if self.timestamps && self.begins_line {
             self.put(line.time.as_bytes());
             self.put(b" ");
         }
@@ -216,6 +226,7 @@ impl Printer {
         if line.is_whole {
             self.put(b"\n");
         }
+        self.begins_line = line.is_whole;
     }
 
     fn put(&mut self, bytes: &[u8]) {

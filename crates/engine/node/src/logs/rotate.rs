@@ -105,14 +105,28 @@ fn tidy(log: &Path) -> Result<(), RotateError> {
     Ok(())
 }
 
+/// The file of a log, and all that were moved aside of it.
+pub(crate) fn files_of(log: &Path) -> Vec<PathBuf> {
+    let beside = log.parent().map(std::fs::read_dir).and_then(Result::ok).into_iter().flatten().flatten();
+    let aside = beside.map(|entry| entry.path()).filter(|path| is_of(log, path));
+    std::iter::once(log.to_owned()).chain(aside).collect()
+}
+
+/// Whether the file was moved aside of the log: its name goes on behind the log's.
+fn is_of(log: &Path, file: &Path) -> bool {
+    let names = log.file_name().zip(file.file_name());
+    names.is_some_and(|(log, file)| {
+        file.to_string_lossy().strip_prefix(&*log.to_string_lossy()).is_some_and(|rest| rest.starts_with('.'))
+    })
+}
+
 /// The files of this log that were moved aside, the oldest first; remains of a compression are removed.
 fn moved_aside(log: &Path) -> Result<Vec<PathBuf>, RotateError> {
-    let (Some(folder), Some(name)) = (log.parent(), log.file_name()) else { return Ok(Vec::new()) };
-    let prefix = format!("{}.", name.display());
+    let Some(folder) = log.parent() else { return Ok(Vec::new()) };
     let mut moved = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(failed("read", folder))? {
         let path = entry.map_err(failed("read", folder))?.path();
-        let is_of_log = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&prefix));
+        let is_of_log = is_of(log, &path);
         if is_of_log && ends_with(&path, UNFINISHED) {
             std::fs::remove_file(&path).map_err(failed("remove", &path))?;
         } else if is_of_log {
@@ -174,6 +188,21 @@ mod tests {
         let compressed = File::open(folder.path().join("0.log.4.gz")).unwrap();
         flate2::read::GzDecoder::new(compressed).read_to_string(&mut text).unwrap();
         assert_eq!(text, "0.log.4");
+    }
+
+    #[test]
+    fn a_log_is_found_with_all_that_was_moved_aside_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        for file in
+            ["0.log", "0.log.20260102-030405", "0.log.20260102-030406.gz", "1.log", "10.log", "0.logs"]
+        {
+            std::fs::write(folder.path().join(file), "").unwrap();
+        }
+        for file in files_of(&folder.path().join("0.log")) {
+            std::fs::remove_file(file).unwrap();
+        }
+        assert_eq!(names(folder.path()), ["0.logs", "1.log", "10.log"]);
+        assert_eq!(files_of(Path::new("/nowhere/0.log")), [Path::new("/nowhere/0.log")]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use bythos_operator::error_chain;
 use k8s_openapi::api::core::v1::{Container, LifecycleHandler};
 
 use super::paths;
-use super::probes::{HttpCheck, ProbeError, Unhealthy, Verdict, ask_http};
+use super::probes::{Cause, HttpCheck, ProbeError, Unhealthy, Verdict, ask_http};
 use super::runtime::{Container as InRuntime, PodInRuntime};
 use super::spec::{self, ContainerKind};
 use super::start::PodView;
@@ -172,8 +172,7 @@ impl Worker {
                 PostStart::Done => {}
                 PostStart::UnderWay => drop(verdicts.remove(id)),
                 PostStart::Failed => {
-                    let reason = "FailedPostStartHook".to_owned();
-                    let unhealthy = Some(Unhealthy { reason, grace: None });
+                    let unhealthy = Some(Unhealthy { cause: Cause::PostStartHook, grace: None });
                     verdicts.insert(id.clone(), Verdict { started: false, ready: false, unhealthy });
                 }
             }

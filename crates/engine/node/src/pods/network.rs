@@ -8,6 +8,9 @@ use super::spec::uses_host_network;
 use crate::config::NodeConfig;
 use crate::cri::v1;
 
+const SERVERS_MAX: usize = 3;
+const SEARCHES_MAX: usize = 32;
+const SEARCH_CHARACTERS_MAX: usize = 2048;
 const HOSTNAME_BYTES_MAX: usize = 63;
 const FULL_NAME_BYTES_MAX: usize = 64;
 
@@ -52,13 +55,29 @@ fn full_name(config: &NodeConfig, pod: &Pod, spec: &PodSpec, short: &str) -> Opt
     Some(format!("{short}.{subdomain}.{namespace}.svc.{}", config.cluster_domain))
 }
 
-/// The pod's resolver; `None` means the host's own. `host_resolver` is the host's `resolv.conf`.
+/// The text of the host's `resolv.conf`: of the one that names servers which a pod can reach.
+///
+/// Where systemd-resolved runs, `/etc/resolv.conf` names an address of the host's own loopback, and the real servers
+/// stand in a file of its own.
+pub(crate) fn host_resolver() -> String {
+    let [usual, of_resolved] = ["/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"]
+        .map(|path| std::fs::read_to_string(path).unwrap_or_default());
+    choose_resolver(usual, of_resolved)
+}
+
+fn choose_resolver(usual: String, of_resolved: String) -> String {
+    let is_reachable = |server: &String| server.parse().is_ok_and(|server: IpAddr| !server.is_loopback());
+    let has_reachable = |text: &str| of_host(text).servers.iter().any(is_reachable);
+    if !has_reachable(&usual) && has_reachable(&of_resolved) { of_resolved } else { usual }
+}
+
+/// The pod's resolver. `host_resolver` is the host's `resolv.conf`.
 pub(crate) fn resolver(
     config: &NodeConfig,
     namespace: &str,
     spec: &PodSpec,
     host_resolver: &str,
-) -> Option<v1::DnsConfig> {
+) -> v1::DnsConfig {
     let is_cluster = match spec.dns_policy.as_deref() {
         None | Some("ClusterFirst") => !uses_host_network(spec),
         Some("ClusterFirstWithHostNet") => true,
@@ -67,18 +86,17 @@ pub(crate) fn resolver(
     let has_own = spec.dns_policy.as_deref() == Some("None");
     let mut resolver = if is_cluster {
         let domain = &config.cluster_domain;
-        let own = [format!("{namespace}.svc.{domain}"), format!("svc.{domain}"), domain.clone()];
+        let mut searches = vec![format!("{namespace}.svc.{domain}"), format!("svc.{domain}"), domain.clone()];
+        add_new(&mut searches, Some(&of_host(host_resolver).searches));
         v1::DnsConfig {
             servers: vec![config.cluster_dns.to_string()],
-            searches: own.to_vec(),
+            searches,
             options: vec!["ndots:5".to_owned()],
         }
     } else if has_own {
         v1::DnsConfig::default()
-    } else if spec.dns_config.is_some() {
-        of_host(host_resolver)
     } else {
-        return None;
+        of_host(host_resolver)
     };
     if let Some(added) = &spec.dns_config {
         add_new(&mut resolver.servers, added.nameservers.as_deref());
@@ -92,7 +110,21 @@ pub(crate) fn resolver(
             });
         }
     }
-    Some(resolver)
+    keep_within_limits(&mut resolver);
+    resolver
+}
+
+/// What is too much for a resolver is left out, as upstream does.
+fn keep_within_limits(resolver: &mut v1::DnsConfig) {
+    resolver.servers.truncate(SERVERS_MAX);
+    let mut characters = 0;
+    let fits = |search: &&String| {
+        // With the blank before it.
+        characters += search.len() + 1;
+        characters <= SEARCH_CHARACTERS_MAX + 1
+    };
+    let fitting = resolver.searches.iter().take(SEARCHES_MAX).take_while(fits).count();
+    resolver.searches.truncate(fitting);
 }
 
 fn add_new(known: &mut Vec<String>, added: Option<&[String]>) {
@@ -109,12 +141,18 @@ fn of_host(text: &str) -> v1::DnsConfig {
         let mut words = line.split_whitespace().map(str::to_owned);
         match words.next().as_deref() {
             Some("nameserver") => resolver.servers.extend(words.next()),
-            Some("search" | "domain") => resolver.searches = words.collect(),
+            Some("search" | "domain") => resolver.searches = words.filter_map(without_final_dot).collect(),
             Some("options") => resolver.options = words.collect(),
             _ => {}
         }
     }
     resolver
+}
+
+/// A domain may end with a dot; the root alone is not searched.
+fn without_final_dot(domain: String) -> Option<String> {
+    let domain = domain.strip_suffix('.').map(str::to_owned).unwrap_or(domain);
+    (!domain.is_empty()).then_some(domain)
 }
 
 /// The pod's `/etc/hosts`; `host_file` is what the host's own says, for pods on its network.
@@ -165,33 +203,63 @@ mod tests {
         serde_json::from_value(json!({"metadata": {"name": name, "namespace": "shop"}})).unwrap()
     }
 
-    fn resolver_of(value: Value) -> Option<v1::DnsConfig> {
-        resolver(&crate::config::example(), "shop", &spec(value), "nameserver 192.0.2.1\nsearch a b\n")
+    const HOST: &str = "nameserver 192.0.2.1\nsearch a b.\n";
+
+    fn resolver_of(value: Value) -> v1::DnsConfig {
+        resolver(&crate::config::example(), "shop", &spec(value), HOST)
     }
 
     #[test]
     fn pods_ask_the_cluster_unless_they_say_otherwise() {
-        let cluster = resolver_of(json!({})).unwrap();
+        let cluster = resolver_of(json!({}));
         assert_eq!(cluster.servers, ["10.43.0.10"]);
-        assert_eq!(cluster.searches, ["shop.svc.cluster.local", "svc.cluster.local", "cluster.local"]);
+        let own = ["shop.svc.cluster.local", "svc.cluster.local", "cluster.local"];
+        assert_eq!(cluster.searches, [&own[..], &["a", "b"]].concat());
         assert_eq!(cluster.options, ["ndots:5"]);
-        assert_eq!(resolver_of(json!({"dnsPolicy": "Default"})), None);
-        assert_eq!(resolver_of(json!({"hostNetwork": true})), None);
+        assert_eq!(resolver_of(json!({"dnsPolicy": "Default"})), of_host(HOST));
+        assert_eq!(resolver_of(json!({"hostNetwork": true})), of_host(HOST));
         let on_host = json!({"hostNetwork": true, "dnsPolicy": "ClusterFirstWithHostNet"});
-        assert_eq!(resolver_of(on_host), Some(cluster));
+        assert_eq!(resolver_of(on_host), cluster);
+    }
+
+    #[test]
+    fn a_resolver_on_the_loopback_of_the_host_is_passed_by() {
+        let stub = || "nameserver 127.0.0.53\noptions edns0\n".to_owned();
+        let real = || "nameserver 192.0.2.1\n".to_owned();
+        assert_eq!(choose_resolver(stub(), real()), real());
+        assert_eq!(choose_resolver(real(), "nameserver 192.0.2.9\n".to_owned()), real());
+        assert_eq!(choose_resolver(stub(), String::new()), stub());
+        assert_eq!(choose_resolver(stub(), stub()), stub());
+    }
+
+    #[test]
+    fn a_resolver_has_no_more_than_it_may() {
+        let servers: Vec<_> = (1..9).map(|number| format!("192.0.2.{number}")).collect();
+        let searches = |count: usize, domain: &str| -> Vec<_> {
+            (0..count).map(|number| format!("{number:03}.{domain}")).collect()
+        };
+        let limited = |searches: Vec<String>| {
+            let added = json!({"nameservers": servers, "searches": searches});
+            resolver_of(json!({"dnsPolicy": "None", "dnsConfig": added}))
+        };
+        assert_eq!(limited(vec![]).servers.len(), 3);
+        assert_eq!(limited(searches(40, "example.org")).searches.len(), 32);
+        // Each with its blank takes 128 of 2048 characters.
+        assert_eq!(limited(searches(20, &"a".repeat(123))).searches.len(), 16);
     }
 
     #[test]
     fn own_settings_are_added_and_options_replaced() {
         let added = json!({"nameservers": ["192.0.2.53"], "searches": ["example.org"],
             "options": [{"name": "ndots", "value": "2"}, {"name": "edns0"}]});
-        let cluster = resolver_of(json!({"dnsConfig": added})).unwrap();
+        let cluster = resolver_of(json!({"dnsConfig": added}));
         assert_eq!(cluster.servers, ["10.43.0.10", "192.0.2.53"]);
+        assert_eq!(cluster.searches[3..], ["a", "b", "example.org"]);
         assert_eq!(cluster.options, ["ndots:2", "edns0"]);
-        let own = resolver_of(json!({"dnsPolicy": "None", "dnsConfig": added})).unwrap();
+        let own = resolver_of(json!({"dnsPolicy": "None", "dnsConfig": added}));
         assert_eq!(own.servers, ["192.0.2.53"]);
         assert_eq!(own.searches, ["example.org"]);
-        let of_host = resolver_of(json!({"dnsPolicy": "Default", "dnsConfig": added})).unwrap();
+        let of_host = resolver_of(json!({"dnsPolicy": "Default", "dnsConfig": added}));
         assert_eq!(of_host.servers, ["192.0.2.1", "192.0.2.53"]);
         assert_eq!(of_host.searches, ["a", "b", "example.org"]);
     }

@@ -1,6 +1,7 @@
 //! What a worker sees of its pod: what runs, how it ended, and at which addresses.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::Timestamp;
@@ -34,6 +35,7 @@ impl Worker {
             }
             let Some(status) = self.node.cri.container_status(&container.id).await? else { continue };
             let mut details = Details::read(status);
+            details.is_to_restart = self.restart_mark(container).exists();
             // It may have ended since it was listed: these details stay, so they must be whole.
             if container.state == RunState::Ended || details.finished_at.is_some() {
                 self.add_termination_message(container, &mut details);
@@ -58,6 +60,22 @@ impl Worker {
             self.node.cri.discard_task(&container.id).await?;
         }
         Ok(self.node.cri.remove_container(&container.id).await?)
+    }
+
+    /// Takes note, for whoever looks at it once it has ended, that the container is stopped to be restarted.
+    pub(super) fn mark_for_restart(&mut self, container: &Container) -> Result<(), StepError> {
+        let mark = self.restart_mark(container);
+        if let Some(details) = self.details.get_mut(&container.id).filter(|details| !details.is_to_restart) {
+            std::fs::write(&mark, "")
+                .map_err(|source| StepError::Write { what: mark.display().to_string(), source })?;
+            details.is_to_restart = true;
+        }
+        Ok(())
+    }
+
+    fn restart_mark(&self, container: &Container) -> PathBuf {
+        let notes = &container.notes;
+        paths::restart_mark(&self.node.config, &self.identity.uid, &notes.name, notes.restart_count)
     }
 
     fn add_termination_message(&self, container: &Container, details: &mut Details) {

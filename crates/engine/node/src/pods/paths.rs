@@ -10,9 +10,19 @@ pub(crate) fn pod_dir(config: &NodeConfig, uid: &str) -> PathBuf {
     config.pods_dir.join(uid)
 }
 
+/// Folder of the pod's volumes.
+pub(crate) fn volumes_dir(config: &NodeConfig, uid: &str) -> PathBuf {
+    pod_dir(config, uid).join("volumes")
+}
+
+/// Folder of the parts of volumes that containers of the pod mount.
+pub(crate) fn sub_paths_dir(config: &NodeConfig, uid: &str) -> PathBuf {
+    pod_dir(config, uid).join("volume-subpaths")
+}
+
 /// Folder of the pod's volumes of one kind.
 pub(crate) fn plugin_dir(config: &NodeConfig, uid: &str, plugin: &str) -> PathBuf {
-    pod_dir(config, uid).join("volumes").join(plugin)
+    volumes_dir(config, uid).join(plugin)
 }
 
 /// Where a part of a volume lies for one container.
@@ -23,7 +33,7 @@ pub(crate) fn sub_path_place(
     container: &str,
     index: usize,
 ) -> PathBuf {
-    pod_dir(config, uid).join("volume-subpaths").join(volume).join(container).join(index.to_string())
+    sub_paths_dir(config, uid).join(volume).join(container).join(index.to_string())
 }
 
 /// Folder of the pod's volumes that may hold secrets.
@@ -53,6 +63,11 @@ pub(crate) fn post_start_mark(
     restart_count: u32,
 ) -> PathBuf {
     pod_dir(config, uid).join("containers").join(container).join(format!("{restart_count}.post-start"))
+}
+
+/// Says that one container is stopped so that another one takes its place.
+pub(crate) fn restart_mark(config: &NodeConfig, uid: &str, container: &str, restart_count: u32) -> PathBuf {
+    pod_dir(config, uid).join("containers").join(container).join(format!("{restart_count}.restart"))
 }
 
 /// Folder of the pod's logs.

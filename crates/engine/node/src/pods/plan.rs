@@ -11,7 +11,8 @@ use super::probes::Verdict;
 use super::restart::RestartBackoff;
 use super::runtime::{Container, Details, PodInRuntime, RunState};
 use super::spec::{
-    ContainerKind, ephemeral_containers, image, init_containers, kind_of_init, restarts_after, sidecars,
+    ContainerKind, ephemeral_containers, image, init_containers, kind_of_init, restarts_after,
+    restarts_after_kill, sidecars,
 };
 use super::status::Failure;
 
@@ -79,6 +80,8 @@ pub(crate) struct Stop {
     pub(crate) reason: String,
     /// Where it is not that of the pod.
     pub(crate) grace: Option<Duration>,
+    /// Whether another one takes its place, with whatever code it ends.
+    pub(crate) restarts: bool,
 }
 
 /// A container that crashed and waits for its next start.
@@ -96,10 +99,16 @@ pub(crate) fn deadline(pod: &Pod) -> Option<Timestamp> {
     started_at.saturating_add(SignedDuration::from_secs(seconds)).ok()
 }
 
+/// Whether the API knows that the pod has ended.
+pub(crate) fn is_reported_finished(pod: &Pod) -> bool {
+    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+    matches!(phase, Some("Succeeded" | "Failed"))
+}
+
 /// See the module's documentation.
 pub(crate) fn decide(facts: &Facts<'_>) -> Plan {
     let Some(spec) = &facts.pod.spec else { return Plan::Finished(None) };
-    if facts.is_reported_finished() {
+    if is_reported_finished(facts.pod) {
         return Plan::Finished(None);
     }
     if deadline(facts.pod).is_some_and(|deadline| deadline <= facts.now) {
@@ -144,11 +153,6 @@ enum Following {
 }
 
 impl Facts<'_> {
-    fn is_reported_finished(&self) -> bool {
-        let phase = self.pod.status.as_ref().and_then(|status| status.phase.as_deref());
-        matches!(phase, Some("Succeeded" | "Failed"))
-    }
-
     /// Ephemeral containers run once, whatever the others do.
     fn look_in(&self, spec: &PodSpec, steps: &mut Steps) {
         for container in ephemeral_containers(spec) {
@@ -169,7 +173,7 @@ impl Facts<'_> {
         for container in init_containers(spec) {
             let latest = self.runtime.latest(&container.name).filter(here);
             let progress = match kind_of_init(container) {
-                ContainerKind::Sidecar => self.accompany(container, latest, steps),
+                ContainerKind::Sidecar => self.accompany(spec, container, latest, steps),
                 _ if has_begun => Progress::Done,
                 kind => self.initialize_with(spec, kind, container, latest, steps),
             };
@@ -192,11 +196,10 @@ impl Facts<'_> {
     ) -> Progress {
         match latest {
             Some(ended) if ended.state == RunState::Ended => {
-                let exit_code = self.exit_code(ended);
-                if exit_code == 0 {
+                if self.exit_code(ended) == 0 {
                     return Progress::Done;
                 }
-                if !restarts_after(spec, kind, container, exit_code) {
+                if !self.restarts(spec, kind, container, ended) {
                     return Progress::Failed;
                 }
                 self.restart(container, kind, ended, steps);
@@ -210,13 +213,14 @@ impl Facts<'_> {
     /// A sidecar is done with its part of the beginning as soon as it has started.
     fn accompany(
         &self,
+        spec: &PodSpec,
         container: &ContainerSpec,
         latest: Option<&Container>,
         steps: &mut Steps,
     ) -> Progress {
         match latest {
             Some(running) if running.state == RunState::Running => {
-                steps.stop.extend(self.stop(container, running));
+                steps.stop.extend(self.stop(spec, ContainerKind::Sidecar, container, running));
                 if self.verdicts.get(&running.id).is_some_and(|verdict| verdict.started) {
                     return Progress::Done;
                 }
@@ -234,13 +238,13 @@ impl Facts<'_> {
         let kind = ContainerKind::Main;
         match self.runtime.latest(&container.name) {
             Some(running) if running.state == RunState::Running => {
-                steps.stop.extend(self.stop(container, running));
+                steps.stop.extend(self.stop(spec, kind, container, running));
                 if self.hooked.contains(&running.id) {
                     return Following::Waits;
                 }
             }
             Some(ended) if ended.state == RunState::Ended => {
-                if restarts_after(spec, kind, container, self.exit_code(ended)) {
+                if self.restarts(spec, kind, container, ended) {
                     self.restart(container, kind, ended, steps);
                 }
             }
@@ -255,17 +259,46 @@ impl Facts<'_> {
         Following::MayStart
     }
 
-    fn stop(&self, container: &ContainerSpec, running: &Container) -> Option<Stop> {
-        let is_outdated = running.notes.hash != container::hash(&container.name, image(container));
+    fn stop(
+        &self,
+        spec: &PodSpec,
+        kind: ContainerKind,
+        container: &ContainerSpec,
+        running: &Container,
+    ) -> Option<Stop> {
+        let name = &container.name;
+        let is_outdated = running.notes.hash != container::hash(name, image(container));
         let unhealthy = self.verdicts.get(&running.id).and_then(|verdict| verdict.unhealthy.as_ref());
-        let (reason, grace) = match unhealthy {
-            Some(unhealthy) => (unhealthy.reason.clone(), unhealthy.grace),
+        let (reason, grace, restarts) = match unhealthy {
+            Some(unhealthy) => {
+                let restarts = restarts_after_kill(spec, kind, container);
+                (unhealthy.reason(name, restarts), unhealthy.grace, restarts)
+            }
             None if is_outdated => {
-                (format!("Container {} definition changed, will be restarted", container.name), None)
+                (format!("Container {name} definition changed, will be restarted"), None, true)
+            }
+            // A Bythos that has died since has found why.
+            None if self.is_to_restart(running) => {
+                (format!("Container {name} was being stopped, will be restarted"), None, true)
             }
             None => return None,
         };
-        Some(Stop { id: running.id.clone(), name: container.name.clone(), reason, grace })
+        Some(Stop { id: running.id.clone(), name: name.clone(), reason, grace, restarts })
+    }
+
+    /// Whether another container takes the place of one that has ended.
+    fn restarts(
+        &self,
+        spec: &PodSpec,
+        kind: ContainerKind,
+        container: &ContainerSpec,
+        ended: &Container,
+    ) -> bool {
+        self.is_to_restart(ended) || restarts_after(spec, kind, container, self.exit_code(ended))
+    }
+
+    fn is_to_restart(&self, container: &Container) -> bool {
+        self.details.get(&container.id).is_some_and(|details| details.is_to_restart)
     }
 
     fn restart(&self, spec: &ContainerSpec, kind: ContainerKind, ended: &Container, steps: &mut Steps) {
@@ -320,11 +353,13 @@ impl Facts<'_> {
 
     /// Whether a main container is to run, now or after its back-off.
     fn wants_to_run(&self, spec: &PodSpec, container: &ContainerSpec) -> bool {
-        let restarts_after = |exit_code| restarts_after(spec, ContainerKind::Main, container, exit_code);
+        let kind = ContainerKind::Main;
         match self.runtime.latest(&container.name) {
-            Some(ended) if ended.state == RunState::Ended => restarts_after(self.exit_code(ended)),
+            Some(ended) if ended.state == RunState::Ended => self.restarts(spec, kind, container, ended),
             Some(_) => true,
-            None if self.reported_count(&container.name).is_some() => restarts_after(LOST),
+            None if self.reported_count(&container.name).is_some() => {
+                restarts_after(spec, kind, container, LOST)
+            }
             None => true,
         }
     }

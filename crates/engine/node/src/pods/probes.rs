@@ -8,5 +8,5 @@ mod spec;
 mod streak;
 
 pub(crate) use self::http::ask as ask_http;
-pub(crate) use self::runner::{ContainerProbes, Probed, Unhealthy, Verdict};
+pub(crate) use self::runner::{Cause, ContainerProbes, Probed, Unhealthy, Verdict};
 pub(crate) use self::spec::{HttpCheck, ProbeError, ProbeSpec};

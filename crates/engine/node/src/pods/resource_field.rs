@@ -1,8 +1,8 @@
 //! `resourceFieldRef`: what a container requests and is limited to, as text for its environment and files.
 
+use bythos_quantity::Quantity;
 use k8s_openapi::api::core::v1::{Container, PodSpec, ResourceFieldSelector};
 
-use super::quantity;
 use super::spec;
 
 /// What the node has to give; it stands in for a limit that a container does not have.
@@ -69,7 +69,9 @@ pub(crate) fn text(
 }
 
 fn thousandths(text: &str) -> Result<i64, ResourceFieldError> {
-    quantity::thousandths(text).ok_or_else(|| ResourceFieldError::NotAQuantity { text: text.to_owned() })
+    let thousandths = text.parse().ok().map(Quantity::thousandths);
+    let thousandths = thousandths.and_then(|thousandths| i64::try_from(thousandths).ok());
+    thousandths.ok_or_else(|| ResourceFieldError::NotAQuantity { text: text.to_owned() })
 }
 
 #[cfg(test)]

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use bythos_quantity::Quantity;
 use k8s_openapi::api::core::v1::{Container, PodSpec, ResourceRequirements};
-use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity as QuantityText;
 
-use super::quantity;
 use super::spec::{ContainerKind, all_containers};
 use crate::containerd::cgroup::CgroupVersion;
 use crate::cri::v1;
@@ -44,7 +44,8 @@ impl QosClass {
         let is_guaranteed = |resources: &&ResourceRequirements| {
             names.iter().all(|name| {
                 let limit = limit(resources, name);
-                limit.is_some() && (request(resources, name).is_none() || request(resources, name) == limit)
+                let request = request(resources, name);
+                limit.is_some() && (request.is_none() || is_same_amount(request, limit))
             })
         };
         if !said.iter().any(has_any) {
@@ -198,14 +199,21 @@ fn oom_score_adjustment(class: QosClass, memory_request: i64, memory_bytes: i64)
 
 fn read(list: &'static str, name: &'static str, found: Option<&str>) -> Result<Option<i64>, QuantityError> {
     let Some(found) = found else { return Ok(None) };
-    let (value, example) = match name {
-        "cpu" => (quantity::thousandths(found), "500m"),
-        _ => (quantity::whole(found), "128Mi"),
+    let (figure, example): (fn(Quantity) -> i128, _) = match name {
+        "cpu" => (Quantity::thousandths, "500m"),
+        _ => (Quantity::units, "128Mi"),
     };
+    let value = found.parse().ok().and_then(|amount| i64::try_from(figure(amount)).ok());
     match value {
         Some(value) if value >= 0 => Ok(Some(value)),
         _ => Err(QuantityError { list, name, found: found.to_owned(), example }),
     }
+}
+
+/// However they are written.
+fn is_same_amount(one: Option<&str>, other: Option<&str>) -> bool {
+    let amount = |text: Option<&str>| text.and_then(|text| text.parse::<Quantity>().ok());
+    amount(one) == amount(other)
 }
 
 fn limit<'a>(resources: &'a ResourceRequirements, name: &str) -> Option<&'a str> {
@@ -216,8 +224,9 @@ fn request<'a>(resources: &'a ResourceRequirements, name: &str) -> Option<&'a st
     non_zero(resources.requests.as_ref()?, name)
 }
 
-fn non_zero<'a>(quantities: &'a BTreeMap<String, Quantity>, name: &str) -> Option<&'a str> {
-    quantities.get(name).map(|quantity| quantity.0.as_str()).filter(|text| *text != "0")
+fn non_zero<'a>(quantities: &'a BTreeMap<String, QuantityText>, name: &str) -> Option<&'a str> {
+    let text = quantities.get(name)?.0.as_str();
+    (text.parse::<Quantity>() != Ok(Quantity::ZERO)).then_some(text)
 }
 
 #[cfg(test)]
@@ -248,6 +257,15 @@ mod tests {
         let both =
             json!({"limits": {"cpu": "1", "memory": "1Gi"}, "requests": {"cpu": "500m", "memory": "1Gi"}});
         check_class(both, QosClass::Burstable);
+    }
+
+    #[test]
+    fn amounts_make_the_class_and_not_how_they_are_written() {
+        let same = json!({
+            "limits": {"cpu": "1", "memory": "1Gi"}, "requests": {"cpu": "1000m", "memory": "1024Mi"},
+        });
+        check_class(same, QosClass::Guaranteed);
+        check_class(json!({"requests": {"cpu": "0m", "memory": "0Gi"}}), QosClass::BestEffort);
     }
 
     #[test]

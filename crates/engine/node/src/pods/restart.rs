@@ -9,7 +9,7 @@ const FIRST: Duration = Duration::from_secs(10);
 const LONGEST: Duration = Duration::from_secs(300);
 
 /// The kubelet's back-off of crashing containers: none after the first end, then ten seconds, doubling to five
-/// minutes; forgotten after ten minutes without a restart.
+/// minutes; forgotten by a container that ran for ten minutes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct RestartBackoff(Option<LastRestart>);
 
@@ -22,14 +22,14 @@ struct LastRestart {
 impl RestartBackoff {
     /// How long in all, and until when, a container that ended at `ended` waits; `None` if it need not.
     pub(crate) fn holds(&self, ended: Timestamp, now: Timestamp) -> Option<(Duration, Timestamp)> {
-        let last = self.0.filter(|last| !is_forgotten(last, now))?;
+        let last = self.0.filter(|last| !is_forgotten(last, ended))?;
         let until = ended.saturating_add(last.delay).ok()?;
         (now < until).then_some((last.delay, until))
     }
 
-    /// The container is restarted now.
-    pub(crate) fn restarted(&mut self, now: Timestamp) {
-        let delay = match self.0.filter(|last| !is_forgotten(last, now)) {
+    /// The container, which ended at `ended`, is restarted now.
+    pub(crate) fn restarted(&mut self, ended: Timestamp, now: Timestamp) {
+        let delay = match self.0.filter(|last| !is_forgotten(last, ended)) {
             Some(last) => (last.delay * 2).min(LONGEST),
             None => FIRST,
         };
@@ -37,8 +37,9 @@ impl RestartBackoff {
     }
 }
 
-fn is_forgotten(last: &LastRestart, now: Timestamp) -> bool {
-    now.duration_since(last.at).unsigned_abs() > LONGEST * 2
+/// What the container waited does not count: only how long it ran since.
+fn is_forgotten(last: &LastRestart, ended: Timestamp) -> bool {
+    Duration::try_from(ended.duration_since(last.at)).is_ok_and(|ran| ran > LONGEST * 2)
 }
 
 /// Back-off of anything that failed and is tried again: `first`, doubling to `longest`.
@@ -100,7 +101,7 @@ mod tests {
                 waits.push(0);
             }
             assert_eq!(backoff.holds(ended, at(now)), None);
-            backoff.restarted(at(now));
+            backoff.restarted(ended, at(now));
         }
         assert_eq!(waits, [0, 10, 20, 40, 80, 160, 300, 300]);
     }
@@ -108,12 +109,22 @@ mod tests {
     #[test]
     fn ten_quiet_minutes_are_forgiven() {
         let mut backoff = RestartBackoff::default();
-        backoff.restarted(at(0));
-        backoff.restarted(at(10));
+        backoff.restarted(at(0), at(0));
+        backoff.restarted(at(9), at(10));
         assert!(backoff.holds(at(11), at(12)).is_some());
         assert!(backoff.holds(at(700), at(701)).is_none());
-        backoff.restarted(at(701));
+        backoff.restarted(at(700), at(701));
         assert_eq!(backoff.holds(at(702), at(703)).unwrap().0, FIRST);
+    }
+
+    #[test]
+    fn a_pause_is_no_quiet_time() {
+        let mut backoff = RestartBackoff::default();
+        for _ in 0..6 {
+            backoff.restarted(at(0), at(0));
+        }
+        // It ran for nine minutes and waits for five more.
+        assert_eq!(backoff.holds(at(540), at(700)), Some((LONGEST, at(840))));
     }
 
     #[test]

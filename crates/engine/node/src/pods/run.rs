@@ -15,13 +15,15 @@ use super::plan::{self, Facts, Hold as CrashHold, Plan, Steps};
 use super::probes::{ContainerProbes, ProbeSpec, Probed, Verdict};
 use super::restart::Retry;
 use super::runtime::{PodInRuntime, RunState};
-use super::spec::{self, all_containers, grace_seconds, uses_host_network};
+use super::spec::{self, ContainerKind, all_containers, grace_seconds, uses_host_network};
 use super::start::{Hold, NotStarted, PodView};
 use super::status::{Failure as PodFailure, Outlook, Waiting};
 use super::supported::unsupported;
+use super::terminate::remove_volumes;
 use super::worker::{Failure, Outcome, StepError, Worker, earlier, instant_of};
 use super::{admission, paths, pod_cgroup, sandbox};
-use crate::cri::labels::ContainerNotes;
+use crate::cri::labels::{ContainerNotes, PodIdentity};
+use crate::logs;
 
 /// How many steps are taken before the status is written in between.
 const STEPS_MAX: usize = 8;
@@ -102,13 +104,20 @@ impl Worker {
             now: Timestamp::now(),
         });
         match plan {
-            Plan::Finished(failure) => self.finish(view, failure, grace).await,
+            Plan::Finished(failure) => {
+                if let Some(PodFailure { reason, message }) = &failure
+                    && self.is_new(reason, message.clone())
+                {
+                    self.events(pod).normal(reason, message).await;
+                }
+                self.finish(view, failure, grace).await
+            }
             Plan::MakeSandbox { attempt } => self.make_sandbox(view, attempt).await,
             Plan::Containers(steps) => self.carry_out(view, steps).await,
         }
     }
 
-    /// Nothing is to run any more: what does is stopped, the network is given back, the logs stay.
+    /// Nothing is to run any more: what does is stopped, the network is given back, volumes go, logs stay.
     pub(super) async fn finish(
         &mut self,
         view: PodView<'_>,
@@ -122,6 +131,10 @@ impl Worker {
         for sandbox in view.runtime.sandboxes.iter().filter(|sandbox| sandbox.ready) {
             self.node.cri.stop_sandbox(&sandbox.id).await?;
         }
+        // Not before the API knows: after a crash in between, a pod that may go on must not have lost its volumes.
+        if plan::is_reported_finished(view.pod) {
+            remove_volumes(&self.node.config, &self.identity.uid).await?;
+        }
         Ok(Round::Done { outlook: failure.map_or(Outlook::Finished, Outlook::Failed), until: None })
     }
 
@@ -129,6 +142,10 @@ impl Worker {
         if let Some(hold) = self.sandbox_hold(view).await {
             self.all_wait(view.spec, &hold.waiting);
             return Ok(Round::Done { outlook: Outlook::GoesOn, until: hold.until });
+        }
+        if !view.runtime.sandboxes.is_empty() {
+            let message = "Pod sandbox changed, it will be killed and re-created.";
+            self.events(view.pod).normal("SandboxChanged", message).await;
         }
         // Of one that broke, whatever still runs in it and its network.
         for broken in &view.runtime.sandboxes {
@@ -199,6 +216,9 @@ impl Worker {
                 continue;
             };
             let grace = stop.grace.unwrap_or(Duration::from_secs(grace_seconds(view.spec)));
+            if stop.restarts {
+                self.mark_for_restart(container)?;
+            }
             self.stop(Some(view), container, grace, &stop.reason).await?;
             self.give_turn(&stop.id);
         }
@@ -220,17 +240,19 @@ impl Worker {
     }
 
     async fn hold_back(&mut self, pod: &Pod, hold: CrashHold) {
-        let identity = &self.identity;
-        let message = format!(
-            "back-off {}s restarting failed container={} pod={}_{}({})",
-            hold.delay.as_secs(),
-            hold.name,
-            identity.name,
-            identity.namespace,
-            identity.uid
-        );
-        let events = self.events(pod);
-        self.warn_once(&events, &hold.name, "BackOff", &message).await;
+        let PodIdentity { namespace, name, uid } = &self.identity;
+        let (container, seconds) = (&hold.name, hold.delay.as_secs());
+        let pod_in_words = format!("{name}_{namespace}({uid})");
+        let message =
+            format!("back-off {seconds}s restarting failed container={container} pod={pod_in_words}");
+        // The event has the same words each time, so that it is counted: once for each time that it waits.
+        let occasion = format!("back-off until {}", hold.until);
+        if self.is_new(container, occasion) {
+            let kind = pod.spec.as_ref().and_then(|spec| Some(spec::container(spec, container)?.0));
+            let events = self.events(pod).of_container(kind.unwrap_or(ContainerKind::Main), container);
+            let words = format!("Back-off restarting failed container {container} in pod {pod_in_words}");
+            events.warning("BackOff", &words).await;
+        }
         self.waiting.insert(hold.name, Waiting { reason: "CrashLoopBackOff", message });
     }
 
@@ -279,10 +301,14 @@ impl Worker {
 
     fn remove_files_of(&self, container: &ContainerNotes) -> Result<(), StepError> {
         let (config, name, count) = (&self.node.config, &container.name, container.restart_count);
+        let uid = &self.identity.uid;
         let log = paths::log_dir(config, &self.identity).join(paths::log_file(name, count));
-        let message = paths::termination_message_file(config, &self.identity.uid, name, count);
-        let mark = paths::post_start_mark(config, &self.identity.uid, name, count);
-        for file in [log, message, mark] {
+        let files = [
+            paths::termination_message_file(config, uid, name, count),
+            paths::post_start_mark(config, uid, name, count),
+            paths::restart_mark(config, uid, name, count),
+        ];
+        for file in logs::files_of(&log).into_iter().chain(files) {
             match std::fs::remove_file(&file) {
                 Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
                     return Err(StepError::Clean { what: file.display().to_string(), source });
@@ -317,7 +343,6 @@ impl Worker {
             let probed = Probed {
                 cri: self.node.cri.clone(),
                 container_id: container.id.clone(),
-                container_name: named.name.clone(),
                 address: addresses.pod.first().map(ToString::to_string).unwrap_or_default(),
                 started_at: self.details.get(&container.id).and_then(|details| details.started_at),
                 events: self.events(pod).of_container(kind, &named.name),

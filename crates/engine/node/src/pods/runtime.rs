@@ -97,6 +97,8 @@ pub(crate) struct Details {
     pub(crate) exit_code: i32,
     pub(crate) reason: String,
     pub(crate) message: String,
+    /// It is stopped, or was, so that another one takes its place, however it ends.
+    pub(crate) is_to_restart: bool,
 }
 
 impl Details {
@@ -109,6 +111,7 @@ impl Details {
             exit_code: status.exit_code,
             reason: status.reason,
             message: status.message,
+            is_to_restart: false,
         }
     }
 }

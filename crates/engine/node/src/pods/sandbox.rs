@@ -16,7 +16,6 @@ pub(crate) fn config(
     attempt: u32,
 ) -> Result<v1::PodSandboxConfig, HostnameError> {
     let identity = spec::identity(pod);
-    let host_resolver = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
     Ok(v1::PodSandboxConfig {
         metadata: Some(v1::PodSandboxMetadata {
             name: identity.name.clone(),
@@ -30,7 +29,7 @@ pub(crate) fn config(
             false => network::hostname(config, pod, pod_spec)?,
         },
         log_directory: paths::log_dir(config, &identity).display().to_string(),
-        dns_config: network::resolver(config, &identity.namespace, pod_spec, &host_resolver),
+        dns_config: Some(network::resolver(config, &identity.namespace, pod_spec, &network::host_resolver())),
         labels: identity.labels(),
         annotations: Default::default(),
         linux: Some(v1::LinuxPodSandboxConfig {

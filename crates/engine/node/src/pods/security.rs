@@ -51,10 +51,11 @@ pub(crate) fn of_container(
 ) -> Result<v1::LinuxContainerSecurityContext, RunAsRootError> {
     let of_pod = spec.security_context.clone().unwrap_or_default();
     let own = container.security_context.clone().unwrap_or_default();
-    let user = own.run_as_user.or(of_pod.run_as_user);
+    let asked = own.run_as_user.or(of_pod.run_as_user);
     if own.run_as_non_root.or(of_pod.run_as_non_root) == Some(true) {
-        forbid_root(&container.name, user, image)?;
+        forbid_root(&container.name, asked, image)?;
     }
+    let (user, run_as_username) = effective_user(asked, image);
     let privileged = own.privileged == Some(true);
     let owned = |paths: &[&str]| paths.iter().map(|&path| path.to_owned()).collect();
     let procfs_is_open = privileged || own.proc_mount.as_deref() == Some("Unmasked");
@@ -62,12 +63,8 @@ pub(crate) fn of_container(
         capabilities: Some(capabilities(&own)),
         privileged,
         namespace_options: Some(namespaces_of_container(spec, target_id)),
-        run_as_user: user.or(image.uid.map(|uid| uid.value)).map(|value| v1::Int64Value { value }),
-        run_as_username: if user.is_none() && image.uid.is_none() {
-            image.username.clone()
-        } else {
-            String::new()
-        },
+        run_as_user: user.map(|value| v1::Int64Value { value }),
+        run_as_username,
         run_as_group: own.run_as_group.or(of_pod.run_as_group).map(|value| v1::Int64Value { value }),
         readonly_rootfs: own.read_only_root_filesystem == Some(true),
         supplemental_groups: groups(&of_pod),
@@ -113,6 +110,14 @@ fn forbid_root(container: &str, user: Option<i64>, image: &v1::Image) -> Result<
         (None, Some(_)) => Ok(()),
         (None, None) if image.username.is_empty() => Err(RunAsRootError::ImageIsRoot { container }),
         (None, None) => Err(RunAsRootError::Unknown { container, user: image.username.clone() }),
+    }
+}
+
+/// The user by number, or else by name: that of the manifest, or of the image, or else root.
+fn effective_user(asked: Option<i64>, image: &v1::Image) -> (Option<i64>, String) {
+    match asked.or(image.uid.map(|uid| uid.value)) {
+        None if !image.username.is_empty() => (None, image.username.clone()),
+        number => (Some(number.unwrap_or(0)), String::new()),
     }
 }
 
@@ -230,6 +235,9 @@ mod tests {
         let context = |image| built(json!({"runAsGroup": 2}), json!({}), &image).unwrap();
         assert_eq!(context(image(Some(5), "")).run_as_user, Some(v1::Int64Value { value: 5 }));
         assert_eq!(context(image(None, "web")).run_as_username, "web");
+        assert_eq!(context(image(None, "web")).run_as_user, None);
+        // A group alone means nothing to containerd.
+        assert_eq!(context(image(None, "")).run_as_user, Some(v1::Int64Value { value: 0 }));
     }
 
     #[test]

@@ -57,8 +57,22 @@ pub(crate) fn restarts_after(
     if rules.iter().any(|rule| asks_for_restart(rule, exit_code)) {
         return true;
     }
+    own_policy(spec, container).restarts_after(exit_code)
+}
+
+/// Whether a container that its node has ended, for what its probes or hooks found, is started again.
+pub(crate) fn restarts_after_kill(spec: &PodSpec, kind: ContainerKind, container: &Container) -> bool {
+    match kind {
+        ContainerKind::Ephemeral => false,
+        ContainerKind::Sidecar => true,
+        ContainerKind::Init | ContainerKind::Main => own_policy(spec, container) != RestartPolicy::Never,
+    }
+}
+
+/// The container's own policy, or the pod's.
+fn own_policy(spec: &PodSpec, container: &Container) -> RestartPolicy {
     let own = container.restart_policy.as_deref().map(|policy| RestartPolicy::read(Some(policy)));
-    own.unwrap_or_else(|| RestartPolicy::of(spec)).restarts_after(exit_code)
+    own.unwrap_or_else(|| RestartPolicy::of(spec))
 }
 
 fn asks_for_restart(rule: &ContainerRestartRule, exit_code: i32) -> bool {

@@ -145,7 +145,9 @@ impl Worker {
         self.said.remove(&container.name);
         self.said.remove(&image_topic(container));
         if start.is_restart {
-            self.backoffs.entry(start.name.clone()).or_default().restarted(Timestamp::now());
+            let before = view.runtime.latest(&start.name).and_then(|before| self.details.get(&before.id));
+            let (ended, now) = (before.and_then(|before| before.finished_at), Timestamp::now());
+            self.backoffs.entry(start.name.clone()).or_default().restarted(ended.unwrap_or(now), now);
         }
         events.normal("Created", &format!("Created container: {}", container.name)).await;
         Ok(id)

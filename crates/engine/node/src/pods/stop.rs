@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::hooks::{Hook, HookTarget};
 use super::plan::turn_to_end;
+use super::probes::ContainerProbes;
 use super::report::PodEvents;
 use super::runtime::{Container, PodInRuntime};
 use super::spec;
@@ -17,8 +18,8 @@ use super::start::PodView;
 use super::worker::{Finished, StepError, Worker};
 use crate::cri::{Cri, CriError};
 
-/// Whatever the hook has taken, a program is left this long to end by itself.
-const LAST_GRACE: Duration = Duration::from_secs(1);
+/// Whatever the hook has taken and whatever the grace is, a program is left this long to end by itself, as upstream.
+const LAST_GRACE: Duration = Duration::from_secs(2);
 /// The API counts graces in whole seconds.
 const TOLERANCE: Duration = Duration::from_secs(1);
 
@@ -44,6 +45,7 @@ impl Worker {
         runtime: &PodInRuntime,
         grace: Duration,
     ) -> Result<(), StepError> {
+        self.probes.values_mut().for_each(ContainerProbes::keep_readiness_only);
         let pod_and_spec = pod.and_then(|pod| Some((pod, pod.spec.as_ref()?)));
         for container in runtime.running() {
             let view = pod_and_spec.map(|(pod, spec)| PodView { pod, spec, runtime });

@@ -10,7 +10,7 @@ use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::path::{Component, Path, PathBuf};
 
 use k8s_openapi::api::core::v1::VolumeMount;
-use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, fstat, mkdirat, openat2};
+use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, fchmod, fstat, mkdirat, openat, openat2};
 use rustix::io::Errno;
 use rustix::mount::{UnmountFlags, mount_bind_recursive, unmount};
 
@@ -82,7 +82,8 @@ fn bind(binding: &Binding) -> io::Result<()> {
     mount_bind_recursive(source, &binding.place).map_err(|error| context(error.into()))
 }
 
-/// Opens the part, and makes the folders that are not there.
+/// Opens the part, and makes the folders that are not there, each as open as the volume is: whoever may write into
+/// the volume may write into its part. The group of the volume is the kernel's to pass on, by the mode.
 fn open(volume: &Path, part: &Path) -> io::Result<OwnedFd> {
     let root = rustix::fs::open(volume, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
     match open_inside(&root, part) {
@@ -96,11 +97,21 @@ fn open(volume: &Path, part: &Path) -> io::Result<OwnedFd> {
         let parent = open_inside(&root, parent).map_err(explain)?;
         match mkdirat(&parent, component.as_os_str(), mode) {
             Err(Errno::EXIST) => {}
-            result => result?,
+            result => {
+                result?;
+                set_mode(&parent, component, mode)?;
+            }
         }
         made.push(component);
     }
     open_inside(&root, part).map_err(explain)
+}
+
+/// What `mkdir` has made lacks what the umask takes.
+fn set_mode(parent: &OwnedFd, folder: Component<'_>, mode: Mode) -> io::Result<()> {
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let folder = openat(parent, folder.as_os_str(), flags, Mode::empty())?;
+    Ok(fchmod(&folder, mode)?)
 }
 
 fn open_inside(root: &OwnedFd, path: &Path) -> Result<OwnedFd, Errno> {
@@ -168,6 +179,18 @@ mod tests {
         check(json!({"subPathExpr": "$(EMPTY)"}), Err(&outside("")));
         let not_set = "volumeMounts[0].subPathExpr: the variable in \"$(NONE)\" is not set";
         check(json!({"subPathExpr": "$(NONE)"}), Err(not_set));
+    }
+
+    #[test]
+    fn folders_that_are_made_are_as_open_as_the_volume() {
+        use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+        let volume = tempfile::tempdir().unwrap();
+        for mode in [0o777, 0o2770] {
+            std::fs::set_permissions(volume.path(), std::fs::Permissions::from_mode(mode)).unwrap();
+            let part = format!("of/{mode:o}");
+            open(volume.path(), Path::new(&part)).unwrap();
+            assert_eq!(volume.path().join(part).metadata().unwrap().mode() & 0o7777, mode);
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Steps of a pod that should end: its containers, its sandboxes, its files, its object.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -104,10 +104,12 @@ fn grace_left(pod: &Pod) -> Duration {
 /// Removes what the pod leaves on the host.
 async fn clean(config: &NodeConfig, pod: &PodIdentity) -> Result<(), StepError> {
     let uid = &pod.uid;
-    for folder in [paths::pod_dir(config, uid), paths::secret_dir(config, uid), paths::log_dir(config, pod)] {
-        remove_folder(&folder)
-            .map_err(|source| StepError::Clean { what: folder.display().to_string(), source })?;
-    }
+    remove_folders([
+        paths::pod_dir(config, uid),
+        paths::secret_dir(config, uid),
+        paths::log_dir(config, pod),
+    ])
+    .await?;
     let failed = |source: io::Error| StepError::Clean { what: "the cgroup of the pod".to_owned(), source };
     let hierarchies = Hierarchies::of_host().map_err(|error| failed(io::Error::other(error)))?;
     for class in [QosClass::Guaranteed, QosClass::Burstable, QosClass::BestEffort] {
@@ -116,6 +118,26 @@ async fn clean(config: &NodeConfig, pod: &PodIdentity) -> Result<(), StepError> 
         hierarchies.remove(&cgroup).map_err(|error| failed(io::Error::other(error)))?;
     }
     Ok(())
+}
+
+/// Removes the volumes of a pod that has ended, except what claims hold. Mounts end with the folders they lie on.
+pub(super) async fn remove_volumes(config: &NodeConfig, uid: &str) -> Result<(), StepError> {
+    let volumes = paths::volumes_dir(config, uid);
+    remove_folders([volumes, paths::sub_paths_dir(config, uid), paths::secret_dir(config, uid)]).await
+}
+
+async fn remove_folders(folders: [PathBuf; 3]) -> Result<(), StepError> {
+    let remove = move || {
+        folders.iter().try_for_each(|folder| {
+            remove_folder(folder)
+                .map_err(|source| StepError::Clean { what: folder.display().to_string(), source })
+        })
+    };
+    let failed = |error| StepError::Clean {
+        what: "the folders of the pod".to_owned(),
+        source: io::Error::other(error),
+    };
+    tokio::task::spawn_blocking(remove).await.map_err(failed)?
 }
 
 /// A containerd that died in the middle of a start may leave a process that its successor does not know.

@@ -1,4 +1,7 @@
 //! The volumes of a pod: first what they should hold (pure), then that, on the host.
+//!
+//! Where a volume lies is noted once it is there. If what it is made of goes away afterwards (a config map, a claim),
+//! the volume stays as it is, and containers of the pod can be started again with it.
 
 mod atomic;
 pub(crate) mod claim;
@@ -12,6 +15,7 @@ use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use bythos_quantity::Quantity;
 use k8s_openapi::api::core::v1::{EmptyDirVolumeSource, Pod, PodSpec, Volume};
 
 use self::claim::{ClaimError, Kind};
@@ -21,8 +25,8 @@ pub(crate) use self::projection::Payload;
 use self::projection::ProjectionError;
 use super::fields::Addresses;
 use super::objects::{Objects, claim_of};
+use super::paths;
 use super::resources::memory_limit;
-use super::{paths, quantity};
 use crate::config::NodeConfig;
 
 /// A volume cannot be made.
@@ -63,14 +67,23 @@ pub(crate) struct Place {
 }
 
 /// A volume as it should be.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct Prepared {
     name: String,
-    place: Place,
-    content: Content,
+    /// Or what is missing for it.
+    wanted: Result<Wanted, Cause>,
+    is_read_only: bool,
     group: Option<Group>,
     /// Exists when the pod's group owns what was in the volume before the pod came.
     owned_mark: PathBuf,
+    /// A link to the place of the volume, once it is there.
+    place_note: PathBuf,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Wanted {
+    path: PathBuf,
+    content: Content,
 }
 
 /// The pod's `fsGroup`.
@@ -101,16 +114,28 @@ pub(crate) fn prepare(
     spec: &PodSpec,
     objects: &Objects,
     addresses: &Addresses,
-) -> Result<Vec<Prepared>, VolumeError> {
-    let group = group(spec);
+) -> Vec<Prepared> {
     let uid = pod.metadata.uid.as_deref().unwrap_or_default();
-    let prepare_one = |volume: &Volume| {
-        let (place, content) = place_and_content(config, volume, pod, spec, objects, addresses)
-            .map_err(|source| VolumeError { volume: volume.name.clone(), source })?;
-        let owned_mark = paths::plugin_dir(config, uid, "bythos.dev~owned").join(&volume.name);
-        Ok(Prepared { name: volume.name.clone(), place, content, group, owned_mark })
+    let note = |kind: &str, volume: &Volume| paths::plugin_dir(config, uid, kind).join(&volume.name);
+    let prepare_one = |volume: &Volume| Prepared {
+        name: volume.name.clone(),
+        wanted: wanted(config, volume, pod, spec, objects, addresses),
+        is_read_only: is_read_only(volume),
+        group: group(spec),
+        owned_mark: note("bythos.dev~owned", volume),
+        place_note: note("bythos.dev~place", volume),
     };
     spec.volumes.iter().flatten().map(prepare_one).collect()
+}
+
+/// Whether no container may write, whatever it asks for: the node writes it, or the manifest says so.
+fn is_read_only(volume: &Volume) -> bool {
+    let is_written_by_node = volume.config_map.is_some()
+        || volume.secret.is_some()
+        || volume.projected.is_some()
+        || volume.downward_api.is_some();
+    let claim = volume.persistent_volume_claim.as_ref();
+    is_written_by_node || claim.is_some_and(|claim| claim.read_only == Some(true))
 }
 
 /// Makes the volumes what they should be and returns where they lie.
@@ -121,10 +146,11 @@ pub(crate) fn realize(
     prepared: Vec<Prepared>,
 ) -> Result<BTreeMap<String, Place>, VolumeError> {
     let realize_one = |volume: Prepared| {
-        volume
-            .realize(config)
-            .map_err(|source| VolumeError { volume: volume.name.clone(), source })
-            .map(|()| (volume.name.clone(), volume.place.clone()))
+        let (name, is_read_only) = (volume.name.clone(), volume.is_read_only);
+        match volume.realize(config) {
+            Ok(path) => Ok((name, Place { path, is_read_only })),
+            Err(source) => Err(VolumeError { volume: name, source }),
+        }
     };
     prepared.into_iter().map(realize_one).collect()
 }
@@ -139,23 +165,23 @@ fn group(spec: &PodSpec) -> Option<Group> {
 }
 
 /// The kubelet's layout, so that what looks for volumes on the host finds them; but secrets stay in memory.
-fn place_and_content(
+fn wanted(
     config: &NodeConfig,
     volume: &Volume,
     pod: &Pod,
     spec: &PodSpec,
     objects: &Objects,
     addresses: &Addresses,
-) -> Result<(Place, Content), Cause> {
+) -> Result<Wanted, Cause> {
     let uid = pod.metadata.uid.as_deref().unwrap_or_default();
-    let place = |path: PathBuf, is_read_only| Place { path, is_read_only };
     let in_plugin = |plugin: &str| paths::plugin_dir(config, uid, plugin).join(&volume.name);
     if let Some(host_path) = &volume.host_path {
         let type_ = host_path.type_.clone().unwrap_or_default();
-        return Ok((place(PathBuf::from(&host_path.path), false), Content::HostPath(type_)));
+        return Ok(Wanted { path: PathBuf::from(&host_path.path), content: Content::HostPath(type_) });
     }
     if let Some(empty_dir) = &volume.empty_dir {
-        return Ok((place(in_plugin("kubernetes.io~empty-dir"), false), empty(empty_dir, spec)?));
+        let path = in_plugin("kubernetes.io~empty-dir");
+        return Ok(Wanted { path, content: empty(empty_dir, spec)? });
     }
     if let Some(name) = claim_of(pod, volume) {
         let claim = objects.claims.get(&name);
@@ -167,9 +193,7 @@ fn place_and_content(
             return Err(ClaimError::NotOwned { claim: name }.into());
         }
         let found = claim::locate(config, &name, claim)?;
-        let claimed = volume.persistent_volume_claim.as_ref();
-        let is_read_only = claimed.is_some_and(|claim| claim.read_only == Some(true));
-        return Ok((place(found.path, is_read_only), Content::Claimed(found.kind)));
+        return Ok(Wanted { path: found.path, content: Content::Claimed(found.kind) });
     }
     let content = Content::Projected(projection::payload(volume, pod, objects, addresses)?);
     let path = if volume.secret.is_some() || volume.projected.is_some() {
@@ -179,7 +203,7 @@ fn place_and_content(
     } else {
         in_plugin("kubernetes.io~downward-api")
     };
-    Ok((place(path, true), content))
+    Ok(Wanted { path, content })
 }
 
 fn empty(source: &EmptyDirVolumeSource, spec: &PodSpec) -> Result<Content, Cause> {
@@ -187,8 +211,8 @@ fn empty(source: &EmptyDirVolumeSource, spec: &PodSpec) -> Result<Content, Cause
         return Ok(Content::EmptyDir);
     }
     let asked = source.size_limit.as_ref().map(|limit| {
-        let bytes = quantity::whole(&limit.0).filter(|bytes| *bytes >= 0);
-        bytes.ok_or_else(|| Cause::SizeLimit { found: limit.0.clone() })
+        let bytes = limit.0.parse::<Quantity>().ok().and_then(|limit| i64::try_from(limit.units()).ok());
+        bytes.filter(|bytes| *bytes >= 0).ok_or_else(|| Cause::SizeLimit { found: limit.0.clone() })
     });
     // Nobody may fill more memory than all containers of the pod together.
     let limits = [asked.transpose()?.filter(|bytes| *bytes > 0), memory_limit(spec)];
@@ -196,62 +220,88 @@ fn empty(source: &EmptyDirVolumeSource, spec: &PodSpec) -> Result<Content, Cause
 }
 
 impl Prepared {
-    fn realize(&self, config: &NodeConfig) -> Result<(), Cause> {
-        let path = &self.place.path;
+    /// Makes the volume what it should be and returns where it lies. One that cannot be known any more is left as
+    /// it was.
+    fn realize(self, config: &NodeConfig) -> Result<PathBuf, Cause> {
+        let noted = self.noted_place();
+        match &self.wanted {
+            Ok(wanted) => {
+                self.make(config, wanted)?;
+                if noted.as_ref() != Some(&wanted.path) {
+                    self.note_place(&wanted.path).map_err(failed(&self.place_note))?;
+                }
+                Ok(wanted.path.clone())
+            }
+            Err(_) => noted.map_or_else(|| self.wanted.map(|wanted| wanted.path), Ok),
+        }
+    }
+
+    fn make(&self, config: &NodeConfig, wanted: &Wanted) -> Result<(), Cause> {
+        let Wanted { path, content } = wanted;
         let group = self.group.map(|group| group.id);
-        match &self.content {
+        match content {
             Content::HostPath(type_) => Ok(host_path::check(path, type_)?),
-            Content::EmptyDir => self.make_empty_dir().map_err(|source| self.failed(source)),
-            Content::Memory(bytes) => {
-                memory::make(config, path, *bytes, group).map_err(|source| self.failed(source))
-            }
-            Content::Projected(payload) => {
-                atomic::write(path, payload, group).map_err(|source| self.failed(source))
-            }
+            Content::EmptyDir => make_empty_dir(path, group).map_err(failed(path)),
+            Content::Memory(bytes) => memory::make(config, path, *bytes, group).map_err(failed(path)),
+            Content::Projected(payload) => atomic::write(path, payload, group).map_err(failed(path)),
             Content::Claimed(Kind::HostPath(type_)) => Ok(host_path::check(path, type_)?),
             Content::Claimed(Kind::Local) if !path.exists() => Err(Cause::NoFolder { path: path.clone() }),
-            Content::Claimed(Kind::Local) => self.give_once().map_err(|source| self.failed(source)),
+            Content::Claimed(Kind::Local) => self.give_once(path).map_err(failed(path)),
             Content::Claimed(Kind::Provisioned) => {
-                self.make_claimed().and_then(|()| self.give_once()).map_err(|source| self.failed(source))
+                make_claimed(path).and_then(|()| self.give_once(path)).map_err(failed(path))
             }
         }
-    }
-
-    fn failed(&self, source: io::Error) -> Cause {
-        Cause::Write { path: self.place.path.clone(), source }
-    }
-
-    fn make_empty_dir(&self) -> io::Result<()> {
-        let path = &self.place.path;
-        if path.is_dir() {
-            return Ok(());
-        }
-        std::fs::create_dir_all(path)?;
-        let set_group_id = if self.group.is_some() { 0o2000 } else { 0 };
-        give_to_group(path, self.group.map(|group| group.id))?;
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o777 | set_group_id))
-    }
-
-    /// Nobody but root passes through the folder that holds them all, so each may be open to everyone.
-    fn make_claimed(&self) -> io::Result<()> {
-        let path = &self.place.path;
-        if path.is_dir() {
-            return Ok(());
-        }
-        if let Some(parent) = path.parent() {
-            std::fs::create_dir_all(parent)?;
-            std::fs::set_permissions(parent, std::fs::Permissions::from_mode(0o700))?;
-        }
-        std::fs::create_dir(path)?;
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o777))
     }
 
     /// What somebody else has written belongs to the pod's group from its start; later the pod may do as it likes.
-    fn give_once(&self) -> io::Result<()> {
+    fn give_once(&self, path: &Path) -> io::Result<()> {
         let Some(group) = self.group.filter(|_| !self.owned_mark.exists()) else { return Ok(()) };
-        ownership::give(&self.place.path, group.id, group.policy)?;
+        ownership::give(path, group.id, group.policy)?;
         std::fs::create_dir_all(&self.owned_mark)
     }
+
+    fn note_place(&self, path: &Path) -> io::Result<()> {
+        if let Some(folder) = self.place_note.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        match std::fs::remove_file(&self.place_note) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => std::os::unix::fs::symlink(path, &self.place_note),
+        }
+    }
+
+    /// Where the volume was put, if it is still there: a reboot takes what lies in memory.
+    fn noted_place(&self) -> Option<PathBuf> {
+        std::fs::read_link(&self.place_note).ok().filter(|path| path.exists())
+    }
+}
+
+fn failed(path: &Path) -> impl FnOnce(io::Error) -> Cause {
+    let path = path.to_owned();
+    move |source| Cause::Write { path, source }
+}
+
+fn make_empty_dir(path: &Path, group: Option<u32>) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    std::fs::create_dir_all(path)?;
+    let set_group_id = if group.is_some() { 0o2000 } else { 0 };
+    give_to_group(path, group)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o777 | set_group_id))
+}
+
+/// Nobody but root passes through the folder that holds them all, so each may be open to everyone.
+fn make_claimed(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = path.parent() {
+        std::fs::create_dir_all(parent)?;
+        std::fs::set_permissions(parent, std::fs::Permissions::from_mode(0o700))?;
+    }
+    std::fs::create_dir(path)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o777))
 }
 
 fn give_to_group(path: &Path, group: Option<u32>) -> io::Result<()> {

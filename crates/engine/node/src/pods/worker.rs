@@ -297,10 +297,15 @@ impl Worker {
 
     /// Says something once, until something else is said about the same `topic`.
     pub(super) async fn warn_once(&mut self, events: &PodEvents, topic: &str, reason: &str, message: &str) {
-        if self.said.get(topic).map(String::as_str) != Some(message) {
-            self.said.insert(topic.to_owned(), message.to_owned());
+        if self.is_new(topic, message.to_owned()) {
             events.warning(reason, message).await;
         }
+    }
+
+    /// Whether `words` are not what was said last about the `topic`; from now on they are.
+    pub(super) fn is_new(&mut self, topic: &str, words: String) -> bool {
+        let last = self.said.insert(topic.to_owned(), words.clone());
+        last != Some(words)
     }
 }
 

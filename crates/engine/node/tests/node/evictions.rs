@@ -1,11 +1,11 @@
 //! Pods that outgrow the limits of their own storage are ended by the node, and no others.
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::{Value, json};
 
 use crate::host::alone;
-use crate::pods::{container, first_container, is_ready, phase, reasons_of_events};
+use crate::pods::{container, first_container, is_ready, phase, reasons_of_events, wait_until};
 
 /// Writes four megabytes to `file` and stays.
 fn writing(file: &str) -> Value {
@@ -22,6 +22,7 @@ fn on_scratch(mut container: Value, size_limit: &str) -> Value {
     json!({
         "containers": [container],
         "volumes": [{"name": "scratch", "emptyDir": {"sizeLimit": size_limit}}],
+        "terminationGracePeriodSeconds": 1,
     })
 }
 
@@ -38,7 +39,8 @@ fn a_pod_that_outgrows_its_storage_is_evicted_and_no_other() {
         let node = host.run_node_with_image().await?;
         host.create("modest", on_scratch(writing("/scratch/file"), "1Gi")).await?;
         host.create("volume", on_scratch(writing("/scratch/file"), "1Mi")).await?;
-        host.create("layer", json!({"containers": [limited(writing("/file"), "1Mi")]})).await?;
+        let layer = limited(writing("/file"), "1Mi");
+        host.create("layer", json!({"containers": [layer], "terminationGracePeriodSeconds": 1})).await?;
         host.create("whole", on_scratch(limited(writing("/scratch/file"), "2Mi"), "1Gi")).await?;
         let modest = host.wait_for("modest", "ready", is_ready).await?;
         let of_pod = |limit: &str| {
@@ -58,6 +60,11 @@ fn a_pod_that_outgrows_its_storage_is_evicted_and_no_other() {
             ensure!(first_container(&pod).restart_count == 0, "{name}: {:#?}", pod.status);
             let reasons = reasons_of_events(&host, name).await?;
             ensure!(reasons.iter().any(|reason| reason == "Evicted"), "{name}: {reasons:?}");
+            let uid = pod.metadata.uid.context("a uid")?;
+            let volumes = host.config.pods_dir.join(uid).join("volumes");
+            wait_until("its volumes are gone", async || Ok(!volumes.exists())).await?;
+            let (status, log) = host.log(name, "main", "").await?;
+            ensure!(status == 200 && log.contains("4+0 records"), "{status}: {log}");
         }
         let now = host.pods().get("modest").await?;
         ensure!(first_container(&now) == first_container(&modest), "{:#?}", now.status);

@@ -2,10 +2,11 @@
 
 use anyhow::{Context as _, ensure};
 use bythos_node::import_image;
+use k8s_openapi::api::core::v1::Pod;
 use serde_json::json;
 
-use crate::host::alone;
-use crate::pods::{container, first_container, is_ready, waiting};
+use crate::host::{IMAGE, alone};
+use crate::pods::{container, first_container, is_ready, phase, wait_until_said, waiting};
 
 #[test]
 fn a_missing_image_is_named_with_its_cause() {
@@ -45,6 +46,14 @@ fn an_image_that_is_imported_starts_the_pod_that_waits_for_it() {
         late["image"] = json!("localhost/late:1");
         host.create("late", json!({"containers": [late], "terminationGracePeriodSeconds": 0})).await?;
         host.wait_for("late", "held back", |pod| waiting(pod).0 == "ImagePullBackOff").await?;
+
+        // One that is to be pulled always is not taken as it is.
+        let mut always = container("web", "exec /bin/sleep 1000");
+        always["imagePullPolicy"] = json!("Always");
+        host.create("always", json!({"containers": [always], "terminationGracePeriodSeconds": 0})).await?;
+        let pod = host.wait_for("always", "held back", |pod| waiting(pod).0 == "ImagePullBackOff").await?;
+        let expected = format!("Back-off pulling image \"{IMAGE}\": ErrImagePull: failed to pull image");
+        ensure!(waiting(&pod).1.starts_with(&expected), "{:?}", waiting(&pod));
         import_image(&host.config, &archive).await?;
         host.wait_for("late", "ready", is_ready).await?;
         node.stop().await
@@ -96,6 +105,8 @@ fn a_program_that_crashes_is_restarted_with_growing_pauses() {
             "{:?}",
             waiting(&pod)
         );
+        let words = "Back-off restarting failed container web in pod web_default(";
+        wait_until_said(&host, "web", "BackOff", words, 1).await?;
         let (_, previous) = host.log("web", "web", "previous=true").await?;
         ensure!(previous == "about to fail\n", "{previous}");
 
@@ -119,6 +130,47 @@ fn a_container_that_does_not_live_is_restarted() {
         let last =
             first_container(&pod).last_state.and_then(|state| state.terminated).context("a last state")?;
         ensure!(last.exit_code != 0, "{last:?}");
+        // Each failure counts, in one event.
+        wait_until_said(&host, "web", "Unhealthy", "Liveness probe failed: dial tcp", 2).await?;
+        let killing = "Container web failed liveness probe, will be restarted";
+        wait_until_said(&host, "web", "Killing", killing, 1).await?;
+        node.stop().await
+    });
+}
+
+#[test]
+fn a_container_that_is_ended_for_a_probe_restarts_although_its_program_succeeds() {
+    const NAME: &str =
+        "failures::a_container_that_is_ended_for_a_probe_restarts_although_its_program_succeeds";
+    alone(NAME, |host| async move {
+        let node = host.run_node_with_image().await?;
+        let polite = |policy: &str, last_words: &str| {
+            let script = format!("trap '{last_words}; exit 0' TERM; while :; do /bin/sleep 0.05; done");
+            let mut web = container("web", &script);
+            web["livenessProbe"] = json!({"exec": {"command": ["/bin/busybox", "false"]}, "periodSeconds": 1, "failureThreshold": 1});
+            json!({"restartPolicy": policy, "containers": [web], "terminationGracePeriodSeconds": 30})
+        };
+        host.create("web", polite("OnFailure", "echo bye")).await?;
+        host.create("once", polite("Never", "echo bye")).await?;
+        host.create("slow", polite("OnFailure", "echo ending; /bin/sleep 3")).await?;
+        let exit_code = |pod: &Pod| {
+            let last = first_container(pod).last_state.and_then(|state| state.terminated);
+            last.map(|ended| ended.exit_code)
+        };
+        let pod = host.wait_for("web", "restarted", |pod| first_container(pod).restart_count >= 1).await?;
+        ensure!(exit_code(&pod) == Some(0), "{:#?}", pod.status);
+        host.wait_for("once", "succeeded", |pod| phase(pod) == "Succeeded").await?;
+        wait_until_said(&host, "once", "Killing", "Container web failed liveness probe", 1).await?;
+
+        // Its end comes while no node is there to see it.
+        let (_, log) = host.log("slow", "web", "").await?;
+        if !log.contains("ending") {
+            host.wait_for_log("slow", "web", "ending").await?;
+        }
+        node.stop().await?;
+        let node = host.run_node().await?;
+        let pod = host.wait_for("slow", "restarted", |pod| first_container(pod).restart_count >= 1).await?;
+        ensure!(exit_code(&pod) == Some(0), "{:#?}", pod.status);
         node.stop().await
     });
 }

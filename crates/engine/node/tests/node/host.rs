@@ -204,6 +204,15 @@ impl Host {
         Ok(build_image(&recipe, archive, |_| {})?)
     }
 
+    /// Takes away what a reboot takes: all processes of the engine at once, and with them the mounts and network
+    /// namespaces; cgroups; and what lies in memory. The node must have ended.
+    pub(crate) async fn reboot(&self) -> anyhow::Result<()> {
+        crate::restarts::kill_containerd(self)?;
+        // Without containerd, nothing ends in an orderly way.
+        stop_all(&self.config, |_| {}).await?;
+        self.check_that_nothing_is_left()
+    }
+
     /// The process id of containerd, as written when it was started.
     pub(crate) fn containerd_pid(&self) -> anyhow::Result<i32> {
         let text = std::fs::read_to_string(self.config.run_dir.join("containerd.process"))?;

@@ -10,7 +10,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::host::{NODE, alone};
-use crate::pods::{container, first_container, is_ready, phase, reasons_of_events};
+use crate::pods::{container, first_container, is_ready, phase, reasons_of_events, wait_until};
 
 /// Serves a config map over HTTP and says what its environment is.
 fn web() -> serde_json::Value {
@@ -242,6 +242,30 @@ fn the_node_makes_itself_known() {
         node.stop().await?;
         let node = host.run_node().await?;
         wait_until_ready().await?;
+
+        // Its Lease is renewed, also while it is not ready.
+        let renewed = async || {
+            let lease = leases.get(NODE).await?.spec.unwrap_or_default();
+            anyhow::Ok(lease.renew_time.context("a time")?.0)
+        };
+        let before = renewed().await?;
+        // Containerd cannot come back where its configuration cannot be written.
+        let configuration = host.config.root.join("containerd.toml");
+        std::fs::remove_file(&configuration)?;
+        std::fs::create_dir(&configuration)?;
+        crate::restarts::kill_containerd(&host)?;
+        let ready = async || {
+            let status = nodes.get(NODE).await?.status.unwrap_or_default();
+            let ready =
+                status.conditions.unwrap_or_default().into_iter().find(|known| known.type_ == "Ready");
+            ready.context("a condition")
+        };
+        wait_until("the node is not ready", async || Ok(ready().await?.status == "False")).await?;
+        let condition = ready().await?;
+        ensure!(condition.reason.as_deref() == Some("KubeletNotReady"), "{condition:?}");
+        wait_until("the lease is renewed", async || Ok(renewed().await? > before)).await?;
+        std::fs::remove_dir(&configuration)?;
+        wait_until("the node is ready again", async || Ok(ready().await?.status == "True")).await?;
         node.stop().await
     });
 }

@@ -8,7 +8,9 @@ use kube::api::DeleteParams;
 use serde_json::{Value, json};
 
 use crate::host::{Host, alone};
-use crate::pods::{container, first_container, has_condition, is_ready, phase, reasons_of_events};
+use crate::pods::{
+    container, first_container, has_condition, is_ready, phase, reasons_of_events, wait_until_said,
+};
 
 /// A container that writes down when it begins and, asked to end, when it ends; all in one file on the host.
 fn diarist(name: &str) -> Value {
@@ -222,6 +224,8 @@ fn a_pod_that_is_over_its_deadline_fails() {
         ensure!(status.reason.as_deref() == Some("DeadlineExceeded"), "{status:?}");
         ensure!(first_container(&pod).state.and_then(|state| state.terminated).is_some());
         ensure!(!has_condition(&pod, "Ready"));
+        let words = "Pod was active on the node longer than the specified deadline";
+        wait_until_said(&host, "web", "DeadlineExceeded", words, 1).await?;
         node.stop().await
     });
 }

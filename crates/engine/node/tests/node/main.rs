@@ -13,6 +13,7 @@ mod images;
 mod life;
 mod lifecycle;
 mod logs;
+mod probes;
 mod registry;
 mod restarts;
 mod settings;

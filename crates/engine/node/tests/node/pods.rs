@@ -161,8 +161,54 @@ pub(crate) fn waiting(pod: &Pod) -> (String, String) {
 
 /// Reasons of all events about the pod.
 pub(crate) async fn reasons_of_events(host: &Host, pod: &str) -> anyhow::Result<Vec<String>> {
-    let events =
-        Api::<Event>::namespaced(host.engine.admin.clone(), "default").list(&Default::default()).await?;
-    let of_pod = events.items.into_iter().filter(|event| event.involved_object.name.as_deref() == Some(pod));
-    Ok(of_pod.filter_map(|event| event.reason).collect())
+    Ok(events(host, pod).await?.into_iter().filter_map(|event| event.reason).collect())
+}
+
+/// Messages of all events of this kind about the pod, and how often each was said.
+pub(crate) async fn said(host: &Host, pod: &str, reason: &str) -> anyhow::Result<Vec<(String, i32)>> {
+    let events = events(host, pod).await?.into_iter();
+    let of_kind = events.filter(|event| event.reason.as_deref() == Some(reason));
+    Ok(of_kind.map(|event| (event.message.unwrap_or_default(), event.count.unwrap_or(0))).collect())
+}
+
+/// Waits until this was said about the pod at least so often. An event may come after what it tells of.
+pub(crate) async fn wait_until_said(
+    host: &Host,
+    pod: &str,
+    reason: &str,
+    words: &str,
+    times: i32,
+) -> anyhow::Result<()> {
+    let mut last = Vec::new();
+    let waited = tokio::time::timeout(LIMIT, async {
+        loop {
+            last = said(host, pod, reason).await?;
+            if last.iter().any(|(message, count)| message.contains(words) && *count >= times) {
+                return anyhow::Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+    waited.await.with_context(|| format!("{words:?} is not said {times} times of {pod}: {last:?}"))?
+}
+
+async fn events(host: &Host, pod: &str) -> anyhow::Result<Vec<Event>> {
+    let events = Api::<Event>::namespaced(host.engine.admin.clone(), "default");
+    let mut events = events.list(&Default::default()).await?.items;
+    events.retain(|event| event.involved_object.name.as_deref() == Some(pod));
+    Ok(events)
+}
+
+/// Waits until `holds`, which is looked at again and again.
+pub(crate) async fn wait_until(
+    what: &str,
+    mut holds: impl AsyncFnMut() -> anyhow::Result<bool>,
+) -> anyhow::Result<()> {
+    let waited = tokio::time::timeout(LIMIT, async {
+        while !holds().await? {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        anyhow::Ok(())
+    });
+    waited.await.with_context(|| format!("not after a minute: {what}"))?
 }

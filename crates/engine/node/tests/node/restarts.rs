@@ -9,7 +9,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
 use crate::host::{Host, alone};
-use crate::pods::{container, first_container, is_ready};
+use crate::pods::{container, first_container, is_ready, wait_until_said};
+use crate::volumes::create_claim;
 
 pub(crate) fn kill_containerd(host: &Host) -> anyhow::Result<i32> {
     let pid = host.containerd_pid()?;
@@ -98,6 +99,50 @@ fn pods_come_back_after_everything_was_stopped() {
         let is_back = |pod: &_| is_ready(pod) && first_container(pod).container_id != id;
         let after = host.wait_for("web", "back", is_back).await?;
         ensure!(first_container(&after).restart_count == 1, "{:#?}", after.status);
+        node.stop().await
+    });
+}
+
+#[test]
+fn the_same_pods_run_with_their_volumes_after_a_reboot() {
+    alone("restarts::the_same_pods_run_with_their_volumes_after_a_reboot", |host| async move {
+        let node = host.run_node_with_image().await?;
+        host.put_config("site", json!({"greeting": "hello"})).await?;
+        create_claim(&host, "pv-1", json!({"local": {"path": host.config.root.join("volumes/pv-1")}}))
+            .await?;
+        let script = "for volume in claim scratch memory; do echo x >>/$volume/starts; \
+                      echo $volume $(/bin/busybox wc -l </$volume/starts); done; \
+                      /bin/busybox cat /site/greeting; echo; exec /bin/sleep 1000";
+        let mut web = container("web", script);
+        let volumes = ["claim", "scratch", "memory", "site"];
+        web["volumeMounts"] =
+            volumes.map(|name| json!({"name": name, "mountPath": format!("/{name}")})).into();
+        web["readinessProbe"] =
+            json!({"exec": {"command": ["/bin/busybox", "test", "-e", "/memory/starts"]}});
+        let spec = json!({
+            "containers": [web],
+            "volumes": [
+                {"name": "claim", "persistentVolumeClaim": {"claimName": "data"}},
+                {"name": "scratch", "emptyDir": {}},
+                {"name": "memory", "emptyDir": {"medium": "Memory"}},
+                {"name": "site", "projected": {"sources": [{"configMap": {"name": "site"}}]}},
+            ],
+            "terminationGracePeriodSeconds": 1,
+        });
+        host.create("web", spec).await?;
+        host.wait_for_log("web", "web", "claim 1\nscratch 1\nmemory 1\nhello\n").await?;
+        let before = host.wait_for("web", "ready", is_ready).await?;
+        node.stop().await?;
+        host.reboot().await?;
+        let node = host.run_node().await?;
+        let is_back = |pod: &_| is_ready(pod) && first_container(pod).restart_count == 1;
+        let after = host.wait_for("web", "back", is_back).await?;
+        ensure!(after.metadata.uid == before.metadata.uid);
+        // What lay in memory is gone, and nothing else.
+        host.wait_for_log("web", "web", "claim 2\nscratch 2\nmemory 1\nhello\n").await?;
+        wait_until_said(&host, "web", "SandboxChanged", "Pod sandbox changed, it will be killed", 1).await?;
+        host.pods().delete("web", &DeleteParams::default()).await?;
+        host.wait_until_gone("web").await?;
         node.stop().await
     });
 }

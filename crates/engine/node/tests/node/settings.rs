@@ -87,6 +87,15 @@ fn a_container_has_the_rights_that_it_is_given_and_no_others() {
             ensure!(log.contains(expected), "{expected:?} in {log}");
         }
 
+        let group_alone = json!({"securityContext": {"runAsGroup": 3000}});
+        let log = said(&host, "group", "b=/bin/busybox; echo $($b id -u) $($b id -g)", group_alone).await?;
+        ensure!(log == "0 3000\n", "{log}");
+
+        let mount = "b=/bin/busybox; $b mkdir /m; $b mount -t tmpfs none /m 2>/dev/null && echo mounted || echo refused";
+        ensure!(said(&host, "confined", mount, json!({})).await? == "refused\n");
+        let privileged = json!({"container": {"securityContext": {"privileged": true}}});
+        ensure!(said(&host, "privileged", mount, privileged).await? == "mounted\n");
+
         let forbidden = json!({
             "containers": [container("main", "true")],
             "securityContext": {"sysctls": [{"name": "kernel.msgmax", "value": "1"}]},
@@ -156,6 +165,20 @@ fn a_pod_as_a_whole_is_limited_by_its_containers() {
         ensure!(memory == (128 << 20).to_string(), "{memory}");
         let cpu = cgroup_file(&uid, ["cpu.cfs_quota_us", "cpu.max"])?;
         ensure!(cpu.starts_with("50000"), "{cpu}");
+
+        let mut some = container("main", "exec /bin/sleep 1000");
+        some["resources"] = json!({"requests": {"cpu": "10m"}});
+        for (container, folder) in
+            [(some, "burstable"), (container("main", "exec /bin/sleep 1000"), "besteffort")]
+        {
+            host.create(folder, json!({"containers": [container], "terminationGracePeriodSeconds": 1}))
+                .await?;
+            let pod = host.wait_for(folder, "ready", is_ready).await?;
+            let own =
+                format!("*/bythos-{}/{folder}/pod{}", host.config.id, pod.metadata.uid.context("a uid")?);
+            let found = Command::new("find").args(["/sys/fs/cgroup", "-path", &own]).output()?;
+            ensure!(!found.stdout.is_empty(), "there is no cgroup {own}");
+        }
         node.stop().await
     });
 }

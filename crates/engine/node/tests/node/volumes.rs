@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use base64::Engine as _;
-use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolume, PersistentVolumeClaim, Secret};
 use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
 use crate::host::{Host, NODE, alone};
-use crate::pods::{container, is_ready, phase, waiting};
+use crate::pods::{container, first_container, is_ready, phase, wait_until, waiting};
 
 fn mounting(name: &str, script: &str, mounts: Value) -> Value {
     let mut container = container(name, script);
@@ -20,7 +20,12 @@ fn mounting(name: &str, script: &str, mounts: Value) -> Value {
 
 /// Runs `container` to its end and returns its log.
 async fn log_of(host: &Host, name: &str, container: Value, volumes: Value) -> anyhow::Result<String> {
-    let spec = json!({"restartPolicy": "Never", "containers": [container], "volumes": volumes});
+    log_of_pod(host, name, json!({"containers": [container], "volumes": volumes})).await
+}
+
+/// Runs a pod to its end and returns the log of its `main`.
+async fn log_of_pod(host: &Host, name: &str, mut spec: Value) -> anyhow::Result<String> {
+    spec["restartPolicy"] = json!("Never");
     host.create(name, spec).await?;
     let pod = host.wait_for(name, "ended", |pod| matches!(phase(pod), "Succeeded" | "Failed")).await?;
     let (_, log) = host.log(name, "main", "").await?;
@@ -57,6 +62,186 @@ fn a_part_of_a_volume_is_mounted_and_nothing_outside_of_it() {
         let says_so = |pod: &_| waiting(pod).1.contains("leads out of the volume");
         let pod = host.wait_for("outside", "refused", says_so).await?;
         ensure!(waiting(&pod).0 == "CreateContainerConfigError", "{:?}", waiting(&pod));
+        node.stop().await
+    });
+}
+
+#[test]
+fn a_part_of_a_volume_can_be_written_by_the_user_and_the_group_of_its_pod() {
+    alone(
+        "volumes::a_part_of_a_volume_can_be_written_by_the_user_and_the_group_of_its_pod",
+        |host| async move {
+            let node = host.run_node_with_image().await?;
+            create_claim(&host, "pv-1", json!({"local": {"path": host.config.root.join("volumes/pv-1")}}))
+                .await?;
+            let sources = [
+                ("empty", json!({"emptyDir": {}})),
+                ("memory", json!({"emptyDir": {"medium": "Memory"}})),
+                ("claim", json!({"persistentVolumeClaim": {"claimName": "data"}})),
+            ];
+            // The group of the last one comes when the claim is in use by the others already.
+            let users = [json!({"runAsUser": 1000}), json!({"runAsUser": 1000, "fsGroup": 4321})];
+            for (number, user) in users.into_iter().enumerate() {
+                for (kind, source) in &sources {
+                    let mut volume = source.clone();
+                    volume["name"] = json!("data");
+                    let part = format!("of/{number}");
+                    let mounts = json!([{"name": "data", "mountPath": "/part", "subPath": part}]);
+                    let script = "set -e; echo x >/part/file; /bin/busybox stat -c '%u %g' /part/file";
+                    let spec = json!({
+                        "containers": [mounting("main", script, mounts)], "volumes": [volume],
+                        "securityContext": user,
+                    });
+                    let log = log_of_pod(&host, &format!("{kind}-{number}"), spec).await?;
+                    let expected = if number == 0 { "1000 0\n" } else { "1000 4321\n" };
+                    ensure!(log == expected, "{kind} with {user}: {log}");
+                }
+            }
+            node.stop().await
+        },
+    );
+}
+
+/// What of the pod is mounted where containers are put together.
+fn mounts_of(host: &Host, uid: &str) -> anyhow::Result<usize> {
+    let mounts = std::fs::read_to_string(format!("/proc/{}/mountinfo", host.containerd_pid()?))?;
+    Ok(mounts.lines().filter(|line| line.contains(uid)).count())
+}
+
+#[test]
+fn the_volumes_of_a_pod_that_has_ended_go_and_its_log_stays() {
+    alone("volumes::the_volumes_of_a_pod_that_has_ended_go_and_its_log_stays", |host| async move {
+        let node = host.run_node_with_image().await?;
+        let claimed = host.config.root.join("volumes/pv-1");
+        create_claim(&host, "pv-1", json!({"local": {"path": claimed}})).await?;
+        host.put_config("site", json!({"greeting": "hello"})).await?;
+        let mounts = json!([
+            {"name": "scratch", "mountPath": "/scratch"}, {"name": "scratch", "mountPath": "/part", "subPath": "part"},
+            {"name": "memory", "mountPath": "/memory"}, {"name": "data", "mountPath": "/data"},
+            {"name": "site", "mountPath": "/site"},
+        ]);
+        let script = "for volume in scratch memory data; do echo kept >/$volume/file; done; cat /site/greeting; \
+                      echo bye >/dev/termination-log";
+        let volumes = json!([
+            {"name": "scratch", "emptyDir": {}}, {"name": "memory", "emptyDir": {"medium": "Memory"}},
+            {"name": "data", "persistentVolumeClaim": {"claimName": "data"}},
+            {"name": "site", "projected": {"sources": [{"configMap": {"name": "site"}}]}},
+        ]);
+        let mut main = mounting("main", script, mounts);
+        main["command"][2] = json!(script.replace("cat ", "/bin/busybox cat "));
+        let log = log_of(&host, "job", main, volumes).await?;
+        ensure!(log == "hello", "{log}");
+        let uid = host.pods().get("job").await?.metadata.uid.context("a uid")?;
+        let folders = [
+            host.config.pods_dir.join(&uid).join("volumes"),
+            host.config.pods_dir.join(&uid).join("volume-subpaths"),
+        ];
+        wait_until("its volumes are gone", async || Ok(!folders.iter().any(|folder| folder.exists())))
+            .await?;
+        wait_until("its mounts are gone", async || Ok(mounts_of(&host, &uid)? == 0)).await?;
+        ensure!(std::fs::read_to_string(claimed.join("file"))? == "kept\n");
+        // Nor does a node that starts again need them.
+        node.stop().await?;
+        let node = host.run_node().await?;
+        let (_, log) = host.log("job", "main", "").await?;
+        ensure!(log == "hello", "{log}");
+        let pod = host.pods().get("job").await?;
+        let ended = first_container(&pod).state.and_then(|state| state.terminated).context("an end")?;
+        ensure!(ended.message.as_deref() == Some("bye\n"), "{ended:?}");
+        node.stop().await
+    });
+}
+
+#[test]
+fn a_pod_that_runs_restarts_its_containers_without_what_its_volumes_came_from() {
+    alone(
+        "volumes::a_pod_that_runs_restarts_its_containers_without_what_its_volumes_came_from",
+        |host| async move {
+            let node = host.run_node_with_image().await?;
+            let claimed = host.config.root.join("volumes/pv-1");
+            create_claim(&host, "pv-1", json!({"local": {"path": claimed}})).await?;
+            host.put_config("site", json!({"greeting": "hello"})).await?;
+            let mounts =
+                json!([{"name": "data", "mountPath": "/data"}, {"name": "site", "mountPath": "/site"}]);
+            let script = "if [ -e /data/end ]; then /bin/busybox cat /site/greeting; echo; exec /bin/sleep 1000; fi; \
+                      while [ ! -e /data/end ]; do /bin/sleep 0.05; done; exit 1";
+            let spec = json!({
+                "containers": [mounting("main", script, mounts)],
+                "volumes": [
+                    {"name": "data", "persistentVolumeClaim": {"claimName": "data"}},
+                    {"name": "site", "configMap": {"name": "site"}},
+                ],
+                "terminationGracePeriodSeconds": 1,
+            });
+            host.create("web", spec.clone()).await?;
+            host.wait_for("web", "ready", is_ready).await?;
+            let config_maps = Api::<ConfigMap>::namespaced(host.engine.admin.clone(), "default");
+            config_maps.delete("site", &DeleteParams::default()).await?;
+            let claims = Api::<PersistentVolumeClaim>::namespaced(host.engine.admin.clone(), "default");
+            claims.delete("data", &DeleteParams::default()).await?;
+            // A new pod gets nothing of it.
+            host.create("late", spec).await?;
+            let says_so = |pod: &_| waiting(pod).1.contains("is being deleted");
+            host.wait_for("late", "refused", says_so).await?;
+            std::fs::write(claimed.join("end"), "")?;
+            let is_back = |pod: &_| is_ready(pod) && first_container(pod).restart_count == 1;
+            host.wait_for("web", "back", is_back).await?;
+            host.wait_for_log("web", "main", "hello").await?;
+            node.stop().await
+        },
+    );
+}
+
+/// Prints `mixed` for each look at which the files of one volume are not of one version, and the version when it is
+/// new. A version that is replaced while it is looked at may be gone before its second file is read.
+const LOOK: &str = "while :; do for volume in secret projected labels; do cd -P /$volume/..data || continue; \
+    one=$(/bin/busybox cat one 2>/dev/null); other=$(/bin/busybox cat other 2>/dev/null); \
+    [ -n \"$one\" ] && [ -n \"$other\" ] || continue; [ \"$one\" = \"$other\" ] || echo mixed $volume; \
+    eval last=\\$last_$volume; [ \"$one\" = \"$last\" ] || echo $volume $one; eval last_$volume=\\$one; done; \
+    /bin/sleep 0.02; done";
+
+async fn put_version(host: &Host, version: u32) -> anyhow::Result<()> {
+    let secrets = Api::<Secret>::namespaced(host.engine.admin.clone(), "default");
+    let data = json!({"one": version.to_string(), "other": version.to_string()});
+    let secret =
+        json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "versions"}, "stringData": data});
+    secrets.patch("versions", &PatchParams::apply("test").force(), &Patch::Apply(secret)).await?;
+    host.put_config("versions", data).await
+}
+
+#[test]
+fn changes_reach_the_volumes_of_a_pod_that_runs_all_at_once() {
+    alone("volumes::changes_reach_the_volumes_of_a_pod_that_runs_all_at_once", |host| async move {
+        let node = host.run_node_with_image().await?;
+        put_version(&host, 0).await?;
+        let volumes = ["secret", "projected", "labels"];
+        let mounts = volumes.map(|name| json!({"name": name, "mountPath": format!("/{name}")}));
+        let field = json!({"fieldPath": "metadata.labels['version']"});
+        let files = ["one", "other"].map(|path| json!({"path": path, "fieldRef": field}));
+        let mut pod = crate::pods::pod(
+            "web",
+            json!({
+                "containers": [mounting("main", LOOK, mounts.to_vec().into())],
+                "volumes": [
+                    {"name": "secret", "secret": {"secretName": "versions"}},
+                    {"name": "projected", "projected": {"sources": [{"configMap": {"name": "versions"}}]}},
+                    {"name": "labels", "downwardAPI": {"items": files}},
+                ],
+                "terminationGracePeriodSeconds": 0,
+            }),
+        )?;
+        pod.metadata.labels = Some([("version".to_owned(), "0".to_owned())].into());
+        host.pods().create(&PostParams::default(), &pod).await?;
+        host.wait_for_log("web", "main", "labels 0").await?;
+        for version in 1..=10 {
+            put_version(&host, version).await?;
+            let labels = json!({"metadata": {"labels": {"version": version.to_string()}}});
+            host.pods().patch("web", &PatchParams::default(), &Patch::Merge(labels)).await?;
+        }
+        for volume in volumes {
+            let log = host.wait_for_log("web", "main", &format!("{volume} 10\n")).await?;
+            ensure!(!log.contains("mixed"), "{log}");
+        }
         node.stop().await
     });
 }
@@ -129,14 +314,30 @@ fn a_program_has_a_token_that_is_bound_to_its_pod() {
         let claims: Value = serde_json::from_slice(&payload)?;
         let bound = json!({"name": "web", "uid": pod.metadata.uid});
         ensure!(claims["kubernetes.io"]["pod"] == bound && claims["aud"] == json!(["vault"]), "{claims}");
+
+        // A node that starts again has no token in mind and asks for another one.
+        let tail = "last=; while :; do now=$(/bin/busybox cat /token/token); [ \"$now\" = \"$last\" ] || echo $now; \
+                    last=$now; /bin/sleep 0.05; done";
+        let mut main = mounting("main", tail, json!([{"name": "token", "mountPath": "/token"}]));
+        main["name"] = json!("main");
+        let spec = json!({"containers": [main], "volumes": volumes, "terminationGracePeriodSeconds": 0});
+        host.create("long", spec).await?;
+        let first = host.wait_for_log("long", "main", ".").await?;
+        node.stop().await?;
+        let node = host.run_node().await?;
+        wait_until("the file has another token", async || {
+            let (_, log) = host.log("long", "main", "").await?;
+            Ok(log.starts_with(&first) && log.lines().count() == 2)
+        })
+        .await?;
         node.stop().await
     });
 }
 
-async fn create_claim(host: &Host, volume: &str, spec: Value) -> anyhow::Result<()> {
+pub(crate) async fn create_claim(host: &Host, volume: &str, spec: Value) -> anyhow::Result<()> {
     let claims = Api::<PersistentVolumeClaim>::namespaced(host.engine.admin.clone(), "default");
     let claim = json!({
-        "metadata": {"name": "data"},
+        "metadata": {"name": "data", "finalizers": ["kubernetes.io/pvc-protection"]},
         "spec": {
             "accessModes": ["ReadWriteOnce"], "volumeName": volume, "storageClassName": "local",
             "resources": {"requests": {"storage": "1Gi"}},

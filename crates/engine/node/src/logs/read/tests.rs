@@ -65,6 +65,13 @@ async fn options_choose_lines_and_form() {
 }
 
 #[tokio::test]
+async fn a_long_line_has_one_time() {
+    let timestamps = LogOptions { timestamps: true, stream: Some(Stream::Output), ..LogOptions::default() };
+    let expected = "2026-01-01T00:00:01Z one\n2026-01-01T00:00:03Z three\n2026-01-01T00:00:04Z four\n";
+    assert_eq!(read(timestamps).await, expected);
+}
+
+#[tokio::test]
 async fn a_followed_log_goes_on_until_the_container_ends() {
     let mut file = log("2026-01-01T00:00:01Z stdout F one\n");
     let snapshot_sender = snapshot(RunState::Running);

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use bythos_quantity::Quantity;
 use k8s_openapi::api::core::v1::{Container, PodSpec, Volume};
 
 use super::usage::Usage;
-use crate::pods::quantity;
 use crate::pods::spec::all_containers;
 
 const EPHEMERAL_STORAGE: &str = "ephemeral-storage";
@@ -91,7 +91,7 @@ fn of_container(container: &Container) -> Option<Limit> {
 }
 
 fn limit(text: &str) -> Option<Limit> {
-    let bytes = u64::try_from(quantity::whole(text)?).ok()?;
+    let bytes = u64::try_from(text.parse::<Quantity>().ok()?.units()).ok()?;
     Some(Limit { text: text.to_owned(), bytes })
 }
 

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::super::probes::Unhealthy;
+use super::super::probes::{Cause, Unhealthy};
 use super::super::runtime::examples::{container, pod as in_runtime, sandbox};
 use super::*;
 
@@ -12,6 +12,7 @@ struct Case {
     started: &'static [&'static str],
     hooked: &'static [&'static str],
     crashed_before: &'static [&'static str],
+    to_restart: &'static [&'static str],
 }
 
 impl Case {
@@ -23,7 +24,16 @@ impl Case {
             "containers": [{"name": "web", "image": image}],
         });
         let pod = json!({"spec": spec});
-        Case { pod, runtime, exit_codes: &[], unhealthy: &[], started: &[], hooked: &[], crashed_before: &[] }
+        Case {
+            pod,
+            runtime,
+            exit_codes: &[],
+            unhealthy: &[],
+            started: &[],
+            hooked: &[],
+            crashed_before: &[],
+            to_restart: &[],
+        }
     }
 
     fn exit_codes(mut self, exit_codes: &'static [(&'static str, i32)]) -> Self {
@@ -34,12 +44,14 @@ impl Case {
     fn decide(&self) -> Plan {
         let now = Timestamp::from_second(1_000_000).unwrap();
         let details = |(id, exit_code): &(&str, i32)| {
-            let details = Details { exit_code: *exit_code, finished_at: Some(now), ..Details::default() };
+            let is_to_restart = self.to_restart.contains(id);
+            let finished_at = Some(now);
+            let details = Details { exit_code: *exit_code, finished_at, is_to_restart, ..Details::default() };
             ((*id).to_owned(), details)
         };
         let mut crashed = RestartBackoff::default();
-        crashed.restarted(now);
-        let unhealthy = || Unhealthy { reason: "unhealthy".to_owned(), grace: None };
+        crashed.restarted(now, now);
+        let unhealthy = || Unhealthy { cause: Cause::PostStartHook, grace: None };
         let started = self.started.iter().map(|id| (id, None));
         let unhealthy = self.unhealthy.iter().map(|id| (id, Some(unhealthy())));
         let verdict = |(id, unhealthy): (&&str, _)| {
@@ -159,6 +171,23 @@ fn a_container_that_crashed_before_waits() {
 fn an_unhealthy_container_is_stopped() {
     let mut case = Case::of("Always", with_init(&[container("web", 0, RunState::Running)]));
     case.unhealthy = &["web-0"];
+    check(&case, "stop web-0");
+}
+
+#[test]
+fn a_container_that_its_node_has_ended_restarts_whatever_its_exit_code_unless_the_policy_is_never() {
+    for (policy, restarts) in [("Always", true), ("OnFailure", true), ("Never", false)] {
+        let mut case = Case::of(policy, with_init(&[container("web", 0, RunState::Running)]));
+        case.unhealthy = &["web-0"];
+        let Plan::Containers(steps) = case.decide() else { panic!() };
+        assert_eq!(steps.stop[0].restarts, restarts, "{policy}");
+    }
+    let mut case = Case::of("OnFailure", with_init(&[container("web", 0, RunState::Ended)]));
+    case.exit_codes = &[("init-0", 0), ("web-0", 0)];
+    case.to_restart = &["web-0"];
+    check(&case, "start web#1");
+    // Decided by a Bythos that did not live to see its end.
+    case.runtime = with_init(&[container("web", 0, RunState::Running)]);
     check(&case, "stop web-0");
 }
 

@@ -20,18 +20,22 @@ pub(super) struct Target {
     pub(super) address: String,
 }
 
-/// Asks once; the error says in words what was wrong.
-pub(super) async fn attempt(check: &Check, target: &Target, timeout: Duration) -> Result<(), String> {
+/// Asks once. A success may come with a warning; the error says in words what was wrong.
+pub(super) async fn attempt(
+    check: &Check,
+    target: &Target,
+    timeout: Duration,
+) -> Result<Option<&'static str>, String> {
     let attempt = async {
         match check {
             Check::Http(http) => ask_http(http, target).await,
             Check::Tcp { host, port } => {
                 let host = host.as_deref().unwrap_or(&target.address);
                 let connected = TcpStream::connect((host, *port)).await;
-                connected.map(drop).map_err(|error| format!("dial tcp {host}:{port}: {error}"))
+                connected.map(|_| None).map_err(|error| format!("dial tcp {host}:{port}: {error}"))
             }
-            Check::Grpc(check) => grpc::ask(check, &target.address).await,
-            Check::Exec { command } => run(command, target, timeout).await,
+            Check::Grpc(check) => grpc::ask(check, &target.address).await.map(|()| None),
+            Check::Exec { command } => run(command, target, timeout).await.map(|()| None),
         }
     };
     tokio::time::timeout(timeout, attempt)
@@ -39,16 +43,13 @@ pub(super) async fn attempt(check: &Check, target: &Target, timeout: Duration) -
         .unwrap_or_else(|_| Err(format!("got no answer within {} s", timeout.as_secs())))
 }
 
-async fn ask_http(check: &HttpCheck, target: &Target) -> Result<(), String> {
+async fn ask_http(check: &HttpCheck, target: &Target) -> Result<Option<&'static str>, String> {
     let host = check.host.as_deref().unwrap_or(&target.address);
     match http::ask(check, host).await {
-        Ok(status) if (200..400).contains(&status.as_u16()) => Ok(()),
+        Ok(status) if status.is_success() => Ok(None),
+        Ok(status) if status.is_redirection() => Ok(Some("Probe terminated redirects")),
         Ok(status) => Err(format!("HTTP probe failed with statuscode: {}", status.as_u16())),
-        Err(error) => {
-            let scheme = if check.is_https { "https" } else { "http" };
-            let (port, path) = (check.port, &check.path);
-            Err(format!("Get \"{scheme}://{host}:{port}{path}\": {}", error_chain(&error)))
-        }
+        Err(error) => Err(format!("Get {:?}: {}", check.url(host), error_chain(&error))),
     }
 }
 
@@ -95,7 +96,7 @@ mod tests {
         String::from_utf8_lossy(&asked[..count]).into_owned()
     }
 
-    async fn asked_and_answered(answer: &'static str) -> (String, Result<(), String>) {
+    async fn asked_and_answered(answer: &'static str) -> (String, Result<Option<&'static str>, String>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let check = http(listener.local_addr().unwrap().port());
         let server = tokio::spawn(serve(listener, answer));
@@ -106,7 +107,7 @@ mod tests {
     #[tokio::test]
     async fn an_http_probe_asks_as_the_kubelet_does() {
         let (asked, outcome) = asked_and_answered("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
-        assert_eq!(outcome, Ok(()));
+        assert_eq!(outcome, Ok(None));
         assert!(asked.starts_with("GET /ready HTTP/1.1\r\n"), "{asked}");
         assert!(asked.contains("user-agent: kube-probe/"), "{asked}");
         assert!(asked.contains("x-probe: yes"), "{asked}");
@@ -114,10 +115,49 @@ mod tests {
 
     #[tokio::test]
     async fn the_status_decides() {
-        let (_, outcome) = asked_and_answered("HTTP/1.1 302 Found\r\nlocation: /\r\n\r\n").await;
-        assert_eq!(outcome, Ok(()));
+        let (_, outcome) = asked_and_answered("HTTP/1.1 204 Nothing\r\n\r\n").await;
+        assert_eq!(outcome, Ok(None));
         let (_, outcome) = asked_and_answered("HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n").await;
         assert_eq!(outcome, Err("HTTP probe failed with statuscode: 503".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn a_redirect_is_followed_on_its_host_and_no_further() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = tokio::spawn(async move {
+            let mut asked = Vec::new();
+            for location in ["next?to=1", "http://example.org/login"] {
+                let answer =
+                    format!("HTTP/1.1 302 Found\r\nlocation: {location}\r\ncontent-length: 0\r\n\r\n");
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut request = vec![0; 4096];
+                let count = stream.read(&mut request).await.unwrap();
+                stream.write_all(answer.as_bytes()).await.unwrap();
+                let first_line = String::from_utf8_lossy(&request[..count]);
+                asked.push(first_line.lines().next().unwrap_or_default().to_owned());
+            }
+            asked
+        });
+        let outcome = attempt(&http(port), &target(), LIMIT).await;
+        assert_eq!(outcome, Ok(Some("Probe terminated redirects")));
+        assert_eq!(server.await.unwrap(), ["GET /ready HTTP/1.1", "GET /next?to=1 HTTP/1.1"]);
+    }
+
+    #[tokio::test]
+    async fn a_redirect_in_a_circle_fails() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let check = http(listener.local_addr().unwrap().port());
+        let circle = "HTTP/1.1 307 Again\r\nlocation: /ready\r\ncontent-length: 0\r\n\r\n";
+        let server = tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                drop(stream.read(&mut [0; 4096]).await);
+                drop(stream.write_all(circle.as_bytes()).await);
+            }
+        });
+        let failure = attempt(&check, &target(), LIMIT).await.unwrap_err();
+        assert!(failure.ends_with("stopped after 10 redirects"), "{failure}");
+        server.abort();
     }
 
     #[tokio::test]

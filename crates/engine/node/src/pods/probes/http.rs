@@ -1,4 +1,5 @@
-//! One HTTP request of a probe. Certificates are not verified, as the kubelet's probes do not.
+//! One HTTP request of a probe, with the redirects that stay on its host. Certificates are not verified, as the
+//! kubelet's probes do not.
 
 use std::sync::Arc;
 
@@ -13,9 +14,11 @@ use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use url::{Position, Url};
 
 use super::spec::HttpCheck;
 
+const REQUESTS_MAX: usize = 10;
 pub(super) const USER_AGENT: &str = "kube-probe/1.37";
 
 /// The request got no answer.
@@ -31,10 +34,53 @@ pub(crate) enum HttpError {
     Request(#[source] http::Error),
     #[error("got no answer")]
     Answer(#[source] hyper::Error),
+    #[error("stopped after {REQUESTS_MAX} redirects")]
+    TooManyRedirects,
 }
 
-/// Asks `host` and returns the status of its answer; the body is not read.
+/// Asks `host` and returns the status of its answer; the body is not read. A redirect to another host is an answer.
 pub(crate) async fn ask(check: &HttpCheck, host: &str) -> Result<StatusCode, HttpError> {
+    let mut next = check.clone();
+    for _ in 0..REQUESTS_MAX {
+        let (status, location) = ask_once(&next, host).await?;
+        match location.filter(|_| is_redirect(status)).and_then(|location| next.redirected(host, &location)) {
+            Some(redirected) => next = redirected,
+            None => return Ok(status),
+        }
+    }
+    Err(HttpError::TooManyRedirects)
+}
+
+fn is_redirect(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
+}
+
+impl HttpCheck {
+    /// The request that `location` asks for; `None` if it leads to another host than `host`, or nowhere.
+    fn redirected(&self, host: &str, location: &str) -> Option<HttpCheck> {
+        let before = Url::parse(&self.url(host)).ok()?;
+        let after = before.join(location).ok()?;
+        let is_followed = after.host() == before.host() && matches!(after.scheme(), "http" | "https");
+        is_followed.then(|| HttpCheck {
+            port: after.port_or_known_default().unwrap_or(self.port),
+            path: after[Position::BeforePath..Position::AfterQuery].to_owned(),
+            is_https: after.scheme() == "https",
+            ..self.clone()
+        })
+    }
+
+    /// Where it leads, for `host`.
+    pub(super) fn url(&self, host: &str) -> String {
+        let scheme = if self.is_https { "https" } else { "http" };
+        let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+        format!("{scheme}://{host}:{}{}", self.port, self.path)
+    }
+}
+
+type Answer = (StatusCode, Option<String>);
+
+/// Status of the answer, and where else it says to ask.
+async fn ask_once(check: &HttpCheck, host: &str) -> Result<Answer, HttpError> {
     let stream = TcpStream::connect((host, check.port)).await.map_err(HttpError::Connect)?;
     if !check.is_https {
         return exchange(check, host, stream).await;
@@ -46,7 +92,7 @@ pub(crate) async fn ask(check: &HttpCheck, host: &str) -> Result<StatusCode, Htt
     exchange(check, host, stream).await
 }
 
-async fn exchange<S>(check: &HttpCheck, host: &str, stream: S) -> Result<StatusCode, HttpError>
+async fn exchange<S>(check: &HttpCheck, host: &str, stream: S) -> Result<Answer, HttpError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -56,12 +102,17 @@ where
     let answer = async { sender.send_request(request).await.map_err(HttpError::Answer) };
     tokio::pin!(answer);
     tokio::select! {
-        answer = &mut answer => answer.map(|response| response.status()),
+        answer = &mut answer => answer.map(|response| status_and_location(&response)),
         ended = connection => {
             ended.map_err(HttpError::Answer)?;
-            answer.await.map(|response| response.status())
+            answer.await.map(|response| status_and_location(&response))
         }
     }
+}
+
+fn status_and_location<B>(response: &http::Response<B>) -> Answer {
+    let location = response.headers().get(header::LOCATION).and_then(|value| value.to_str().ok());
+    (response.status(), location.map(str::to_owned))
 }
 
 fn request(check: &HttpCheck, host: &str) -> Result<Request<Empty<Bytes>>, HttpError> {

@@ -71,10 +71,7 @@ impl Worker {
         let mut objects = self.node.objects.gather(view.pod, self.node.capacity);
         self.tokens.refresh(&self.node.client, view.pod, &self.identity).await;
         (objects.tokens, objects.token_failure) = self.tokens.texts();
-        let prepared = match volumes::prepare(&self.node.config, view.pod, view.spec, &objects, &addresses) {
-            Ok(prepared) => prepared,
-            Err(error) => return Ok(Err(error_chain(&error))),
-        };
+        let prepared = volumes::prepare(&self.node.config, view.pod, view.spec, &objects, &addresses);
         let config = self.node.config.clone();
         let realized = tokio::task::spawn_blocking(move || volumes::realize(&config, prepared)).await;
         Ok(match realized {

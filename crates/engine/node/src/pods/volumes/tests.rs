@@ -18,7 +18,11 @@ fn objects() -> Objects {
     }
 }
 
-fn prepared(mut volume: Value) -> Result<Prepared, VolumeError> {
+fn prepared(volume: Value) -> Result<Wanted, Cause> {
+    prepare_in(&crate::config::example(), volume).wanted
+}
+
+fn prepare_in(config: &NodeConfig, mut volume: Value) -> Prepared {
     volume["name"] = json!("v");
     let pod: Pod = serde_json::from_value(json!({
         "metadata": {"name": "web-0", "uid": "1-2", "labels": {"app": "web"}},
@@ -26,9 +30,7 @@ fn prepared(mut volume: Value) -> Result<Prepared, VolumeError> {
     }))
     .unwrap();
     let addresses = Addresses { pod: Vec::new(), host: [192, 0, 2, 1].into() };
-    let config = crate::config::example();
-    let mut all = prepare(&config, &pod, pod.spec.as_ref().unwrap(), &objects(), &addresses)?;
-    Ok(all.remove(0))
+    prepare(config, &pod, pod.spec.as_ref().unwrap(), &objects(), &addresses).remove(0)
 }
 
 /// Files as `path=text` and their modes.
@@ -44,7 +46,7 @@ fn check(volume: Value, expected: &[(&str, &str, u32)]) {
 
 #[track_caller]
 fn refused(volume: Value, expected: &str) {
-    let error = prepared(volume).unwrap_err();
+    let error = VolumeError { volume: "v".to_owned(), source: prepared(volume).unwrap_err() };
     assert_eq!(error_chain(&error), format!("MountVolume.SetUp failed for volume \"v\": {expected}"));
 }
 
@@ -96,8 +98,22 @@ fn a_path_out_of_the_volume_is_refused() {
 }
 
 #[test]
+fn what_goes_away_after_the_volume_was_made_leaves_it_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = NodeConfig { pods_dir: folder.path().join("pods"), ..crate::config::example() };
+    let made = |name: &str| realize(&config, vec![prepare_in(&config, json!({"configMap": {"name": name}}))]);
+    assert!(made("none").is_err());
+    let place = made("c").unwrap().remove("v").unwrap();
+    assert!(place.is_read_only);
+    assert_eq!(std::fs::read_to_string(place.path.join("a")).unwrap(), "1");
+    assert_eq!(made("none").unwrap().remove("v"), Some(place.clone()));
+    std::fs::remove_dir_all(&place.path).unwrap();
+    assert!(made("none").is_err());
+}
+
+#[test]
 fn secrets_never_lie_on_the_disk() {
-    let path = |volume: Value| prepared(volume).unwrap().place.path;
+    let path = |volume: Value| prepared(volume).unwrap().path;
     assert!(path(json!({"secret": {"secretName": "s"}})).starts_with("/run/bythos/0a1b2c3d"));
     assert!(path(json!({"projected": {"sources": []}})).starts_with("/run/bythos/0a1b2c3d"));
     let config = path(json!({"configMap": {"name": "c"}}));
@@ -135,8 +151,10 @@ fn a_token_is_readable_by_the_pods_user_or_group_alone() {
         let objects = Objects { tokens, ..Objects::default() };
         let addresses = Addresses { pod: Vec::new(), host: [192, 0, 2, 1].into() };
         let spec = pod.spec.as_ref().unwrap();
-        let mut all = prepare(&crate::config::example(), &pod, spec, &objects, &addresses).unwrap();
-        let Content::Projected(mut payload) = all.remove(0).content else { panic!("not projected") };
+        let mut all = prepare(&crate::config::example(), &pod, spec, &objects, &addresses);
+        let Content::Projected(mut payload) = all.remove(0).wanted.unwrap().content else {
+            panic!("not projected")
+        };
         let file = payload.remove("token").unwrap();
         assert_eq!(file.bytes, b"secret");
         (file.mode, file.owner)
