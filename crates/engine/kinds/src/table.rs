@@ -6,6 +6,7 @@ mod apps;
 mod autoscaling;
 mod batch;
 mod core;
+mod events;
 mod extensions;
 mod network;
 mod policy;
@@ -21,6 +22,7 @@ use crate::{
 pub fn built_in() -> Vec<Kind> {
     let groups = [
         core::kinds(),
+        events::kinds(),
         apps::kinds(),
         autoscaling::kinds(),
         batch::kinds(),

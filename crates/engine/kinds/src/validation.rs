@@ -4,6 +4,7 @@ pub(crate) mod access;
 pub(crate) mod admission_policy;
 pub(crate) mod config;
 pub(crate) mod custom_resource;
+pub(crate) mod event;
 pub(crate) mod ingress;
 pub(crate) mod job;
 pub(crate) mod metadata;

@@ -72,6 +72,15 @@ fn versions_of_a_kind_that_differ_are_read_as_they_are() {
 }
 
 #[test]
+fn kinds_of_one_name_are_read_by_their_group() {
+    let read = |api_version: &str, number: u8| {
+        decode(&body(api_version, "Event", &bytes(number, b"no image"))).unwrap()
+    };
+    assert_eq!(read("v1", 4)["message"], "no image");
+    assert_eq!(read("events.k8s.io/v1", 10)["note"], "no image");
+}
+
+#[test]
 fn what_is_not_known_is_refused() {
     assert_eq!(decode(b"{}"), Err(DecodeError::NoMagic));
     let unknown = DecodeError::UnknownKind { kind: "Widget".to_owned() };

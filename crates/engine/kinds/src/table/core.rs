@@ -1,7 +1,7 @@
 //! Kinds of the core group.
 
-use super::{row, selectable_fields};
-use crate::columns::{config, event, namespace, node, pod, replica_set, service, storage, workload};
+use super::{events, row, selectable_fields};
+use crate::columns::{config, namespace, node, pod, replica_set, service, storage, workload};
 use crate::defaults;
 use crate::validation;
 use crate::{Kind, NameRule, Subresource};
@@ -22,21 +22,7 @@ pub(super) fn kinds() -> Vec<Kind> {
             .columns(service::endpoints())
             .defaults(defaults::service::endpoints)
             .validate(validation::network::endpoints),
-        core("Event", "events").namespaced().short(&["ev"]).columns(event::columns()).selectable(
-            selectable_fields![
-                "involvedObject.kind",
-                "involvedObject.namespace",
-                "involvedObject.name",
-                "involvedObject.uid",
-                "involvedObject.apiVersion",
-                "involvedObject.resourceVersion",
-                "involvedObject.fieldPath",
-                "reason",
-                "reportingComponent",
-                "source",
-                "type",
-            ],
-        ),
+        events::of_core(),
         core("LimitRange", "limitranges")
             .namespaced()
             .short(&["limits"])

@@ -243,12 +243,13 @@ pub(super) fn default(definition: &str, field: &str) -> Option<Value> {
     Some(Value::String(row.2.to_owned()))
 }
 
-/// What of `required` is really demanded. Upstream's API server reads what is missing in a status as zero, and an
-/// object without `metadata` as one with an empty one.
+/// What of `required` is really demanded. Upstream's API server reads what is missing in a status as zero, an object
+/// without `metadata` as one with an empty one, and the time of an event of the core group is only looked for in new
+/// ones of `events.k8s.io`.
 pub(super) fn required(definition: &str, required: Vec<Arc<str>>) -> Vec<Arc<str>> {
     let definition = short(definition);
     let reported = definition.ends_with("Status") || definition.ends_with("Condition");
-    if reported || definition == "core.v1.NodeSystemInfo" {
+    if reported || matches!(definition, "core.v1.NodeSystemInfo" | "events.v1.Event") {
         return Vec::new();
     }
     required.into_iter().filter(|field| &**field != "metadata").collect()
