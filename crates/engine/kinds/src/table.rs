@@ -158,6 +158,20 @@ macro_rules! selectable_fields {
 }
 use selectable_fields;
 
+/// How many pods a set of them has.
+const REPLICAS: &[SelectableField] =
+    &[("status.replicas", |object| selectable_count(object, "status.replicas"))];
+
+/// A number that is 0 where it is left out, as field selectors compare it.
+pub(crate) fn selectable_count(object: &Value, path: &str) -> String {
+    crate::fields::integer(object, path).unwrap_or_default().to_string()
+}
+
+/// A switch that is off where it is left out, as field selectors compare it.
+pub(crate) fn selectable_switch(object: &Value, path: &str) -> String {
+    crate::fields::at(object, path).as_bool().unwrap_or_default().to_string()
+}
+
 /// A field as field selectors compare it.
 pub(crate) fn selectable(object: &Value, path: &str) -> String {
     match crate::fields::at(object, path) {

@@ -1,10 +1,10 @@
 //! Kinds of the core group.
 
-use super::{events, row, selectable_fields};
+use super::{REPLICAS, events, row, selectable, selectable_fields, selectable_switch};
 use crate::columns::{config, namespace, node, pod, replica_set, service, storage, workload};
 use crate::defaults;
 use crate::validation;
-use crate::{Kind, NameRule, Subresource};
+use crate::{Kind, NameRule, SelectableField, Subresource};
 
 pub(super) fn kinds() -> Vec<Kind> {
     let core = |kind, plural| row("", "v1", kind, plural);
@@ -46,9 +46,7 @@ pub(super) fn kinds() -> Vec<Kind> {
             .defaults(defaults::node::default)
             // A node registers with its status.
             .on_create(|_| {})
-            .selectable(&[("spec.unschedulable", |node| {
-                node["spec"]["unschedulable"].as_bool().unwrap_or_default().to_string()
-            })]),
+            .selectable(&[("spec.unschedulable", |node| selectable_switch(node, "spec.unschedulable"))]),
         core("PersistentVolume", "persistentvolumes")
             .short(&["pv"])
             .status()
@@ -83,15 +81,7 @@ pub(super) fn kinds() -> Vec<Kind> {
             .on_create(defaults::pod::prepare_create)
             .validate(validation::pod::validate)
             .validate_update(validation::pod::validate_update)
-            .selectable(selectable_fields![
-                "spec.nodeName",
-                "spec.restartPolicy",
-                "spec.schedulerName",
-                "spec.serviceAccountName",
-                "status.phase",
-                "status.podIP",
-                "status.nominatedNodeName",
-            ]),
+            .selectable(POD_FIELDS),
         core("PodTemplate", "podtemplates")
             .namespaced()
             .columns(workload::pod_template())
@@ -104,7 +94,8 @@ pub(super) fn kinds() -> Vec<Kind> {
             .status()
             .columns(replica_set::columns())
             .defaults(defaults::workload::replication_controller)
-            .validate(validation::workload::validate_replication_controller),
+            .validate(validation::workload::validate_replication_controller)
+            .selectable(REPLICAS),
         core("ResourceQuota", "resourcequotas")
             .namespaced()
             .short(&["quota"])
@@ -138,3 +129,16 @@ pub(super) fn kinds() -> Vec<Kind> {
         core("ServiceAccount", "serviceaccounts").namespaced().short(&["sa"]).subresource(Subresource::Token),
     ]
 }
+
+const POD_FIELDS: &[SelectableField] = &[
+    ("spec.hostNetwork", |pod| selectable_switch(pod, "spec.hostNetwork")),
+    ("spec.nodeName", |pod| selectable(pod, "spec.nodeName")),
+    ("spec.restartPolicy", |pod| selectable(pod, "spec.restartPolicy")),
+    ("spec.schedulerName", |pod| selectable(pod, "spec.schedulerName")),
+    ("spec.serviceAccountName", |pod| selectable(pod, "spec.serviceAccountName")),
+    ("status.nominatedNodeName", |pod| selectable(pod, "status.nominatedNodeName")),
+    ("status.phase", |pod| selectable(pod, "status.phase")),
+    ("status.podIP", |pod| selectable(pod, "status.podIP")),
+    // Upstream takes it and compares with nothing.
+    ("status.podIPs", |_| String::new()),
+];
