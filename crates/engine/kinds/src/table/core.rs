@@ -92,6 +92,7 @@ pub(super) fn kinds() -> Vec<Kind> {
             .short(&["rc"])
             .in_all()
             .status()
+            .scale()
             .columns(replica_set::columns())
             .defaults(defaults::workload::replication_controller)
             .validate(validation::workload::validate_replication_controller)
