@@ -5,6 +5,7 @@ pub(crate) mod admission_policy;
 pub(crate) mod autoscaler;
 pub(crate) mod container;
 pub(crate) mod custom_resource;
+pub(crate) mod ingress_class;
 pub(crate) mod job;
 pub(crate) mod namespace;
 pub(crate) mod node;

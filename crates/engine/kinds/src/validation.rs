@@ -2,13 +2,17 @@
 
 pub(crate) mod access;
 pub(crate) mod admission_policy;
+pub(crate) mod autoscaler;
 pub(crate) mod config;
 pub(crate) mod custom_resource;
 pub(crate) mod event;
 pub(crate) mod ingress;
+pub(crate) mod ingress_class;
 pub(crate) mod job;
 pub(crate) mod metadata;
+pub(crate) mod namespace;
 pub(crate) mod network;
+pub(crate) mod node;
 pub(crate) mod pod;
 pub(crate) mod policy;
 pub(crate) mod quantity;

@@ -463,3 +463,24 @@ fn a_definition_remembers_in_which_versions_objects_may_be_stored() {
     (rules.prepare_update)(&definition, &mut newer);
     assert_eq!(newer["status"]["storedVersions"], json!(["v1alpha1", "v1"]));
 }
+
+#[test]
+fn a_behavior_is_filled_in_where_it_says_nothing() {
+    let percent = json!({"type": "Percent", "value": 100, "periodSeconds": 15});
+    let mut scaler = json!({"spec": {"behavior": {"scaleDown": {"stabilizationWindowSeconds": 60}}}});
+    super::autoscaler::version_2(&mut scaler);
+    assert_eq!(
+        scaler["spec"]["behavior"],
+        json!({
+            "scaleUp": {
+                "stabilizationWindowSeconds": 0,
+                "selectPolicy": "Max",
+                "policies": [{"type": "Pods", "value": 4, "periodSeconds": 15}, percent],
+            },
+            "scaleDown": {"stabilizationWindowSeconds": 60, "selectPolicy": "Max", "policies": [percent]},
+        })
+    );
+    let mut without = json!({"spec": {}});
+    super::autoscaler::version_2(&mut without);
+    assert!(without["spec"].get("behavior").is_none());
+}

@@ -5,6 +5,7 @@ use crate::Kind;
 use crate::columns::autoscaler;
 use crate::conversion::autoscaler::CONVERSION;
 use crate::defaults;
+use crate::validation::autoscaler as validation;
 
 pub(super) fn kinds() -> Vec<Kind> {
     let autoscaler = |version| {
@@ -17,7 +18,7 @@ pub(super) fn kinds() -> Vec<Kind> {
             .converted(&CONVERSION)
     };
     vec![
-        autoscaler("v1").defaults(defaults::autoscaler::version_1),
-        autoscaler("v2").defaults(defaults::autoscaler::version_2),
+        autoscaler("v1").defaults(defaults::autoscaler::version_1).validate(validation::version_1),
+        autoscaler("v2").defaults(defaults::autoscaler::version_2).validate(validation::version_2),
     ]
 }

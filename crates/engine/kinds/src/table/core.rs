@@ -37,6 +37,7 @@ pub(super) fn kinds() -> Vec<Kind> {
             .defaults(defaults::namespace::default)
             .on_create(defaults::namespace::prepare_create)
             .on_update(defaults::namespace::prepare_update)
+            .validate(validation::namespace::validate)
             .selectable(selectable_fields!["status.phase"]),
         core("Node", "nodes")
             .short(&["no"])
@@ -46,6 +47,8 @@ pub(super) fn kinds() -> Vec<Kind> {
             .defaults(defaults::node::default)
             // A node registers with its status.
             .on_create(|_| {})
+            .validate(validation::node::validate)
+            .validate_update(validation::node::validate_update)
             .selectable(&[("spec.unschedulable", |node| selectable_switch(node, "spec.unschedulable"))]),
         core("PersistentVolume", "persistentvolumes")
             .short(&["pv"])

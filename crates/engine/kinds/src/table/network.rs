@@ -21,7 +21,11 @@ pub(super) fn kinds() -> Vec<Kind> {
             .status()
             .columns(ingress::columns())
             .validate(validation::ingress::validate),
-        networking("IngressClass", "ingressclasses").columns(ingress::class()),
+        networking("IngressClass", "ingressclasses")
+            .columns(ingress::class())
+            .defaults(defaults::ingress_class::default)
+            .validate(validation::ingress_class::validate)
+            .validate_update(validation::ingress_class::validate_update),
         networking("NetworkPolicy", "networkpolicies")
             .namespaced()
             .short(&["netpol"])
