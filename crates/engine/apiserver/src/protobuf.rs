@@ -69,6 +69,7 @@ fn root_name(api_version: &str, kind: &str) -> String {
     match (api_version, kind) {
         ("autoscaling/v2", "HorizontalPodAutoscaler") => format!("{kind}V2"),
         ("events.k8s.io/v1", "Event") => format!("events.{kind}"),
+        ("resource.k8s.io/v1", "ResourceClaim") => format!("resource.{kind}"),
         _ => kind.to_owned(),
     }
 }

@@ -5,11 +5,15 @@ mod admission;
 mod apps;
 mod autoscaling;
 mod batch;
+mod certificates;
 mod core;
+mod devices;
 mod events;
 mod extensions;
+mod flow_control;
 mod network;
 mod policy;
+mod storage;
 
 use serde_json::Value;
 
@@ -28,8 +32,12 @@ pub fn built_in() -> Vec<Kind> {
         batch::kinds(),
         network::kinds(),
         policy::kinds(),
+        storage::kinds(),
+        devices::kinds(),
         access::kinds(),
+        certificates::kinds(),
         admission::kinds(),
+        flow_control::kinds(),
         extensions::kinds(),
     ];
     groups.into_iter().flatten().collect()
@@ -73,8 +81,12 @@ impl Kind {
     }
 
     /// Shown by `kubectl get all`.
-    fn in_all(mut self) -> Self {
-        self.categories.push("all".into());
+    fn in_all(self) -> Self {
+        self.category("all")
+    }
+
+    fn category(mut self, name: &'static str) -> Self {
+        self.categories.push(name.into());
         self
     }
 
@@ -125,6 +137,12 @@ impl Kind {
 
     fn converted(mut self, conversion: &'static Conversion) -> Self {
         self.rules.conversion = Some(conversion);
+        self
+    }
+
+    /// Stored, and nothing here acts on it: its writers are told so.
+    fn caveat(mut self, words: &'static str) -> Self {
+        self.rules.caveat = words;
         self
     }
 

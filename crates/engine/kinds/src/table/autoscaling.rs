@@ -16,6 +16,7 @@ pub(super) fn kinds() -> Vec<Kind> {
             .status()
             .columns(autoscaler::columns())
             .converted(&CONVERSION)
+            .caveat("autoscalers are stored, but nothing is scaled by them yet")
     };
     vec![
         autoscaler("v1").defaults(defaults::autoscaler::version_1).validate(validation::version_1),

@@ -99,6 +99,7 @@ pub(super) fn kinds() -> Vec<Kind> {
             .columns(replica_set::columns())
             .defaults(defaults::workload::replication_controller)
             .validate(validation::workload::validate_replication_controller)
+            .caveat("replication controllers are stored, but no pods are made of them yet")
             .selectable(REPLICAS),
         core("ResourceQuota", "resourcequotas")
             .namespaced()
