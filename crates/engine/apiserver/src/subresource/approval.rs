@@ -1,9 +1,11 @@
 //! `certificatesigningrequests/approval`: whether a request for a certificate is approved or denied.
 
+use bythos_access::Request;
 use bythos_schema::{FieldError, FieldPath};
 use http::Response;
 use serde_json::{Value, json};
 
+use crate::authorize::decide;
 use crate::body::Body;
 use crate::object;
 use crate::resources::Target;
@@ -17,6 +19,7 @@ pub(crate) async fn update(target: &Target<'_>) -> Result<Response<Body>, Failur
 
 /// What was said of a request is not taken back, and not contradicted.
 fn approved(writing: &Writing<'_>, old: &Value, new: &Value) -> Result<Value, Failure> {
+    expect_approver(writing, old)?;
     let approved = with_conditions_of(old, new);
     let mut errors = (writing.served.kind.rules.validate)(&approved);
     let path = FieldPath::root().field("status").field("conditions");
@@ -25,6 +28,28 @@ fn approved(writing: &Writing<'_>, old: &Value, new: &Value) -> Result<Value, Fa
         FieldError::forbidden(path.clone(), format!("updates may not remove a condition of type {type_:?}"))
     }));
     if errors.is_empty() { Ok(approved) } else { Err(writing.invalid(object::name(old), errors)) }
+}
+
+/// Refuses who may not `approve` for the signer, by its name or by `example.com/*`.
+fn expect_approver(writing: &Writing<'_>, request: &Value) -> Result<(), Failure> {
+    let signer = object::text_at(request, "/spec/signerName").unwrap_or_default();
+    let domain = signer.split_once('/').map_or(signer, |(domain, _)| domain);
+    let may_approve_for = |name: &str| {
+        let asked = Request::Resource {
+            verb: "approve",
+            group: "certificates.k8s.io",
+            resource: "signers",
+            subresource: "",
+            namespace: "",
+            name,
+        };
+        decide(writing.state, writing.user, &asked).allowed
+    };
+    if may_approve_for(signer) || may_approve_for(&format!("{domain}/*")) {
+        return Ok(());
+    }
+    let reason = format!("user not permitted to approve requests with signerName {signer:?}");
+    Err(writing.forbidden(request, &reason))
 }
 
 fn said(request: &Value) -> Vec<&str> {

@@ -24,9 +24,23 @@ async fn who_writes_what_nothing_acts_on_is_told_so() {
     post(&admin, PODS, pod("a")).await.ok();
 }
 
+/// Lets a user do something to one object of the cluster.
+async fn grant(admin: &Client, user: &str, verb: &str, resource: &str, name: &str) {
+    const RBAC: &str = "/apis/rbac.authorization.k8s.io/v1";
+    let role = format!("{user}-{verb}");
+    let of_role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": role},
+        "rules": [{"apiGroups": ["certificates.k8s.io"], "resources": [resource], "resourceNames": [name],
+            "verbs": [verb]}]});
+    post(admin, &format!("{RBAC}/clusterroles"), of_role).await.ok();
+    let binding = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
+        "metadata": {"name": role}, "subjects": [{"kind": "User", "name": user}],
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role}});
+    post(admin, &format!("{RBAC}/clusterrolebindings"), binding).await.ok();
+}
+
 #[tokio::test]
 async fn a_request_for_a_certificate_says_who_asks_and_is_approved() {
-    let Server { admin, .. } = server().await;
+    let Server { admin, api } = server().await;
     let pem = "-----BEGIN CERTIFICATE REQUEST-----\nMA==\n-----END CERTIFICATE REQUEST-----\n";
     let request = base64::engine::general_purpose::STANDARD.encode(pem);
     let object = json!({"apiVersion": "certificates.k8s.io/v1", "kind": "CertificateSigningRequest",
@@ -37,9 +51,18 @@ async fn a_request_for_a_certificate_says_who_asks_and_is_approved() {
     assert_eq!(made["spec"]["groups"], json!(["system:masters", "system:authenticated"]));
     let condition = |type_: &str| json!({"type": type_, "status": "True", "reason": "Known"});
     let approval = format!("{REQUESTS}/ada/approval");
+    let bob = api.client(User::authenticated("bob", &[]));
+    grant(&admin, "bob", "update", "certificatesigningrequests/approval", "ada").await;
     made["spec"]["username"] = json!("somebody else");
     made["status"] = json!({"conditions": [condition("Approved")], "certificate": "YQ=="});
-    let approved = put(&admin, &approval, made.clone()).await.ok();
+    let refused = put(&bob, &approval, made.clone()).await;
+    refused.fails(
+        403,
+        "Forbidden",
+        "not permitted to approve requests with signerName \"example.com/users\"",
+    );
+    grant(&admin, "bob", "approve", "signers", "example.com/*").await;
+    let approved = put(&bob, &approval, made.clone()).await.ok();
     assert_eq!(approved["spec"]["username"], "admin");
     assert_eq!(approved["status"]["conditions"][0]["type"], "Approved");
     assert!(approved["status"]["conditions"][0]["lastUpdateTime"].is_string());
