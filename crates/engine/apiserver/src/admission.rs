@@ -5,6 +5,7 @@
 //! commit: it is [`Held`]. Quotas come last, after validation ([`quota::charge`]).
 
 mod amounts;
+mod certificate;
 mod default_class;
 mod definition;
 mod escalation;
@@ -73,6 +74,7 @@ pub(crate) async fn admit<'a>(
         ("persistentvolumeclaims", Some(_)) if !object::is_ending(new) => {
             limit_range::Limits::of(writing).check_claim(writing, new)?;
         }
+        ("certificatesigningrequests.certificates.k8s.io", None) => certificate::admit_request(writing, new),
         ("ingresses.networking.k8s.io", None) => default_class::admit_ingress(writing, new)?,
         ("priorityclasses.scheduling.k8s.io", _) => priority::admit_class(writing, new)?,
         (quota::QUOTAS, _) => quota::admit_quota(writing, new),

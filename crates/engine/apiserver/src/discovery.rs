@@ -199,6 +199,7 @@ fn door(subresource: &Subresource) -> Door<'_> {
             ("portforward", Some(("", "v1", "PodPortForwardOptions")), &CONNECT_VERBS)
         }
         Subresource::Proxy { options } => ("proxy", Some(("", "v1", options)), &PROXY_VERBS),
+        Subresource::Approval => ("approval", None, &["get", "update"]),
         Subresource::Finalize => ("finalize", None, &["update"]),
         Subresource::Eviction => ("eviction", Some(("policy", "v1", "Eviction")), &["create"]),
         Subresource::Token => ("token", Some(("authentication.k8s.io", "v1", "TokenRequest")), &["create"]),

@@ -19,10 +19,12 @@
 //! quotas (`admission::quota::recount`), both of which guard the server's own promises. The store's bytes are JSON with
 //! the revision put in at the commit (`encode`), so that reads, lists and watches hand them out unread.
 //!
-//! Not there yet: answers in protobuf (they are JSON, which such clients accept), OIDC tokens, admission webhooks,
-//! MutatingAdmissionPolicies, the authorizer and the audit log of ValidatingAdmissionPolicies (what they would write
-//! there is logged), conversion webhooks of custom resources, `pods/ephemeralcontainers`, an audit log and with it the
-//! mode `audit` of Pod Security, the ConfigMap `extension-apiserver-authentication`.
+//! Not there yet: answers in protobuf (they are JSON, which such clients accept), OIDC tokens, calls of admission webhooks,
+//! MutatingAdmissionPolicies, aggregated APIs, flow control by FlowSchemas (all of them are stored, and their writers are
+//! told so), patches of `certificatesigningrequests/approval`, the authorizer and the audit log of
+//! ValidatingAdmissionPolicies (what they would write there is logged), conversion webhooks of custom resources,
+//! `pods/ephemeralcontainers`, an audit log and with it the mode `audit` of Pod Security, the ConfigMap
+//! `extension-apiserver-authentication`.
 
 #![cfg_attr(
     test,

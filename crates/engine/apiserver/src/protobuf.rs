@@ -63,10 +63,13 @@ pub(crate) fn decode(body: &[u8]) -> Result<Value, DecodeError> {
     Ok(Value::Object(object))
 }
 
-/// The table's name of a kind's message. Where the versions of a kind differ, theirs is part of it.
+/// The table's name of a kind's message. Where the versions of a kind differ, theirs is part of it; so is the group where
+/// messages of two groups have one name.
 fn root_name(api_version: &str, kind: &str) -> String {
     match (api_version, kind) {
         ("autoscaling/v2", "HorizontalPodAutoscaler") => format!("{kind}V2"),
+        ("events.k8s.io/v1", "Event") => format!("events.{kind}"),
+        ("resource.k8s.io/v1", "ResourceClaim") => format!("resource.{kind}"),
         _ => kind.to_owned(),
     }
 }

@@ -40,22 +40,23 @@ pub(crate) struct Served {
     pub(crate) api_version: String,
     /// `DeploymentList`
     pub(crate) list_kind: String,
-    /// The version in which its objects are stored.
-    storage_version: String,
+    /// `apiVersion` under which its objects are stored.
+    stored_api_version: String,
     /// Ends the watches on it when it is not served any more.
     ended: CancellationToken,
 }
 
 impl Served {
-    fn new(kind: Kind, origin: Origin, storage_version: String, ended: CancellationToken) -> Served {
-        let (group, version) = (&kind.group, &kind.version);
+    fn new(kind: Kind, origin: Origin, stored_api_version: String, ended: CancellationToken) -> Served {
+        // A kind that two groups serve lies in that of one.
+        let stored_group = stored_api_version.rsplit_once('/').map_or("", |(group, _)| group);
         Served {
-            resource: store_resource(group, &kind.plural).into(),
-            api_version: if group.is_empty() { version.to_string() } else { format!("{group}/{version}") },
+            resource: store_resource(stored_group, &kind.plural).into(),
+            api_version: kind.api_version(),
             list_kind: format!("{}List", kind.kind),
             kind,
             origin,
-            storage_version,
+            stored_api_version,
             ended,
         }
     }
@@ -70,17 +71,9 @@ impl Served {
         ResourceName::new(&self.kind.group, &self.kind.kind)
     }
 
-    /// The version in which its objects are stored.
-    pub(crate) fn storage_version(&self) -> &str {
-        &self.storage_version
-    }
-
     /// `apiVersion` under which its objects are stored.
-    pub(crate) fn stored_api_version(&self) -> String {
-        match self.kind.group.as_ref() {
-            "" => self.storage_version.clone(),
-            group => format!("{group}/{}", self.storage_version),
-        }
+    pub(crate) fn stored_api_version(&self) -> &str {
+        &self.stored_api_version
     }
 
     /// The key of one of its objects; `namespace` is empty for cluster scope.
@@ -232,9 +225,9 @@ fn fingerprint(definitions: &[Arc<Entry>]) -> String {
 
 fn built_in_kinds() -> Vec<Arc<Served>> {
     let served = |kind: Kind| {
-        let stored = kind.rules.conversion.map(|conversion| conversion.stored_version);
-        let version = stored.unwrap_or(&kind.version).to_owned();
-        Arc::new(Served::new(kind, Origin::BuiltIn, version, CancellationToken::new()))
+        let converted = kind.rules.conversion.map(|conversion| conversion.stored_api_version.to_owned());
+        let stored = converted.unwrap_or_else(|| kind.api_version());
+        Arc::new(Served::new(kind, Origin::BuiltIn, stored, CancellationToken::new()))
     };
     bythos_kinds::built_in().into_iter().map(served).collect()
 }
@@ -262,7 +255,8 @@ fn custom_kinds(entry: &Entry, previous: Option<&Registry>) -> Vec<Arc<Served>> 
         .into_iter()
         .map(|kind| {
             let ended = known_token(previous, &kind, &origin);
-            Arc::new(Served::new(kind, origin.clone(), storage.to_owned(), ended))
+            let stored_api_version = format!("{}/{storage}", kind.group);
+            Arc::new(Served::new(kind, origin.clone(), stored_api_version, ended))
         })
         .collect()
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bythos_kinds::Subresource;
+use bythos_kinds::{Kind, Subresource};
 use futures::future::BoxFuture;
 use http::Response;
 use serde_json::Value;
@@ -65,10 +65,17 @@ pub(crate) async fn answer(call: &Call, request: &ResourceRequest) -> Result<Res
         on_subresource(&target, request).await
     };
     let mut response = answered?;
-    if let Some(deprecation) = &target.served.kind.custom.deprecation {
-        verbs::warn(&mut response, &[deprecation.to_string()]);
-    }
+    verbs::warn(&mut response, &warnings_of(&target.served.kind, request));
     Ok(response)
+}
+
+/// What is said of a kind to everyone who uses it, or writes it.
+fn warnings_of(kind: &Kind, request: &ResourceRequest) -> Vec<String> {
+    let is_written = matches!(request.verb, Verb::Create | Verb::Update | Verb::Patch);
+    let caveat = Some(kind.rules.caveat)
+        .filter(|words| is_written && request.subresource.is_empty() && !words.is_empty())
+        .map(str::to_owned);
+    kind.custom.deprecation.as_ref().map(ToString::to_string).into_iter().chain(caveat).collect()
 }
 
 /// Passes a request that is allowed on to the object itself, with its body as it comes.
@@ -143,6 +150,8 @@ fn on_subresource<'a>(target: &'a Target<'a>, request: &'a ResourceRequest) -> A
             (Subresource::Scale { .. }, Verb::Update) => subresource::scale::update(target).await,
             (Subresource::Scale { .. }, Verb::Patch) => subresource::scale::patch(target).await,
             (Subresource::Binding, Verb::Create) => subresource::binding::create(target, target.name).await,
+            (Subresource::Approval, Verb::Get) => verbs::get::answer(target),
+            (Subresource::Approval, Verb::Update) => subresource::approval::update(target).await,
             (Subresource::Finalize, Verb::Update) => subresource::finalize::update(target).await,
             (Subresource::Log, Verb::Get) => subresource::log::get(target).await,
             (Subresource::Eviction, Verb::Create) => subresource::eviction::create(target).await,
@@ -168,6 +177,7 @@ fn path_of(subresource: &Subresource) -> &'static str {
         Subresource::Attach => "attach",
         Subresource::PortForward => "portforward",
         Subresource::Proxy { .. } => PROXY,
+        Subresource::Approval => "approval",
         Subresource::Finalize => "finalize",
         Subresource::Token => "token",
     }

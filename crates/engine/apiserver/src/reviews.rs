@@ -169,7 +169,8 @@ fn token(call: &Call, review: &Value) -> Value {
     }
 }
 
-fn user_info(user: &User) -> Value {
+/// Who somebody is, as others are told.
+pub(crate) fn user_info(user: &User) -> Value {
     let mut info = json!({ "username": user.name, "groups": user.groups });
     if !user.uid.is_empty() {
         info["uid"] = json!(user.uid);

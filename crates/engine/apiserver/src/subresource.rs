@@ -1,5 +1,6 @@
 //! What can be asked of an object besides itself, one door per file.
 
+pub(crate) mod approval;
 pub(crate) mod binding;
 pub(crate) mod connect;
 mod container;

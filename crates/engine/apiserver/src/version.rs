@@ -1,7 +1,7 @@
 //! Objects between the version in which they are stored and the one in which they are asked for.
 //!
 //! Most kinds have one version, or versions of one shape: then only `apiVersion` is exchanged, in the bytes as they
-//! are. A kind whose versions differ brings its own conversion.
+//! are. A kind whose versions differ brings its own conversion, also where they are of two groups, as Event's.
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -23,17 +23,17 @@ pub(crate) fn shown(served: &Served, stored: &Bytes) -> Bytes {
 
 /// A stored object in the version that is served.
 pub(crate) fn to_served(served: &Served, object: &mut Value) {
-    convert(served, object, &served.kind.version, &served.api_version);
+    convert(served, object, &served.api_version);
 }
 
 /// An object in the version in which its kind is stored.
 pub(crate) fn to_stored(served: &Served, object: &mut Value) {
-    convert(served, object, served.storage_version(), &served.stored_api_version());
+    convert(served, object, served.stored_api_version());
 }
 
-fn convert(served: &Served, object: &mut Value, version: &str, api_version: &str) {
+fn convert(served: &Served, object: &mut Value, api_version: &str) {
     if let Some(conversion) = served.kind.rules.conversion {
-        (conversion.to_version)(object, version);
+        (conversion.to_version)(object, api_version);
     }
     set_field(object, "apiVersion", Some(json!(api_version)));
 }

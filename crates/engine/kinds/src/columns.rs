@@ -1,11 +1,16 @@
 //! What `kubectl get` shows, as upstream's `pkg/printers/internalversion` computes it, one file per kind or family.
 
 pub(crate) mod access;
+pub(crate) mod address;
 pub(crate) mod admission;
+pub(crate) mod api_service;
 pub(crate) mod autoscaler;
+pub(crate) mod certificate;
 pub(crate) mod config;
 pub(crate) mod deployment;
+pub(crate) mod device;
 pub(crate) mod event;
+pub(crate) mod flow_control;
 pub(crate) mod ingress;
 pub(crate) mod job;
 pub(crate) mod lease;

@@ -146,6 +146,8 @@ pub enum Subresource {
         /// Kind of the options, for example `PodProxyOptions`.
         options: Text,
     },
+    /// Whether a request for a certificate is approved or denied: `PUT certificatesigningrequests/x/approval`.
+    Approval,
     /// A namespace's finalizers: `PUT namespaces/x/finalize`.
     Finalize,
     /// A service account's tokens: `POST serviceaccounts/x/token`.
@@ -199,6 +201,8 @@ pub struct Rules {
     pub name: NameRule,
     /// Fields by which it can be selected, besides `metadata.name` and `metadata.namespace`.
     pub selectable_fields: &'static [SelectableField],
+    /// What writers are told of objects that nothing here acts on, though upstream would; empty for most kinds.
+    pub caveat: &'static str,
 }
 
 /// A field by which objects can be selected, and how it is read; empty where there is none.
@@ -215,6 +219,7 @@ impl Default for Rules {
             conversion: None,
             name: NameRule::Subdomain,
             selectable_fields: &[],
+            caveat: "",
         }
     }
 }

@@ -176,6 +176,56 @@ pub(crate) fn port_name(value: &str) -> Vec<String> {
     complaints
 }
 
+/// A domain, a `/` and a path behind it, as controllers are named.
+pub(crate) fn domain_prefixed_path(value: &str) -> Vec<String> {
+    let is_of_path = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~%!$&'()*+,;=:".contains(&byte);
+    match value.split_once('/') {
+        Some((domain, path)) if !domain.is_empty() && !path.is_empty() => {
+            let mut complaints = rfc1123_subdomain(domain);
+            if !path.bytes().all(is_of_path) {
+                complaints.push(format!(
+                    "Invalid path (e.g. 'my/path', regex used for validation is '{HTTP_PATH}')"
+                ));
+            }
+            complaints
+        }
+        _ => vec!["must be a domain-prefixed path (such as \"acme.io/foo\")".to_owned()],
+    }
+}
+
+const HTTP_PATH: &str = r"[A-Za-z0-9/\-._~%!$&'()*+,;=:]+";
+
+/// A domain of at least three parts, as webhooks are named.
+pub(crate) fn fully_qualified_name(value: &str) -> Vec<String> {
+    let mut complaints = rfc1123_subdomain(value);
+    if complaints.is_empty() && value.split('.').count() < 3 {
+        complaints.push("should be a domain with at least three segments separated by dots".to_owned());
+    }
+    complaints
+}
+
+/// Who signs certificates: a domain of at least two parts, a `/`, and a name.
+pub(crate) fn signer_name(value: &str) -> Vec<String> {
+    let Some((domain, name)) = value.split_once('/').filter(|(_, name)| !name.contains('/')) else {
+        return vec![
+            "must be a fully qualified domain and path of the form 'example.com/signer-name'".to_owned(),
+        ];
+    };
+    let mut complaints = rfc1123_subdomain(domain);
+    if !domain.contains('.') {
+        complaints.push("should be a domain with at least two segments separated by dots".to_owned());
+    }
+    complaints.extend(rfc1123_subdomain(name));
+    complaints
+}
+
+/// A driver of volumes.
+pub(crate) fn driver_name(value: &str) -> Vec<String> {
+    let mut complaints = too_long(value, 63);
+    complaints.extend(rfc1123_subdomain(&value.to_lowercase()));
+    complaints
+}
+
 fn too_long(value: &str, bytes_max: usize) -> Vec<String> {
     if value.len() > bytes_max { vec![format!("must be no more than {bytes_max} bytes")] } else { Vec::new() }
 }
@@ -230,6 +280,36 @@ mod tests {
             &["system:node", "a b"],
             &[("..", "may not be '..'"), ("a/b", "may not contain '/'")],
         );
+    }
+
+    #[test]
+    fn names_of_controllers_webhooks_and_signers_begin_with_a_domain() {
+        check(
+            domain_prefixed_path,
+            &["k8s.io/ingress-nginx", "a/b/c"],
+            &[
+                ("", "domain-prefixed"),
+                ("a", "domain-prefixed"),
+                ("A/b", "subdomain"),
+                ("a/b c", "Invalid path"),
+            ],
+        );
+        check(
+            fully_qualified_name,
+            &["pods.example.com"],
+            &[("example.com", "at least three segments"), ("a..b", "subdomain")],
+        );
+        check(
+            signer_name,
+            &["kubernetes.io/kube-apiserver-client"],
+            &[
+                ("example.com", "of the form"),
+                ("a.b/c/d", "of the form"),
+                ("a/b", "at least two segments"),
+                ("a.b/C", "subdomain"),
+            ],
+        );
+        check(driver_name, &["CSI.example.com"], &[("a b", "subdomain")]);
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! A value together with its place in the object: what validation walks on.
 
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+
 use bythos_schema::{FieldError, FieldPath, Refusal};
 use serde_json::Value;
 
@@ -128,6 +131,33 @@ impl<'v, 's> Spot<'v, 's> {
         let quoted: Vec<String> = supported.iter().map(|value| format!("{value:?}")).collect();
         let detail = format!("supported values: {}", quoted.join(", "));
         FieldError::of(self.path(), Refusal::NotSupported, self.value, detail)
+    }
+
+    /// Adds an error if nothing is here; returns whether something is.
+    pub(crate) fn check_given(&self, detail: &str, errors: &mut Vec<FieldError>) -> bool {
+        let is_given = !self.is_empty();
+        if !is_given {
+            errors.push(self.required(detail));
+        }
+        is_given
+    }
+
+    /// Adds an error if a number is here that is not one of `range`.
+    pub(crate) fn check_range(&self, range: RangeInclusive<i64>, errors: &mut Vec<FieldError>) {
+        if self.integer().is_some_and(|number| !range.contains(&number)) {
+            let (least, most) = range.into_inner();
+            errors.push(self.invalid(format!("must be between {least} and {most}, inclusive")));
+        }
+    }
+
+    /// Adds an error for each item of this list that an earlier one has the same `field` as.
+    pub(crate) fn check_unique(&self, field: &str, errors: &mut Vec<FieldError>) {
+        let mut known = BTreeSet::new();
+        for item in self.items() {
+            if !known.insert(item.field(field).text()) {
+                errors.push(item.field(field).duplicate());
+            }
+        }
     }
 
     /// Adds an error unless this is one of `supported`, or nothing.

@@ -5,10 +5,15 @@ mod admission;
 mod apps;
 mod autoscaling;
 mod batch;
+mod certificates;
 mod core;
+mod devices;
+mod events;
 mod extensions;
+mod flow_control;
 mod network;
 mod policy;
+mod storage;
 
 use serde_json::Value;
 
@@ -21,13 +26,18 @@ use crate::{
 pub fn built_in() -> Vec<Kind> {
     let groups = [
         core::kinds(),
+        events::kinds(),
         apps::kinds(),
         autoscaling::kinds(),
         batch::kinds(),
         network::kinds(),
         policy::kinds(),
+        storage::kinds(),
+        devices::kinds(),
         access::kinds(),
+        certificates::kinds(),
         admission::kinds(),
+        flow_control::kinds(),
         extensions::kinds(),
     ];
     groups.into_iter().flatten().collect()
@@ -71,8 +81,12 @@ impl Kind {
     }
 
     /// Shown by `kubectl get all`.
-    fn in_all(mut self) -> Self {
-        self.categories.push("all".into());
+    fn in_all(self) -> Self {
+        self.category("all")
+    }
+
+    fn category(mut self, name: &'static str) -> Self {
+        self.categories.push(name.into());
         self
     }
 
@@ -126,6 +140,12 @@ impl Kind {
         self
     }
 
+    /// Stored, and nothing here acts on it: its writers are told so.
+    fn caveat(mut self, words: &'static str) -> Self {
+        self.rules.caveat = words;
+        self
+    }
+
     fn on_create(mut self, prepare: fn(&mut Value)) -> Self {
         self.rules.prepare_create = prepare;
         self
@@ -155,6 +175,20 @@ macro_rules! selectable_fields {
     };
 }
 use selectable_fields;
+
+/// How many pods a set of them has.
+const REPLICAS: &[SelectableField] =
+    &[("status.replicas", |object| selectable_count(object, "status.replicas"))];
+
+/// A number that is 0 where it is left out, as field selectors compare it.
+pub(crate) fn selectable_count(object: &Value, path: &str) -> String {
+    crate::fields::integer(object, path).unwrap_or_default().to_string()
+}
+
+/// A switch that is off where it is left out, as field selectors compare it.
+pub(crate) fn selectable_switch(object: &Value, path: &str) -> String {
+    crate::fields::at(object, path).as_bool().unwrap_or_default().to_string()
+}
 
 /// A field as field selectors compare it.
 pub(crate) fn selectable(object: &Value, path: &str) -> String {

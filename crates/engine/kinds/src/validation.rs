@@ -1,18 +1,31 @@
 //! What the schema cannot say, checked in upstream's words (`pkg/apis/*/validation`).
 
 pub(crate) mod access;
+pub(crate) mod address;
 pub(crate) mod admission_policy;
+pub(crate) mod api_service;
+pub(crate) mod autoscaler;
+pub(crate) mod certificate;
 pub(crate) mod config;
+pub(crate) mod csi;
 pub(crate) mod custom_resource;
+pub(crate) mod device;
+pub(crate) mod event;
+pub(crate) mod flow_control;
 pub(crate) mod ingress;
+pub(crate) mod ingress_class;
 pub(crate) mod job;
 pub(crate) mod metadata;
+pub(crate) mod migration;
+pub(crate) mod namespace;
 pub(crate) mod network;
+pub(crate) mod node;
 pub(crate) mod pod;
 pub(crate) mod policy;
 pub(crate) mod quantity;
 pub(crate) mod service;
 pub(crate) mod storage;
+pub(crate) mod webhook;
 pub(crate) mod workload;
 
 use bythos_schema::FieldError;

@@ -14,6 +14,7 @@ use k8s_openapi::api::{
     coordination::v1 as coordination, core::v1 as core, discovery::v1 as discovery, events::v1 as events,
     flowcontrol::v1 as flowcontrol, networking::v1 as networking, node::v1 as node, policy::v1 as policy,
     rbac::v1 as rbac, resource::v1 as resource, scheduling::v1 as scheduling, storage::v1 as storage,
+    storagemigration::v1 as storagemigration,
 };
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1 as apiextensions;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -91,6 +92,8 @@ const KINDS: &[BuiltIn] = &[
     kind::<batch::CronJob>(),
     kind::<batch::Job>(),
     kind::<certificates::CertificateSigningRequest>(),
+    kind::<certificates::ClusterTrustBundle>(),
+    kind::<certificates::PodCertificateRequest>(),
     kind::<coordination::Lease>(),
     kind::<discovery::EndpointSlice>(),
     kind::<events::Event>(),
@@ -109,6 +112,7 @@ const KINDS: &[BuiltIn] = &[
     kind::<rbac::Role>(),
     kind::<rbac::RoleBinding>(),
     kind::<resource::DeviceClass>(),
+    kind::<resource::DeviceTaintRule>(),
     kind::<resource::ResourceClaim>(),
     kind::<resource::ResourceClaimTemplate>(),
     kind::<resource::ResourceSlice>(),
@@ -119,6 +123,7 @@ const KINDS: &[BuiltIn] = &[
     kind::<storage::StorageClass>(),
     kind::<storage::VolumeAttachment>(),
     kind::<storage::VolumeAttributesClass>(),
+    kind::<storagemigration::StorageVersionMigration>(),
 ];
 
 /// Definitions by their OpenAPI name, those of kinds included, and scalars by their type and format.

@@ -58,6 +58,7 @@ pub(super) const VIEW: &[ResourceRow] = &[
     ("discovery.k8s.io", &["endpointslices"], READ),
     ("networking.k8s.io", &["ingresses", "ingresses/status", "networkpolicies"], READ),
     ("policy", &["poddisruptionbudgets", "poddisruptionbudgets/status"], READ),
+    ("resource.k8s.io", &["resourceclaims", "resourceclaims/status", "resourceclaimtemplates"], READ),
 ];
 
 /// What may be done in a namespace beyond viewing it.
@@ -104,6 +105,7 @@ pub(super) const EDIT: &[ResourceRow] = &[
     ("coordination.k8s.io", &["leases"], ALL_OF_A_ROLE),
     ("networking.k8s.io", &["ingresses", "networkpolicies"], WRITE),
     ("policy", &["poddisruptionbudgets"], WRITE),
+    ("resource.k8s.io", &["resourceclaims", "resourceclaimtemplates"], WRITE),
 ];
 
 /// What may be done in a namespace beyond editing it: giving rights away.

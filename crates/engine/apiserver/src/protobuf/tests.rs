@@ -72,6 +72,30 @@ fn versions_of_a_kind_that_differ_are_read_as_they_are() {
 }
 
 #[test]
+fn kinds_of_one_name_are_read_by_their_group() {
+    let read = |api_version: &str, number: u8| {
+        decode(&body(api_version, "Event", &bytes(number, b"no image"))).unwrap()
+    };
+    assert_eq!(read("v1", 4)["message"], "no image");
+    assert_eq!(read("events.k8s.io/v1", 10)["note"], "no image");
+}
+
+#[test]
+fn every_stored_kind_is_read() {
+    // Clients send definitions in JSON: what is described in them has no form in protobuf but JSON.
+    let is_read = |kind: &bythos_kinds::Kind| kind.stored && kind.kind != "CustomResourceDefinition";
+    for kind in bythos_kinds::built_in().into_iter().filter(is_read) {
+        let (api_version, name) = (kind.api_version(), &kind.kind);
+        let read = decode(&body(&api_version, name, &bytes(1, &bytes(1, b"x"))));
+        assert_eq!(
+            read.map(|object| object["metadata"]["name"].clone()),
+            Ok(json!("x")),
+            "{api_version} {name}"
+        );
+    }
+}
+
+#[test]
 fn what_is_not_known_is_refused() {
     assert_eq!(decode(b"{}"), Err(DecodeError::NoMagic));
     let unknown = DecodeError::UnknownKind { kind: "Widget".to_owned() };

@@ -131,13 +131,15 @@ fn set(object: &mut Value, path: &str, value: Value) {
     *place = value;
 }
 
-/// A selector as a query has it: `app=web,tier in (a,b)`.
+/// A selector as a query has it: `app=web,tier in (a,b)`. It may be a map of labels alone.
 fn selector_text(selector: &Value) -> String {
     if let Some(text) = selector.as_str() {
         return text.to_owned();
     }
-    let equal = selector.get("matchLabels").and_then(Value::as_object);
-    let equal = equal
+    let is_map = selector.get("matchLabels").is_none() && selector.get("matchExpressions").is_none();
+    let labels = if is_map { Some(selector) } else { selector.get("matchLabels") };
+    let equal = labels
+        .and_then(Value::as_object)
         .into_iter()
         .flatten()
         .map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default()));
@@ -168,5 +170,7 @@ mod tests {
             {"key": "tier", "operator": "In", "values": ["a", "b"]}, {"key": "old", "operator": "DoesNotExist"}]});
         assert_eq!(selector_text(&selector), "app=web,tier in (a,b),!old");
         assert_eq!(selector_text(&json!("app=web")), "app=web");
+        assert_eq!(selector_text(&json!({"app": "web"})), "app=web");
+        assert_eq!(selector_text(&json!({})), "");
     }
 }

@@ -20,7 +20,7 @@ use crate::resources::Target;
 use crate::selection::Selection;
 use crate::status::Failure;
 use crate::table::{Table, metadata_only};
-use crate::verbs::list_options::check_list;
+use crate::verbs::list_options::{asked_revision, check_list};
 use crate::version::shown;
 
 /// Stored bytes are handed on in pieces of about this size.
@@ -122,14 +122,9 @@ fn page(query: &Query, newest: Revision) -> Result<Page, Failure> {
         let after = Some((namespace.into(), name.into()));
         return Ok(Page { limit: None, at: (revision > 0).then_some(Revision(revision)), after });
     }
-    let Some(asked) = query.number::<u64>("resourceVersion")?.filter(|asked| *asked > 0) else {
-        return Ok(Page::default());
-    };
-    if asked > newest.0 {
-        return Err(Failure::FutureRevision { asked, newest: newest.0 });
-    }
+    let asked = asked_revision(query, newest)?;
     let exact = query.get("resourceVersionMatch") == Some("Exact");
-    Ok(Page { at: exact.then_some(Revision(asked)), ..Page::default() })
+    Ok(Page { at: asked.filter(|_| exact), ..Page::default() })
 }
 
 fn expired_list(page: &Page, expired: &Expired) -> Failure {

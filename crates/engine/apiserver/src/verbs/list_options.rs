@@ -1,9 +1,10 @@
-//! What can be said together about the state that a list or a watch reads.
+//! What can be said about the state that a get, a list or a watch reads.
 //!
 //! The rules are upstream's (`apis/meta/internalversion/validation`): clients find out by these refusals what a
 //! server can do, and fall back.
 
 use bythos_schema::{FieldError, FieldPath, Refusal};
+use bythos_store::Revision;
 use serde_json::json;
 
 use crate::request::Query;
@@ -43,6 +44,17 @@ pub(super) fn check_list(query: &Query) -> Result<(), Failure> {
         ));
     }
     Ok(())
+}
+
+/// The revision that is asked for, if one is.
+///
+/// # Errors
+/// It is not there yet.
+pub(super) fn asked_revision(query: &Query, newest: Revision) -> Result<Option<Revision>, Failure> {
+    match query.number::<u64>("resourceVersion")?.filter(|asked| *asked > 0) {
+        Some(asked) if asked > newest.0 => Err(Failure::FutureRevision { asked, newest: newest.0 }),
+        asked => Ok(asked.map(Revision)),
+    }
 }
 
 /// Checks the parameters of a watch.

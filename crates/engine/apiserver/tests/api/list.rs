@@ -74,6 +74,46 @@ async fn pages_of_a_selection_are_filled() {
 }
 
 #[tokio::test]
+async fn a_list_shows_exactly_the_revision_that_is_asked_for() {
+    let Server { admin, .. } = server().await;
+    let made = post(&admin, CONFIG_MAPS, config_map("a", json!({"k": "old"}))).await.ok();
+    let revision = made["metadata"]["resourceVersion"].as_str().unwrap();
+    patch(&admin, "merge", &format!("{CONFIG_MAPS}/a"), json!({"data": {"k": "new"}})).await.ok();
+    post(&admin, CONFIG_MAPS, config_map("b", json!({}))).await.ok();
+    let then = get(&admin, &format!("{CONFIG_MAPS}?resourceVersion={revision}&resourceVersionMatch=Exact"))
+        .await
+        .ok();
+    assert_eq!((names(&then), &then["metadata"]["resourceVersion"]), (vec!["a"], &json!(revision)));
+    assert_eq!(then["items"][0]["data"]["k"], "old");
+    let query = format!("resourceVersion={revision}&resourceVersionMatch=NotOlderThan");
+    let now = get(&admin, &format!("{CONFIG_MAPS}?{query}")).await.ok();
+    assert_eq!(names(&now), ["a", "b"]);
+    assert_eq!(now["items"][0]["data"]["k"], "new");
+}
+
+#[tokio::test]
+async fn a_revision_that_is_not_there_yet_is_to_be_asked_for_again() {
+    let Server { admin, .. } = server().await;
+    post(&admin, CONFIG_MAPS, config_map("a", json!({}))).await.ok();
+    for path in [
+        format!("{CONFIG_MAPS}?resourceVersion=1000000"),
+        format!("{CONFIG_MAPS}?resourceVersion=1000000&resourceVersionMatch=NotOlderThan"),
+        format!("{CONFIG_MAPS}?resourceVersion=1000000&resourceVersionMatch=Exact"),
+        format!("{CONFIG_MAPS}/a?resourceVersion=1000000"),
+    ] {
+        let status = get(&admin, &path).await.fails(504, "Timeout", "Too large resource version: 1000000");
+        assert_eq!(
+            status["details"]["causes"],
+            json!([{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}]),
+            "{path}"
+        );
+        assert_eq!(status["details"]["retryAfterSeconds"], 1, "{path}");
+    }
+    let read = get(&admin, &format!("{CONFIG_MAPS}/a?resourceVersion=1")).await.ok();
+    assert_eq!(read["metadata"]["name"], "a");
+}
+
+#[tokio::test]
 async fn a_page_of_a_forgotten_revision_is_expired() {
     let Server { admin, .. } =
         server_on(Options { directory: None, history_events: 4 }, NodePort::default()).await;

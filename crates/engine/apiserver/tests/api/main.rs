@@ -17,6 +17,7 @@ mod delete;
 mod discovery;
 mod eviction;
 mod impersonation;
+mod kinds;
 mod limits;
 mod list;
 mod openapi;

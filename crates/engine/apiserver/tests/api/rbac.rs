@@ -175,3 +175,21 @@ async fn nobody_binds_a_sum_of_roles_whose_parts_they_do_not_have() {
     let unknown = post(&bob, &bindings, binding("more", "ClusterRole", "nothing", "bob")).await;
     unknown.fails(404, "NotFound", "clusterroles.rbac.authorization.k8s.io \"nothing\" not found");
 }
+
+#[tokio::test]
+async fn what_others_may_in_a_namespace_is_asked_there() {
+    let Server { admin, .. } = server().await;
+    grant(&admin, "ada", &["list"], &["configmaps"]).await;
+    let reviews = "/apis/authorization.k8s.io/v1/namespaces/default/localsubjectaccessreviews";
+    let review = |user: &str, verb: &str, namespace: &str| {
+        json!({"apiVersion": "authorization.k8s.io/v1", "kind": "LocalSubjectAccessReview",
+            "metadata": {"namespace": "default"}, "spec": {"user": user, "resourceAttributes":
+                {"namespace": namespace, "verb": verb, "resource": "configmaps"}}})
+    };
+    for (user, verb, allowed) in [("ada", "list", true), ("ada", "delete", false), ("bob", "list", false)] {
+        let answer = post(&admin, reviews, review(user, verb, "default")).await.ok();
+        assert_eq!(answer["status"]["allowed"], allowed, "{user} {verb}");
+    }
+    let elsewhere = post(&admin, reviews, review("ada", "list", "other")).await;
+    elsewhere.fails(422, "Invalid", "must match metadata.namespace");
+}

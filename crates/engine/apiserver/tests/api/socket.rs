@@ -1,11 +1,14 @@
 //! The API through its socket: TLS, who a client certificate names, limits, the end, and kubectl where it is there.
 
+use std::convert::Infallible;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Empty};
+use http_body::Frame;
+use http_body_util::{BodyExt as _, Empty, StreamBody};
+use hyper::body::Incoming;
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -47,7 +50,10 @@ impl Socket {
 
 impl Socket {
     /// A connection of nobody's.
-    async fn over_http2(&self) -> http2::SendRequest<Empty<Bytes>> {
+    async fn over_http2<B>(&self) -> http2::SendRequest<B>
+    where
+        B: http_body::Body<Data = Bytes, Error = Infallible> + Send + Unpin + 'static,
+    {
         let mut roots = RootCertStore::empty();
         let authority = self.tls.authority.certificate_pem();
         roots.add(CertificateDer::from_pem_slice(authority.as_bytes()).unwrap()).unwrap();
@@ -65,6 +71,13 @@ impl Socket {
             http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
         tokio::spawn(connection);
         client
+    }
+
+    /// What nobody is answered, if it is of this code. It is asked once: kube's client asks again by itself.
+    async fn answers(&self, path: &str, code: u16) -> Option<http::Response<Incoming>> {
+        let request = http::Request::get(format!("https://localhost{path}")).body(Empty::new()).unwrap();
+        let answer = self.over_http2::<Empty<Bytes>>().await.send_request(request).await.unwrap();
+        Some(answer).filter(|answer| answer.status().as_u16() == code)
     }
 }
 
@@ -148,6 +161,47 @@ async fn head_is_answered_without_a_body() {
         assert_eq!(answer.headers()["content-length"], bytes.to_string(), "{path}");
         assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "", "{path}");
     }
+}
+
+/// A body that is begun and never ends: its request stays under way.
+type Endless = StreamBody<futures::stream::Pending<Result<Frame<Bytes>, Infallible>>>;
+
+fn endless(uri: &str) -> http::Request<Endless> {
+    http::Request::get(uri).body(StreamBody::new(futures::stream::pending())).unwrap()
+}
+
+#[tokio::test]
+async fn who_comes_when_too_many_requests_are_under_way_is_sent_off() {
+    /// Requests of others than the system that may read at once.
+    const READING_MAX: usize = 400;
+    let Server { api, .. } = server().await;
+    let socket = listen(&api).await;
+    let mut busy = socket.over_http2::<Endless>().await;
+    let mut under_way = tokio::task::JoinSet::new();
+    for _ in 0..READING_MAX {
+        under_way.spawn(busy.send_request(endless("https://localhost/version")));
+    }
+    let refused = eventually("a refusal", || socket.answers("/version", 429)).await;
+    assert_eq!(refused.headers()["retry-after"], "1");
+    let root = socket.client(Some(("root", &["system:masters"]))).await;
+    get(&root, "/version").await.ok();
+    under_way.shutdown().await;
+    eventually("a place", || socket.answers("/version", 200)).await;
+}
+
+#[tokio::test]
+async fn a_request_that_takes_longer_than_its_time_is_ended() {
+    let Server { api, .. } = server().await;
+    let socket = listen(&api).await;
+    let mut slow = socket.over_http2::<Endless>().await;
+    // Half of the time that a request has if it asks for no other.
+    let patience = Duration::from_secs(30);
+    let answer = slow.send_request(endless("https://localhost/version?timeout=50ms"));
+    let answer = tokio::time::timeout(patience, answer).await.expect("an answer in time").unwrap();
+    assert_eq!(answer.status(), 504);
+    let status: Value =
+        serde_json::from_slice(&answer.into_body().collect().await.unwrap().to_bytes()).unwrap();
+    assert_eq!((&status["kind"], &status["reason"]), (&json!("Status"), &json!("Timeout")));
 }
 
 /// kubectl, as a user of this socket.

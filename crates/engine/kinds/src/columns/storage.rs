@@ -26,6 +26,7 @@ pub(crate) fn claim() -> Vec<Column> {
             _ => access_modes(claim, "status.accessModes"),
         }),
         column("StorageClass", |claim| text_at(claim, "spec.storageClassName")),
+        column("VolumeAttributesClass", attributes_class_of),
         age(),
         wide(column("VolumeMode", |claim| text_at(claim, "spec.volumeMode"))),
     ]
@@ -48,14 +49,38 @@ pub(crate) fn volume() -> Vec<Column> {
             name => format!("{}/{name}", text(volume, "spec.claimRef.namespace")).into(),
         }),
         column("StorageClass", |volume| text_at(volume, "spec.storageClassName")),
+        column("VolumeAttributesClass", attributes_class_of),
         column("Reason", |volume| text_at(volume, "status.reason")),
         age(),
         wide(column("VolumeMode", |volume| text_at(volume, "spec.volumeMode"))),
     ]
 }
 
+fn attributes_class_of(object: &Value) -> Value {
+    match text(object, "spec.volumeAttributesClassName") {
+        "" => "<unset>".into(),
+        name => name.into(),
+    }
+}
+
+pub(crate) fn attributes_class() -> Vec<Column> {
+    vec![column("DriverName", |class| text_at(class, "driverName")), age()]
+}
+
+/// The name of a class tells whether it is the one that is taken where none is asked for.
+fn name_of_class(class: &Value) -> Value {
+    const IS_DEFAULT: [&str; 2] =
+        ["storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class"];
+    let annotations = &class["metadata"]["annotations"];
+    let is_default = IS_DEFAULT.iter().any(|name| annotations[name] == "true");
+    let name = text(class, "metadata.name");
+    if is_default { format!("{name} (default)").into() } else { name.into() }
+}
+
 pub(crate) fn class() -> Vec<Column> {
+    let name = column("Name", name_of_class);
     vec![
+        Column { format: "name".into(), ..name },
         column("Provisioner", |class| text_at(class, "provisioner")),
         column("ReclaimPolicy", |class| text_or_none(class, "reclaimPolicy")),
         column("VolumeBindingMode", |class| text_or_none(class, "volumeBindingMode")),

@@ -178,9 +178,74 @@ fn jobs_and_storage() {
         "spec": {"volumeName": "v", "storageClassName": "local", "volumeMode": "Filesystem"},
         "status": {"phase": "Bound", "capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"]},
     });
-    check("PersistentVolumeClaim", claim, "Bound v 1Gi RWO local 5m | Filesystem");
-    let class = json!({"provisioner": "local", "reclaimPolicy": "Delete"});
-    check("StorageClass", class, "local Delete <none> false 5m");
+    check("PersistentVolumeClaim", claim, "Bound v 1Gi RWO local <unset> 5m | Filesystem");
+    let mut class = json!({"metadata": {"name": "disk"}, "provisioner": "local", "reclaimPolicy": "Delete"});
+    check("StorageClass", class.clone(), "disk local Delete <none> false 5m");
+    class["metadata"]["annotations"] = json!({"storageclass.kubernetes.io/is-default-class": "true"});
+    check("StorageClass", class, "disk (default) local Delete <none> false 5m");
+    let volume = json!({"spec": {"capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"],
+        "persistentVolumeReclaimPolicy": "Retain", "volumeAttributesClassName": "fast"}, "status": {"phase": "Bound"}});
+    check("PersistentVolume", volume, "1Gi RWO Retain Bound   fast  5m");
+    check("VolumeAttributesClass", json!({"driverName": "disk.example.com"}), "disk.example.com 5m");
     check("PodDisruptionBudget", json!({"spec": {"minAvailable": "50%"}}), "50% N/A 0 5m");
     check("PriorityClass", json!({"value": 7, "preemptionPolicy": "Never"}), "7 false 5m Never");
+}
+
+#[test]
+fn what_extends_the_api() {
+    check("MutatingWebhookConfiguration", json!({"webhooks": [{}, {}]}), "2 5m");
+    check("ValidatingWebhookConfiguration", json!({}), "0 5m");
+    let policy = json!({"spec": {"mutations": [{}], "paramKind": {"apiVersion": "v1", "kind": "ConfigMap"}}});
+    check("MutatingAdmissionPolicy", policy, "1 v1/ConfigMap 5m");
+    check("APIService", json!({"spec": {}}), "Local Unknown 5m");
+    let api = json!({
+        "spec": {"service": {"name": "metrics-server", "namespace": "kube-system"}},
+        "status": {"conditions": [{"type": "Available", "status": "False", "reason": "MissingEndpoints"}]},
+    });
+    check("APIService", api, "kube-system/metrics-server False (MissingEndpoints) 5m");
+    let schema = json!({"spec": {"priorityLevelConfiguration": {"name": "low"}, "matchingPrecedence": 1000}});
+    check("FlowSchema", schema, "low 1000 <none> 5m ?");
+    let queuing = json!({"queues": 64, "handSize": 8, "queueLengthLimit": 50});
+    let limited =
+        json!({"nominalConcurrencyShares": 30, "limitResponse": {"type": "Queue", "queuing": queuing}});
+    check(
+        "PriorityLevelConfiguration",
+        json!({"spec": {"type": "Limited", "limited": limited}}),
+        "Limited 30 64 8 50 5m",
+    );
+    check(
+        "PriorityLevelConfiguration",
+        json!({"spec": {"type": "Exempt"}}),
+        "Exempt <none> <none> <none> <none> 5m",
+    );
+}
+
+#[test]
+fn certificates_addresses_and_devices() {
+    let request = |status: Value| json!({"spec": {"signerName": "example.com/ada", "username": "ada", "expirationSeconds": 3600}, "status": status});
+    let with = |type_: &str, rest: Value| {
+        let mut status = json!({"conditions": [{"type": type_, "status": "True"}]});
+        status.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+        status
+    };
+    check("CertificateSigningRequest", request(json!({})), "5m example.com/ada ada 60m Pending");
+    let issued = request(with("Approved", json!({"certificate": "YQ=="})));
+    check("CertificateSigningRequest", issued, "5m example.com/ada ada 60m Approved,Issued");
+    check(
+        "CertificateSigningRequest",
+        json!({"status": with("Denied", json!({}))}),
+        "5m <none>  <none> Denied",
+    );
+    let parent = json!({"resource": "services", "namespace": "shop", "name": "web"});
+    check("IPAddress", json!({"spec": {"parentRef": parent}}), "services/shop/web 5m");
+    check(
+        "ServiceCIDR",
+        json!({"spec": {"cidrs": ["10.43.0.0/16", "fd00::/108"]}}),
+        "10.43.0.0/16,fd00::/108 5m",
+    );
+    check("ResourceClaim", json!({}), "pending 5m");
+    let taken = json!({"status": {"allocation": {}, "reservedFor": [{}]}});
+    check("ResourceClaim", taken, "allocated,reserved 5m");
+    let slice = json!({"spec": {"nodeName": "one", "driver": "gpu.example.com", "pool": {"name": "one"}}});
+    check("ResourceSlice", slice, "one gpu.example.com one 5m");
 }

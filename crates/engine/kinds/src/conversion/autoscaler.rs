@@ -8,7 +8,10 @@ use serde_json::{Map, Value, json};
 use super::Conversion;
 use crate::fields::{at, integer, items, text};
 
-pub(crate) static CONVERSION: Conversion = Conversion { stored_version: "v2", to_version };
+const VERSION_1: &str = "autoscaling/v1";
+const VERSION_2: &str = "autoscaling/v2";
+
+pub(crate) static CONVERSION: Conversion = Conversion { stored_api_version: VERSION_2, to_version };
 
 /// What version 1 has no field for: in the spec or the status, and under which annotation.
 const ANNOTATED: [(&str, &str, &str); 4] = [
@@ -18,11 +21,11 @@ const ANNOTATED: [(&str, &str, &str); 4] = [
     ("status", "conditions", "autoscaling.alpha.kubernetes.io/conditions"),
 ];
 
-fn to_version(object: &mut Value, version: &str) {
-    let is_version_1 = text(object, "apiVersion") == "autoscaling/v1";
-    match version {
-        "v1" if !is_version_1 => to_version_1(object),
-        "v2" if is_version_1 => to_version_2(object),
+fn to_version(object: &mut Value, api_version: &str) {
+    let is_version_1 = text(object, "apiVersion") == VERSION_1;
+    match api_version {
+        VERSION_1 if !is_version_1 => to_version_1(object),
+        VERSION_2 if is_version_1 => to_version_2(object),
         _ => {}
     }
 }
@@ -152,7 +155,7 @@ mod tests {
     #[test]
     fn the_use_of_cpu_has_a_field_in_version_1() {
         let mut object = version_2(json!([cpu(50)]));
-        to_version(&mut object, "v1");
+        to_version(&mut object, VERSION_1);
         assert_eq!(object["spec"], json!({ "maxReplicas": 3, "targetCPUUtilizationPercentage": 50 }));
         assert!(object["metadata"].get("annotations").is_none());
     }
@@ -165,11 +168,11 @@ mod tests {
         original["spec"]["behavior"] = json!({ "scaleDown": { "stabilizationWindowSeconds": 60 } });
         original["status"] = json!({ "conditions": [{ "type": "AbleToScale", "status": "True" }] });
         let mut object = original.clone();
-        to_version(&mut object, "v1");
+        to_version(&mut object, VERSION_1);
         assert_eq!(object["spec"]["targetCPUUtilizationPercentage"], 50);
         assert_eq!(object["metadata"]["annotations"].as_object().unwrap().len(), 3);
         object["apiVersion"] = json!("autoscaling/v1");
-        to_version(&mut object, "v2");
+        to_version(&mut object, VERSION_2);
         object["apiVersion"] = json!("autoscaling/v2");
         assert_eq!(object, original);
     }
@@ -178,7 +181,7 @@ mod tests {
     fn an_object_of_the_version_stays_as_it_is() {
         let original = version_2(json!([cpu(50)]));
         let mut object = original.clone();
-        to_version(&mut object, "v2");
+        to_version(&mut object, VERSION_2);
         assert_eq!(object, original);
     }
 }

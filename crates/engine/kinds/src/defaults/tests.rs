@@ -463,3 +463,99 @@ fn a_definition_remembers_in_which_versions_objects_may_be_stored() {
     (rules.prepare_update)(&definition, &mut newer);
     assert_eq!(newer["status"]["storedVersions"], json!(["v1alpha1", "v1"]));
 }
+
+#[test]
+fn a_behavior_is_filled_in_where_it_says_nothing() {
+    let percent = json!({"type": "Percent", "value": 100, "periodSeconds": 15});
+    let mut scaler = json!({"spec": {"behavior": {"scaleDown": {"stabilizationWindowSeconds": 60}}}});
+    super::autoscaler::version_2(&mut scaler);
+    assert_eq!(
+        scaler["spec"]["behavior"],
+        json!({
+            "scaleUp": {
+                "stabilizationWindowSeconds": 0,
+                "selectPolicy": "Max",
+                "policies": [{"type": "Pods", "value": 4, "periodSeconds": 15}, percent],
+            },
+            "scaleDown": {"stabilizationWindowSeconds": 60, "selectPolicy": "Max", "policies": [percent]},
+        })
+    );
+    let mut without = json!({"spec": {}});
+    super::autoscaler::version_2(&mut without);
+    assert!(without["spec"].get("behavior").is_none());
+}
+
+#[test]
+fn what_extends_the_api_gets_what_it_leaves_out() {
+    let webhook =
+        "webhooks: [{name: a, clientConfig: {service: {name: s}}, rules: [{operations: [CREATE]}]}]";
+    check(
+        "MutatingWebhookConfiguration",
+        webhook,
+        &expect![[r#"
+            webhooks:
+            - clientConfig:
+                service:
+                  name: s
+                  port: 443
+              failurePolicy: Fail
+              matchPolicy: Equivalent
+              name: a
+              namespaceSelector: {}
+              objectSelector: {}
+              reinvocationPolicy: Never
+              rules:
+              - operations:
+                - CREATE
+                scope: '*'
+              timeoutSeconds: 10
+        "#]],
+    );
+    check(
+        "PriorityLevelConfiguration",
+        "spec: {type: Limited, limited: {limitResponse: {type: Queue, queuing: {queues: 16}}}}",
+        &expect![[r#"
+            spec:
+              limited:
+                lendablePercent: 0
+                limitResponse:
+                  queuing:
+                    handSize: 8
+                    queueLengthLimit: 50
+                    queues: 16
+                  type: Queue
+                nominalConcurrencyShares: 30
+              type: Limited
+        "#]],
+    );
+    check(
+        "ResourceClaim",
+        "spec: {devices: {requests: [{name: a, exactly: {tolerations: [{key: k}]}}, {name: b, exactly: {allocationMode: All}}]}}",
+        &expect![[r#"
+            spec:
+              devices:
+                requests:
+                - exactly:
+                    allocationMode: ExactCount
+                    count: 1
+                    tolerations:
+                    - key: k
+                      operator: Equal
+                  name: a
+                - exactly:
+                    allocationMode: All
+                  name: b
+        "#]],
+    );
+    check(
+        "IngressClass",
+        "spec: {parameters: {kind: K, name: x}}",
+        &expect![[r#"
+            spec:
+              parameters:
+                kind: K
+                name: x
+                scope: Cluster
+        "#]],
+    );
+}

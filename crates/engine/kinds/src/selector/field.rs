@@ -186,6 +186,30 @@ mod tests {
     }
 
     #[test]
+    fn what_is_left_out_is_compared_as_upstream_reads_it() {
+        let event = json!({"reportingComponent": "bythos"});
+        let of_kubelet = json!({"source": {"component": "kubelet"}, "reportingComponent": "other"});
+        let cases = [
+            ("Pod", json!({}), "spec.hostNetwork=false"),
+            ("Pod", json!({"spec": {"hostNetwork": true}}), "spec.hostNetwork=true"),
+            ("Pod", json!({"status": {"podIPs": [{"ip": "10.42.0.3"}]}}), "status.podIPs="),
+            ("Job", json!({}), "status.successful=0"),
+            ("Job", json!({"status": {"succeeded": 2}}), "status.successful=2"),
+            ("ReplicaSet", json!({}), "status.replicas=0"),
+            ("ReplicationController", json!({"status": {"replicas": 3}}), "status.replicas=3"),
+            ("Event", event, "source=bythos"),
+            ("Event", of_kubelet, "source=kubelet,reportingComponent=other"),
+            ("Node", json!({}), "spec.unschedulable=false"),
+        ];
+        for (name, object, selector) in cases {
+            let kind = crate::built_in().into_iter().find(|kind| kind.kind == name).unwrap();
+            let selector = FieldSelector::parse(selector).unwrap();
+            assert_eq!(selector.unsupported_field(&kind), None);
+            assert!(selector.matches(&kind, &object), "{name} {selector:?}");
+        }
+    }
+
+    #[test]
     fn names_tell_as_much_as_they_can() {
         let cases = [
             ("", Some(true)),

@@ -1,6 +1,6 @@
 //! Kinds of `apps`.
 
-use super::{row, selectable_fields};
+use super::{REPLICAS, row};
 use crate::Kind;
 use crate::columns::{deployment, replica_set, workload};
 use crate::defaults;
@@ -41,7 +41,7 @@ pub(super) fn kinds() -> Vec<Kind> {
             .defaults(defaults::workload::replica_set)
             .validate(validation::validate)
             .validate_update(validation::validate_update)
-            .selectable(selectable_fields!["status.replicas"]),
+            .selectable(REPLICAS),
         apps("StatefulSet", "statefulsets")
             .short(&["sts"])
             .in_all()

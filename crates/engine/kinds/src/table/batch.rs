@@ -1,6 +1,6 @@
 //! Kinds of `batch`.
 
-use super::{row, selectable_fields};
+use super::{row, selectable_count};
 use crate::Kind;
 use crate::columns::job;
 use crate::defaults;
@@ -20,6 +20,6 @@ pub(super) fn kinds() -> Vec<Kind> {
             .on_create(defaults::job::prepare_create)
             .validate(validation::validate)
             .validate_update(validation::validate_update)
-            .selectable(selectable_fields!["status.successful"]),
+            .selectable(&[("status.successful", |job| selectable_count(job, "status.succeeded"))]),
     ]
 }

@@ -1,10 +1,10 @@
 //! Kinds of the core group.
 
-use super::{row, selectable_fields};
-use crate::columns::{config, event, namespace, node, pod, replica_set, service, storage, workload};
+use super::{REPLICAS, events, row, selectable, selectable_fields, selectable_switch};
+use crate::columns::{config, namespace, node, pod, replica_set, service, storage, workload};
 use crate::defaults;
 use crate::validation;
-use crate::{Kind, NameRule, Subresource};
+use crate::{Kind, NameRule, SelectableField, Subresource};
 
 pub(super) fn kinds() -> Vec<Kind> {
     let core = |kind, plural| row("", "v1", kind, plural);
@@ -22,21 +22,7 @@ pub(super) fn kinds() -> Vec<Kind> {
             .columns(service::endpoints())
             .defaults(defaults::service::endpoints)
             .validate(validation::network::endpoints),
-        core("Event", "events").namespaced().short(&["ev"]).columns(event::columns()).selectable(
-            selectable_fields![
-                "involvedObject.kind",
-                "involvedObject.namespace",
-                "involvedObject.name",
-                "involvedObject.uid",
-                "involvedObject.apiVersion",
-                "involvedObject.resourceVersion",
-                "involvedObject.fieldPath",
-                "reason",
-                "reportingComponent",
-                "source",
-                "type",
-            ],
-        ),
+        events::of_core(),
         core("LimitRange", "limitranges")
             .namespaced()
             .short(&["limits"])
@@ -51,6 +37,7 @@ pub(super) fn kinds() -> Vec<Kind> {
             .defaults(defaults::namespace::default)
             .on_create(defaults::namespace::prepare_create)
             .on_update(defaults::namespace::prepare_update)
+            .validate(validation::namespace::validate)
             .selectable(selectable_fields!["status.phase"]),
         core("Node", "nodes")
             .short(&["no"])
@@ -60,9 +47,9 @@ pub(super) fn kinds() -> Vec<Kind> {
             .defaults(defaults::node::default)
             // A node registers with its status.
             .on_create(|_| {})
-            .selectable(&[("spec.unschedulable", |node| {
-                node["spec"]["unschedulable"].as_bool().unwrap_or_default().to_string()
-            })]),
+            .validate(validation::node::validate)
+            .validate_update(validation::node::validate_update)
+            .selectable(&[("spec.unschedulable", |node| selectable_switch(node, "spec.unschedulable"))]),
         core("PersistentVolume", "persistentvolumes")
             .short(&["pv"])
             .status()
@@ -97,15 +84,7 @@ pub(super) fn kinds() -> Vec<Kind> {
             .on_create(defaults::pod::prepare_create)
             .validate(validation::pod::validate)
             .validate_update(validation::pod::validate_update)
-            .selectable(selectable_fields![
-                "spec.nodeName",
-                "spec.restartPolicy",
-                "spec.schedulerName",
-                "spec.serviceAccountName",
-                "status.phase",
-                "status.podIP",
-                "status.nominatedNodeName",
-            ]),
+            .selectable(POD_FIELDS),
         core("PodTemplate", "podtemplates")
             .namespaced()
             .columns(workload::pod_template())
@@ -116,9 +95,12 @@ pub(super) fn kinds() -> Vec<Kind> {
             .short(&["rc"])
             .in_all()
             .status()
+            .scale()
             .columns(replica_set::columns())
             .defaults(defaults::workload::replication_controller)
-            .validate(validation::workload::validate_replication_controller),
+            .validate(validation::workload::validate_replication_controller)
+            .caveat("replication controllers are stored, but no pods are made of them yet")
+            .selectable(REPLICAS),
         core("ResourceQuota", "resourcequotas")
             .namespaced()
             .short(&["quota"])
@@ -152,3 +134,16 @@ pub(super) fn kinds() -> Vec<Kind> {
         core("ServiceAccount", "serviceaccounts").namespaced().short(&["sa"]).subresource(Subresource::Token),
     ]
 }
+
+const POD_FIELDS: &[SelectableField] = &[
+    ("spec.hostNetwork", |pod| selectable_switch(pod, "spec.hostNetwork")),
+    ("spec.nodeName", |pod| selectable(pod, "spec.nodeName")),
+    ("spec.restartPolicy", |pod| selectable(pod, "spec.restartPolicy")),
+    ("spec.schedulerName", |pod| selectable(pod, "spec.schedulerName")),
+    ("spec.serviceAccountName", |pod| selectable(pod, "spec.serviceAccountName")),
+    ("status.nominatedNodeName", |pod| selectable(pod, "status.nominatedNodeName")),
+    ("status.phase", |pod| selectable(pod, "status.phase")),
+    ("status.podIP", |pod| selectable(pod, "status.podIP")),
+    // Upstream takes it and compares with nothing.
+    ("status.podIPs", |_| String::new()),
+];

@@ -1,10 +1,12 @@
 //! Kinds of `discovery.k8s.io` and `networking.k8s.io`.
 
 use super::row;
-use crate::Kind;
-use crate::columns::{ingress, service};
+use crate::columns::{address, ingress, service};
 use crate::defaults;
 use crate::validation;
+use crate::{Kind, NameRule};
+
+const NOT_TAKEN: &str = "addresses of services are stored, but services do not take theirs from them yet";
 
 pub(super) fn kinds() -> Vec<Kind> {
     let networking = |kind, plural| row("networking.k8s.io", "v1", kind, plural);
@@ -21,12 +23,29 @@ pub(super) fn kinds() -> Vec<Kind> {
             .status()
             .columns(ingress::columns())
             .validate(validation::ingress::validate),
-        networking("IngressClass", "ingressclasses").columns(ingress::class()),
+        networking("IngressClass", "ingressclasses")
+            .columns(ingress::class())
+            .defaults(defaults::ingress_class::default)
+            .validate(validation::ingress_class::validate)
+            .validate_update(validation::ingress_class::validate_update),
+        networking("IPAddress", "ipaddresses")
+            .short(&["ip"])
+            .names(NameRule::PathSegment)
+            .columns(address::ip_address())
+            .validate(validation::address::ip_address)
+            .validate_update(validation::address::ip_address_update)
+            .caveat(NOT_TAKEN),
         networking("NetworkPolicy", "networkpolicies")
             .namespaced()
             .short(&["netpol"])
             .columns(ingress::network_policy())
             .defaults(defaults::service::network_policy)
             .validate(validation::network::network_policy),
+        networking("ServiceCIDR", "servicecidrs")
+            .status()
+            .columns(address::service_cidr())
+            .validate(validation::address::service_cidr)
+            .validate_update(validation::address::service_cidr_update)
+            .caveat(NOT_TAKEN),
     ]
 }

@@ -1,13 +1,12 @@
-//! Kinds of `coordination.k8s.io`, `node.k8s.io`, `policy`, `scheduling.k8s.io` and `storage.k8s.io`.
+//! Kinds of `coordination.k8s.io`, `node.k8s.io`, `policy` and `scheduling.k8s.io`.
 
 use super::row;
 use crate::Kind;
-use crate::columns::{lease, policy, storage};
+use crate::columns::{lease, policy};
 use crate::defaults;
 use crate::validation;
 
 pub(super) fn kinds() -> Vec<Kind> {
-    let storage_kind = |kind, plural| row("storage.k8s.io", "v1", kind, plural);
     vec![
         row("coordination.k8s.io", "v1", "Lease", "leases")
             .namespaced()
@@ -29,15 +28,5 @@ pub(super) fn kinds() -> Vec<Kind> {
             .defaults(defaults::policy::priority_class)
             .validate(validation::policy::priority_class)
             .validate_update(validation::policy::priority_class_update),
-        storage_kind("CSIDriver", "csidrivers").columns(storage::driver()).defaults(defaults::volume::driver),
-        storage_kind("CSINode", "csinodes").columns(storage::drivers_of_node()),
-        storage_kind("CSIStorageCapacity", "csistoragecapacities").namespaced().columns(storage::capacity()),
-        storage_kind("StorageClass", "storageclasses")
-            .short(&["sc"])
-            .columns(storage::class())
-            .defaults(defaults::volume::storage_class)
-            .validate(validation::storage::class)
-            .validate_update(validation::storage::class_update),
-        storage_kind("VolumeAttachment", "volumeattachments").status().columns(storage::attachment()),
     ]
 }

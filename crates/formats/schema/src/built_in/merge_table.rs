@@ -113,7 +113,14 @@ impl Facts {
 }
 
 const FIELDS: &[Facts] = &[
+    row("admissionregistration.v1.MutatingAdmissionPolicySpec", "matchConditions").merged_by(&["name"]),
+    row("admissionregistration.v1.MutatingWebhook", "matchConditions").merged_by(&["name"]),
     row("admissionregistration.v1.MutatingWebhookConfiguration", "webhooks").merged_by(&["name"]),
+    row("admissionregistration.v1.ValidatingAdmissionPolicyBindingSpec", "validationActions").set(),
+    row("admissionregistration.v1.ValidatingAdmissionPolicySpec", "matchConditions").merged_by(&["name"]),
+    row("admissionregistration.v1.ValidatingAdmissionPolicySpec", "variables").merged_by(&["name"]),
+    row("admissionregistration.v1.ValidatingAdmissionPolicyStatus", "conditions").keyed(&["type"]),
+    row("admissionregistration.v1.ValidatingWebhook", "matchConditions").merged_by(&["name"]),
     row("admissionregistration.v1.ValidatingWebhookConfiguration", "webhooks").merged_by(&["name"]),
     row("apps.v1.DaemonSetStatus", "conditions").merged_by(&["type"]),
     row("apps.v1.DeploymentSpec", "strategy").retaining_keys(),
@@ -125,6 +132,8 @@ const FIELDS: &[Facts] = &[
     row("batch.v1.PodFailurePolicyOnExitCodesRequirement", "values").set(),
     row("batch.v1.UncountedTerminatedPods", "failed").set(),
     row("batch.v1.UncountedTerminatedPods", "succeeded").set(),
+    row("certificates.v1.CertificateSigningRequestStatus", "conditions").keyed(&["type"]),
+    row("certificates.v1.PodCertificateRequestStatus", "conditions").merged_by(&["type"]),
     row("core.v1.Container", "env").merged_by(&["name"]),
     row("core.v1.Container", "ports").keyed(&["containerPort", "protocol"]).patched_by("containerPort"),
     row("core.v1.Container", "volumeDevices").merged_by(&["devicePath"]),
@@ -177,15 +186,40 @@ const FIELDS: &[Facts] = &[
     row("core.v1.ServiceStatus", "conditions").merged_by(&["type"]),
     row("core.v1.VolumeMount", "bindMountOptions").set(),
     row("discovery.v1.Endpoint", "addresses").set(),
+    row("flowcontrol.v1.FlowSchemaStatus", "conditions").merged_by(&["type"]),
+    row("flowcontrol.v1.NonResourcePolicyRule", "nonResourceURLs").set(),
+    row("flowcontrol.v1.NonResourcePolicyRule", "verbs").set(),
+    row("flowcontrol.v1.PriorityLevelConfigurationStatus", "conditions").merged_by(&["type"]),
+    row("flowcontrol.v1.ResourcePolicyRule", "apiGroups").set(),
+    row("flowcontrol.v1.ResourcePolicyRule", "namespaces").set(),
+    row("flowcontrol.v1.ResourcePolicyRule", "resources").set(),
+    row("flowcontrol.v1.ResourcePolicyRule", "verbs").set(),
     row("meta.v1.ObjectMeta", "finalizers").set().patched_by_adding(),
     row("meta.v1.ObjectMeta", "ownerReferences").merged_by(&["uid"]),
+    row("networking.v1.ServiceCIDRStatus", "conditions").merged_by(&["type"]),
     row("policy.v1.PodDisruptionBudgetSpec", "selector").replaced_by_patch(),
     row("policy.v1.PodDisruptionBudgetStatus", "conditions").merged_by(&["type"]),
+    row("resource.v1.AllocatedDeviceStatus", "conditions").keyed(&["type"]),
+    row("resource.v1.DeviceRequestAllocationResult", "skipNodeOperations").set(),
+    row("resource.v1.DeviceTaintRuleStatus", "conditions").merged_by(&["type"]),
+    row("resource.v1.ResourceClaimStatus", "devices").keyed(&["driver", "device", "pool", "shareID"]),
+    row("resource.v1.ResourceClaimStatus", "reservedFor").merged_by(&["uid"]),
+    row("resource.v1.ResourceSliceSpec", "skipNodeOperations").set(),
+    row("storage.v1.CSIDriverSpec", "volumeLifecycleModes").set(),
+    row("storage.v1.CSINodeSpec", "drivers").merged_by(&["name"]),
+    row("storage.v1.CSINodeStatus", "storageHealth").merged_by(&["name"]),
+    row("storagemigration.v1.StorageVersionMigrationStatus", "conditions").merged_by(&["type"]),
     row("apiextensions.v1.CustomResourceDefinitionStatus", "conditions").keyed(&["type"]),
+    row("apiregistration.v1.APIServiceStatus", "conditions").merged_by(&["type"]),
 ];
 
 /// Definitions whose objects are one value wherever they stand, unless a field says otherwise.
 const ATOMIC: &[&str] = &[
+    "admissionregistration.v1.MatchResources",
+    "admissionregistration.v1.NamedRuleWithOperations",
+    "admissionregistration.v1.ParamKind",
+    "admissionregistration.v1.ParamRef",
+    "admissionregistration.v1.Variable",
     "core.v1.ConfigMapKeySelector",
     "core.v1.EndpointAddress",
     "core.v1.EndpointPort",
@@ -221,10 +255,13 @@ const DEFAULTS: &[(&str, &str, &str)] = &[
 
 /// The definition's name as it stands in this table.
 fn short(definition: &str) -> &str {
-    ["io.k8s.api.", "io.k8s.apimachinery.pkg.apis.", "io.k8s.apiextensions-apiserver.pkg.apis."]
-        .iter()
-        .find_map(|prefix| definition.strip_prefix(prefix))
-        .unwrap_or(definition)
+    const PREFIXES: [&str; 4] = [
+        "io.k8s.api.",
+        "io.k8s.apimachinery.pkg.apis.",
+        "io.k8s.apiextensions-apiserver.pkg.apis.",
+        "io.k8s.kube-aggregator.pkg.apis.",
+    ];
+    PREFIXES.iter().find_map(|prefix| definition.strip_prefix(prefix)).unwrap_or(definition)
 }
 
 pub(super) fn facts(definition: &str, field: &str) -> Option<Facts> {
@@ -243,12 +280,13 @@ pub(super) fn default(definition: &str, field: &str) -> Option<Value> {
     Some(Value::String(row.2.to_owned()))
 }
 
-/// What of `required` is really demanded. Upstream's API server reads what is missing in a status as zero, and an
-/// object without `metadata` as one with an empty one.
+/// What of `required` is really demanded. Upstream's API server reads what is missing in a status as zero, an object
+/// without `metadata` as one with an empty one, and the time of an event of the core group is only looked for in new
+/// ones of `events.k8s.io`.
 pub(super) fn required(definition: &str, required: Vec<Arc<str>>) -> Vec<Arc<str>> {
     let definition = short(definition);
     let reported = definition.ends_with("Status") || definition.ends_with("Condition");
-    if reported || definition == "core.v1.NodeSystemInfo" {
+    if reported || matches!(definition, "core.v1.NodeSystemInfo" | "events.v1.Event") {
         return Vec::new();
     }
     required.into_iter().filter(|field| &**field != "metadata").collect()
