@@ -95,18 +95,25 @@ pub(crate) fn expect_kind(value: &mut Value, served: &Served, namespace: &str) -
     if !fields.get("metadata").is_none_or(Value::is_object) {
         return Err(Failure::BadRequest("metadata: expected an object".to_owned()));
     }
+    expect_namespace(value, namespace)
+}
+
+/// An object of the cluster's scope loses the namespace that many charts give it, as upstream has it.
+fn expect_namespace(value: &mut Value, namespace: &str) -> Result<(), Failure> {
     match object::meta(value, "namespace") {
-        Some(found) if found != namespace => Err(Failure::BadRequest(
-            "the namespace of the provided object does not match the namespace sent on the request"
-                .to_owned(),
-        )),
-        Some(_) => Ok(()),
-        None if namespace.is_empty() => Ok(()),
-        None => {
-            object::set_meta(value, "namespace", Some(json!(namespace)));
-            Ok(())
+        Some(_) if namespace.is_empty() => object::set_meta(value, "namespace", None),
+        Some(found) if found != namespace => {
+            return Err(Failure::BadRequest(
+                "the namespace of the provided object does not match the namespace sent on the request"
+                    .to_owned(),
+            ));
         }
+        None if !namespace.is_empty() => {
+            object::set_meta(value, "namespace", Some(json!(namespace)));
+        }
+        _ => {}
     }
+    Ok(())
 }
 
 /// Checks that the object has the name that the request's path names, and fills it in where it is left out.
