@@ -38,7 +38,7 @@ pub(crate) struct Served {
     pub(crate) resource: Arc<str>,
     /// `v1`, `apps/v1`.
     pub(crate) api_version: String,
-    /// `DeploymentList`
+    /// `DeploymentList`, or what the definition says.
     pub(crate) list_kind: String,
     /// The version in which its objects are stored.
     storage_version: String,
@@ -52,7 +52,10 @@ impl Served {
         Served {
             resource: store_resource(group, &kind.plural).into(),
             api_version: if group.is_empty() { version.to_string() } else { format!("{group}/{version}") },
-            list_kind: format!("{}List", kind.kind),
+            list_kind: match &kind.custom.list_kind {
+                Some(list_kind) => list_kind.to_string(),
+                None => format!("{}List", kind.kind),
+            },
             kind,
             origin,
             storage_version,

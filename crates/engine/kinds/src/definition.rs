@@ -91,6 +91,7 @@ fn custom(definition: &Value, version: &Value, schema: &Arc<Schema>) -> Custom {
             .map(|field| path(field).into())
             .collect(),
         deprecation: deprecation.map(Text::from),
+        list_kind: Some(owned(definition, "spec.names.listKind")).filter(|kind| !kind.is_empty()),
     }
 }
 

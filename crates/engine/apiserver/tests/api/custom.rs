@@ -51,6 +51,15 @@ async fn a_definition_is_established_and_its_kind_served_at_once() {
 }
 
 #[tokio::test]
+async fn a_definition_may_name_the_kind_of_its_lists() {
+    let Server { admin, .. } = server().await;
+    let mut named = definition();
+    named["spec"]["names"]["listKind"] = json!("Widgetry");
+    post(&admin, DEFINITIONS, named).await.ok();
+    assert_eq!(get(&admin, WIDGETS).await.ok()["kind"], "Widgetry");
+}
+
+#[tokio::test]
 async fn custom_objects_are_pruned_defaulted_validated_and_have_doors() {
     let Server { admin, .. } = server().await;
     post(&admin, DEFINITIONS, definition()).await.ok();
