@@ -201,6 +201,7 @@ fn check_update(change: fn(&mut Value), expected: &[&str]) {
     let old = json!({"spec": {
         "containers": [{"name": "a", "image": "a:1", "ports": [{"containerPort": 80}]}],
         "tolerations": [{"key": "a", "operator": "Exists"}],
+        "schedulingGates": [{"name": "quota"}],
         "activeDeadlineSeconds": 10,
         "terminationGracePeriodSeconds": 30,
     }});
@@ -223,6 +224,16 @@ fn an_update_changes_only_what_a_running_pod_can_follow() {
         &["must be less than or equal to previous value"],
     );
     check_update(|spec| spec["tolerations"].as_array_mut().unwrap().push(json!({"key": "b"})), &[]);
+    check_update(|spec| spec["tolerations"][0]["tolerationSeconds"] = json!(5), &[]);
+    check_update(
+        |spec| spec["tolerations"][0]["effect"] = json!("NoExecute"),
+        &["spec.tolerations: Forbidden: existing toleration"],
+    );
+    check_update(|spec| spec["schedulingGates"] = json!([]), &[]);
+    check_update(
+        |spec| spec["schedulingGates"] = json!([{"name": "other"}, {"name": "quota"}]),
+        &["spec.schedulingGates: Forbidden: only deletion is allowed, but found new scheduling gate 'other'"],
+    );
     check_update(|spec| spec["nodeSelector"] = json!({}), &[]);
     check_update(
         |spec| spec["tolerations"] = json!([]),
