@@ -25,6 +25,8 @@ pub(crate) enum Origin {
     Custom {
         /// `metadata.uid` of the definition.
         uid: String,
+        /// Its revision: what was written since then went through its schemas.
+        revision: Revision,
         /// Whether the definition is being deleted, so that no new objects are made.
         ending: bool,
     },
@@ -249,6 +251,7 @@ fn custom_kinds(entry: &Entry, previous: Option<&Registry>) -> Vec<Arc<Served>> 
         return Vec::new();
     }
     let origin = Origin::Custom {
+        revision: entry.revision,
         uid: object::meta(definition, "uid").unwrap_or_default().to_owned(),
         ending: object::is_ending(definition),
     };

@@ -68,8 +68,7 @@ impl Writing<'_> {
         let Some(entry) = self.state.store.get(&self.served.key(self.namespace, name)) else {
             return Ok(None);
         };
-        let mut object: Value = serde_json::from_slice(&entry.value)?;
-        version::to_served(self.served, &mut object);
+        let object = version::read(self.served, &entry.value)?;
         Ok(Some(Current { entry, object }))
     }
 

@@ -236,7 +236,7 @@ impl Writer {
         if self.form.shape == Shape::Object {
             return wrap(type_, &version::shown(&self.served, stored));
         }
-        let object: Value = serde_json::from_slice(stored).unwrap_or_default();
+        let object = version::looked_at(&self.served, stored).unwrap_or_default();
         let shown = match self.form.shape {
             Shape::Table(include) => {
                 let mut table = Table::new(&self.served, include);
