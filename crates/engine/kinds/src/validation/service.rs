@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::metadata::check_labels;
 use super::network::check_cidr;
-use super::{check_immutable, check_port_number, check_port_number_or_name};
+use super::{check_immutable, check_ip, check_port_number, check_port_number_or_name};
 use crate::fields::{integer, items, text};
 use crate::names;
 use crate::spot::Spot;
@@ -98,12 +98,6 @@ fn check_addresses(spec: &Spot<'_, '_>, errors: &mut Vec<FieldError>) {
 /// Whether the list of addresses begins with another one.
 fn is_contradicted(spec: &Spot<'_, '_>, first: &str) -> bool {
     items(spec.value(), "clusterIPs").first().is_some_and(|other| other.as_str() != Some(first))
-}
-
-fn check_ip(address: &Spot<'_, '_>, errors: &mut Vec<FieldError>) {
-    if address.text().parse::<IpAddr>().is_err() {
-        errors.push(address.invalid("must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"));
-    }
 }
 
 fn check_ports(spec: &Spot<'_, '_>, errors: &mut Vec<FieldError>) {
