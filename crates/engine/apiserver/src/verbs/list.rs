@@ -128,7 +128,9 @@ fn page(query: &Query, newest: Revision) -> Result<Page, Failure> {
     if asked > newest.0 {
         return Err(Failure::FutureRevision { asked, newest: newest.0 });
     }
-    let exact = query.get("resourceVersionMatch") == Some("Exact");
+    // As in upstream's first pages: a page of a revision is one of that very revision.
+    let is_page = query.get("limit").is_some_and(|limit| limit != "0");
+    let exact = query.get("resourceVersionMatch").map_or(is_page, |how| how == "Exact");
     Ok(Page { at: exact.then_some(Revision(asked)), ..Page::default() })
 }
 

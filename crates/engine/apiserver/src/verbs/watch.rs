@@ -53,6 +53,9 @@ impl Start {
     fn of(query: &Query, newest: Revision) -> Result<Start, Failure> {
         check_watch(query)?;
         let asked = query.number::<u64>("resourceVersion")?.filter(|asked| *asked > 0);
+        if let Some(asked) = asked.filter(|asked| *asked > newest.0 && query.is_true("sendInitialEvents")) {
+            return Err(Failure::FutureRevision { asked, newest: newest.0 });
+        }
         Ok(match (query.get("sendInitialEvents"), asked) {
             (Some(_), _) if query.is_true("sendInitialEvents") => {
                 Start::Present { bookmark: query.is_true("allowWatchBookmarks") }
