@@ -33,8 +33,7 @@ pub(crate) fn repeated(call: &Call, validation: FieldValidation) -> Vec<String> 
     if validation == FieldValidation::Ignore {
         return Vec::new();
     }
-    let is_json =
-        call.body.trim_ascii_start().starts_with(b"{") || call.body.trim_ascii_start().starts_with(b"[");
+    let is_json = matches!(call.body.trim_ascii_start().first(), Some(b'{' | b'['));
     match call.content_type() {
         protobuf::CONTENT_TYPE => Vec::new(),
         content_type if content_type.ends_with("yaml") && !is_json => repeated_keys(&call.body),

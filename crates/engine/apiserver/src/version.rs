@@ -34,8 +34,8 @@ pub(crate) fn read(served: &Served, stored: &[u8]) -> Result<Value, serde_json::
         fit_to_stored(served, &mut object);
     }
     convert(served, &mut object, &served.kind.version, &served.api_version);
-    if let Some((own, _)) = different_schemas(served) {
-        own.prune(&mut object);
+    if let Some(schema) = schema_besides_stored(served) {
+        schema.prune(&mut object);
     }
     Ok(object)
 }
@@ -48,7 +48,7 @@ pub(crate) fn looked_at(served: &Served, stored: &[u8]) -> Result<Value, serde_j
 /// An object in the version in which its kind is stored.
 pub(crate) fn to_stored(served: &Served, object: &mut Value) {
     convert(served, object, served.storage_version(), &served.stored_api_version());
-    if different_schemas(served).is_some() {
+    if schema_besides_stored(served).is_some() {
         fit_to_stored(served, object);
     }
 }
@@ -62,7 +62,7 @@ fn convert(served: &Served, object: &mut Value, version: &str, api_version: &str
 
 fn is_shown_as_stored(served: &Served, stored: &[u8]) -> bool {
     served.kind.rules.conversion.is_none()
-        && different_schemas(served).is_none()
+        && schema_besides_stored(served).is_none()
         && is_current(served, stored)
 }
 
@@ -83,11 +83,10 @@ fn fit_to_stored(served: &Served, object: &mut Value) {
     }
 }
 
-/// The schemas of the version that is served and of the one that is stored, if they are not the same.
-fn different_schemas(served: &Served) -> Option<(Arc<Schema>, &Arc<Schema>)> {
+/// The schema of the version that is served, if it is not that of the stored one. Schemas that are alike are one.
+fn schema_besides_stored(served: &Served) -> Option<Arc<Schema>> {
     let stored = served.kind.custom.stored_schema.as_ref()?;
-    let own = served.schema();
-    (!Arc::ptr_eq(&own, stored)).then_some((own, stored))
+    Some(served.schema()).filter(|own| !Arc::ptr_eq(own, stored))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Namespaces: furnished when they come, emptied when they go.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may end by a panic")]
+#![expect(clippy::unwrap_used, reason = "a test may end by a panic")]
 
 use anyhow::Result;
 use bythos_operator::ObjectKey;

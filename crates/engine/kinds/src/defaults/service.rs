@@ -67,8 +67,11 @@ pub(crate) fn prepare_create(service: &mut Value) {
     }
 }
 
+/// Fields that some services have, and which.
+type Dependent = (fn(&Value) -> bool, &'static [&'static str]);
+
 /// Which services have which fields. Fields of one row are given up together.
-const DEPENDENT_FIELDS: [(fn(&Value) -> bool, &[&str]); 7] = [
+const DEPENDENT_FIELDS: [Dependent; 7] = [
     (has_cluster_ip, &["clusterIP", "clusterIPs"]),
     (has_cluster_ip, &["ipFamilies"]),
     (has_cluster_ip, &["ipFamilyPolicy"]),

@@ -42,17 +42,8 @@ fn check_secret_type(secret: &Spot<'_, '_>, errors: &mut Vec<FieldError>) {
         "kubernetes.io/service-account-token" => check_account(&secret.field("metadata"), errors),
         "kubernetes.io/dockercfg" => check_json(&data, ".dockercfg", errors),
         "kubernetes.io/dockerconfigjson" => check_json(&data, ".dockerconfigjson", errors),
-        "kubernetes.io/basic-auth" => {
-            if !has_key(&data, "username") && !has_key(&data, "password") {
-                check_key(&data, "username", errors);
-                check_key(&data, "password", errors);
-            }
-        }
-        "kubernetes.io/ssh-auth" => {
-            if data.value()["ssh-privatekey"].as_str().is_none_or(str::is_empty) {
-                errors.push(FieldError::required(data.path().key("ssh-privatekey"), ""));
-            }
-        }
+        "kubernetes.io/basic-auth" => check_basic_auth(&data, errors),
+        "kubernetes.io/ssh-auth" => check_ssh_key(&data, errors),
         "kubernetes.io/tls" => {
             check_key(&data, "tls.crt", errors);
             check_key(&data, "tls.key", errors);
@@ -80,6 +71,21 @@ fn check_json(data: &Spot<'_, '_>, key: &str, errors: &mut Vec<FieldError>) {
         // What is secret is not printed.
         let value = Value::from("<secret contents redacted>");
         errors.push(FieldError::of(data.path().key(key), Refusal::Invalid, &value, error.to_string()));
+    }
+}
+
+/// Either is enough.
+fn check_basic_auth(data: &Spot<'_, '_>, errors: &mut Vec<FieldError>) {
+    let keys = ["username", "password"];
+    if !keys.iter().any(|key| has_key(data, key)) {
+        keys.iter().for_each(|key| check_key(data, key, errors));
+    }
+}
+
+fn check_ssh_key(data: &Spot<'_, '_>, errors: &mut Vec<FieldError>) {
+    const KEY: &str = "ssh-privatekey";
+    if data.value()[KEY].as_str().is_none_or(str::is_empty) {
+        errors.push(FieldError::required(data.path().key(KEY), ""));
     }
 }
 
