@@ -6,6 +6,7 @@
 
 mod amounts;
 mod certificate;
+mod claim_resize;
 mod default_class;
 mod definition;
 mod escalation;
@@ -71,11 +72,12 @@ pub(crate) async fn admit<'a>(
             limit_range::Limits::of(writing).check_claim(writing, new)?;
         }
         // One that ends must be able to.
-        ("persistentvolumeclaims", Some(_)) if !object::is_ending(new) => {
+        ("persistentvolumeclaims", Some(old)) if !object::is_ending(new) => {
+            claim_resize::admit(writing, old, new)?;
             limit_range::Limits::of(writing).check_claim(writing, new)?;
         }
         ("certificatesigningrequests.certificates.k8s.io", None) => certificate::admit_request(writing, new),
-        ("ingresses.networking.k8s.io", None) => default_class::admit_ingress(writing, new)?,
+        ("ingresses.networking.k8s.io", None) => default_class::admit_ingress(writing, new),
         ("priorityclasses.scheduling.k8s.io", _) => priority::admit_class(writing, new)?,
         (quota::QUOTAS, _) => quota::admit_quota(writing, new),
         ("services", _) => admitted.held = service::admit(writing, old, new).await?,

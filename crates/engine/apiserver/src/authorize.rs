@@ -4,6 +4,7 @@ use bythos_access::{Decision, Request, User};
 
 use crate::call::Call;
 use crate::request::{CONNECTS, Destination, ResourceRequest, Verb};
+use crate::resources::Target;
 use crate::selection;
 use crate::state::State;
 use crate::status::{Failure, ResourceName};
@@ -55,6 +56,19 @@ fn create_as_well(request: &ResourceRequest) -> Option<ResourceRequest> {
     let connects = request.resource == "pods" && CONNECTS.contains(&request.subresource.as_str());
     let is_read = request.group.is_empty() && request.verb == Verb::Get;
     (connects && is_read).then(|| ResourceRequest { verb: Verb::Create, ..request.clone() })
+}
+
+/// Refuses an update that makes its object to who may not create it.
+pub(crate) fn create(target: &Target<'_>) -> Result<(), Failure> {
+    let asked = Request::Resource {
+        verb: Verb::Create.as_str(),
+        group: &target.served.kind.group,
+        resource: &target.served.kind.plural,
+        subresource: "",
+        namespace: target.namespace,
+        name: target.name,
+    };
+    require(&target.call.state, target.call.user(), &asked)
 }
 
 /// Refuses what RBAC does not allow to `user`.

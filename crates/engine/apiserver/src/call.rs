@@ -16,7 +16,7 @@ use crate::registry::Served;
 use crate::request::Query;
 use crate::state::State;
 use crate::status::Failure;
-use crate::version::shown;
+use crate::version::{looked_at, read, shown};
 use crate::write::{FieldValidation, WriteOptions};
 
 /// Who asks, and until when answers may go on.
@@ -89,13 +89,13 @@ impl Call {
         let form = self.form()?;
         let bytes = match form.shape {
             _ if form.is_stored() => shown(served, object),
-            Shape::Object => form.write(&serde_json::from_slice(&shown(served, object))?)?,
+            Shape::Object => form.write(&read(served, object)?)?,
             Shape::Metadata => {
                 let object: Value = serde_json::from_slice(object)?;
                 form.write(&crate::table::metadata_only(&object))?
             }
             Shape::Table(include) => {
-                let object: Value = serde_json::from_slice(object)?;
+                let object = looked_at(served, object)?;
                 let mut table = crate::table::Table::new(served, include);
                 table.add(&object);
                 form.write(&table.finish(crate::object::meta(&object, "resourceVersion"), None))?

@@ -1,7 +1,9 @@
 //! From the bytes of a request to an object.
 
+mod repeated;
+
 use bytes::Bytes;
-use bythos_yaml::Limits;
+use bythos_yaml::{Limits, RepeatedKey};
 use serde_json::{Value, json};
 
 use crate::body::BODY_BYTES_MAX;
@@ -10,6 +12,7 @@ use crate::object;
 use crate::protobuf;
 use crate::registry::Served;
 use crate::status::{Failure, ResourceName};
+use crate::write::FieldValidation;
 
 const YAML_LIMITS: Limits = Limits { bytes_max: BODY_BYTES_MAX, depth_max: 100, values_max: 1_000_000 };
 const ACCEPTED: &str = "application/json, application/yaml, application/vnd.kubernetes.protobuf";
@@ -23,6 +26,28 @@ pub(crate) fn value(content_type: &str, body: &Bytes) -> Result<Value, Failure> 
             .map_err(|error| Failure::BadRequest(format!("error decoding protobuf: {error}"))),
         _ => Err(Failure::UnsupportedMediaType(ACCEPTED)),
     }
+}
+
+/// What a body names more than once, in upstream's words; looked for only if the client wants to know.
+pub(crate) fn repeated(call: &Call, validation: FieldValidation) -> Vec<String> {
+    if validation == FieldValidation::Ignore {
+        return Vec::new();
+    }
+    let is_json = matches!(call.body.trim_ascii_start().first(), Some(b'{' | b'['));
+    match call.content_type() {
+        protobuf::CONTENT_TYPE => Vec::new(),
+        content_type if content_type.ends_with("yaml") && !is_json => repeated_keys(&call.body),
+        _ => repeated::fields(&call.body),
+    }
+}
+
+fn repeated_keys(yaml: &Bytes) -> Vec<String> {
+    // Reading the body tells what is wrong with it.
+    let text = std::str::from_utf8(yaml).unwrap_or_default();
+    let keys = bythos_yaml::repeated_keys(text, YAML_LIMITS).unwrap_or_default();
+    keys.iter()
+        .map(|RepeatedKey { line, key }| format!("line {line}: key {key:?} already set in map"))
+        .collect()
 }
 
 /// A body that is an object of a built-in kind which is only answered, in one of its versions; the schema of the
@@ -95,18 +120,25 @@ pub(crate) fn expect_kind(value: &mut Value, served: &Served, namespace: &str) -
     if !fields.get("metadata").is_none_or(Value::is_object) {
         return Err(Failure::BadRequest("metadata: expected an object".to_owned()));
     }
+    expect_namespace(value, namespace)
+}
+
+/// An object of the cluster's scope loses the namespace that many charts give it, as upstream has it.
+fn expect_namespace(value: &mut Value, namespace: &str) -> Result<(), Failure> {
     match object::meta(value, "namespace") {
-        Some(found) if found != namespace => Err(Failure::BadRequest(
-            "the namespace of the provided object does not match the namespace sent on the request"
-                .to_owned(),
-        )),
-        Some(_) => Ok(()),
-        None if namespace.is_empty() => Ok(()),
-        None => {
-            object::set_meta(value, "namespace", Some(json!(namespace)));
-            Ok(())
+        Some(_) if namespace.is_empty() => object::set_meta(value, "namespace", None),
+        Some(found) if found != namespace => {
+            return Err(Failure::BadRequest(
+                "the namespace of the provided object does not match the namespace sent on the request"
+                    .to_owned(),
+            ));
         }
+        None if !namespace.is_empty() => {
+            object::set_meta(value, "namespace", Some(json!(namespace)));
+        }
+        _ => {}
     }
+    Ok(())
 }
 
 /// Checks that the object has the name that the request's path names, and fills it in where it is left out.

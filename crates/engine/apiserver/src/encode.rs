@@ -78,6 +78,14 @@ fn put_field(bytes: &mut Vec<u8>, name: &str, value: &Value) -> Result<(), serde
     serde_json::to_writer(bytes, value)
 }
 
+/// The revision in stored bytes.
+pub(crate) fn revision(stored: &[u8]) -> Option<Revision> {
+    let start = find(stored, REVISION_START)? + REVISION_START.len();
+    let digits = stored[start..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let digits = std::str::from_utf8(&stored[start..start + digits]).ok()?;
+    digits.parse().ok().map(Revision)
+}
+
 /// Stored bytes with another revision in them.
 pub(crate) fn with_revision(stored: &Bytes, revision: Revision) -> Bytes {
     let Some(start) = find(stored, REVISION_START).map(|at| at + REVISION_START.len()) else {
@@ -124,6 +132,7 @@ mod tests {
         let mut expected = object;
         expected["metadata"]["resourceVersion"] = json!("7");
         let bytes = encoded.at(Revision(7));
+        assert_eq!(revision(&bytes), Some(Revision(7)));
         assert_eq!(serde_json::from_slice::<Value>(&bytes).unwrap(), expected);
         expected["metadata"]["resourceVersion"] = json!("1234");
         assert_eq!(

@@ -25,6 +25,8 @@ pub(crate) enum Origin {
     Custom {
         /// `metadata.uid` of the definition.
         uid: String,
+        /// Its revision: what was written since then went through its schemas.
+        revision: Revision,
         /// Whether the definition is being deleted, so that no new objects are made.
         ending: bool,
     },
@@ -38,7 +40,7 @@ pub(crate) struct Served {
     pub(crate) resource: Arc<str>,
     /// `v1`, `apps/v1`.
     pub(crate) api_version: String,
-    /// `DeploymentList`
+    /// `DeploymentList`, or what the definition says.
     pub(crate) list_kind: String,
     /// `apiVersion` under which its objects are stored.
     stored_api_version: String,
@@ -53,7 +55,10 @@ impl Served {
         Served {
             resource: store_resource(stored_group, &kind.plural).into(),
             api_version: kind.api_version(),
-            list_kind: format!("{}List", kind.kind),
+            list_kind: match &kind.custom.list_kind {
+                Some(list_kind) => list_kind.to_string(),
+                None => format!("{}List", kind.kind),
+            },
             kind,
             origin,
             stored_api_version,
@@ -239,6 +244,7 @@ fn custom_kinds(entry: &Entry, previous: Option<&Registry>) -> Vec<Arc<Served>> 
         return Vec::new();
     }
     let origin = Origin::Custom {
+        revision: entry.revision,
         uid: object::meta(definition, "uid").unwrap_or_default().to_owned(),
         ending: object::is_ending(definition),
     };

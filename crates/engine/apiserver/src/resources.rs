@@ -13,7 +13,7 @@ use crate::registry::Served;
 use crate::request::{PROXY, ResourceRequest, Verb};
 use crate::status::Failure;
 use crate::write::{Door, WriteOptions, Writing};
-use crate::{reviews, subresource, verbs};
+use crate::{reviews, subresource, verbs, version};
 
 /// A request on a kind that is served.
 pub(crate) struct Target<'a> {
@@ -33,7 +33,7 @@ impl Target<'_> {
     /// The stored object that is meant.
     pub(crate) fn object(&self) -> Result<Value, Failure> {
         let entry = self.call.state.store.get(&self.key()).ok_or_else(|| self.not_found())?;
-        Ok(serde_json::from_slice(&entry.value)?)
+        Ok(version::read(&self.served, &entry.value)?)
     }
 
     pub(crate) fn not_found(&self) -> Failure {

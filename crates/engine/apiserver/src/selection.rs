@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::registry::Served;
 use crate::request::Query;
 use crate::status::Failure;
+use crate::version;
 
 /// What objects must be like to be selected.
 pub(crate) struct Selection {
@@ -77,7 +78,8 @@ impl Selection {
     }
 
     fn fields_match(&self, stored: &Bytes) -> bool {
-        serde_json::from_slice(stored).is_ok_and(|object| self.fields.matches(&self.served.kind, &object))
+        version::looked_at(&self.served, stored)
+            .is_ok_and(|object| self.fields.matches(&self.served.kind, &object))
     }
 }
 

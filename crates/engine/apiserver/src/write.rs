@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use bythos_access::User;
-use bythos_kinds::AdmissionOperation;
+use bythos_kinds::{AdmissionOperation, Kind};
 use bythos_patch::{Writer, track_update};
-use bythos_schema::{FieldError, FieldPath, Step};
+use bythos_schema::{FieldError, FieldPath, Refusal, Step};
 use bythos_store::{Change, CommitError, Entry, Expect, Operation};
 use serde_json::Value;
 
@@ -68,8 +68,7 @@ impl Writing<'_> {
         let Some(entry) = self.state.store.get(&self.served.key(self.namespace, name)) else {
             return Ok(None);
         };
-        let mut object: Value = serde_json::from_slice(&entry.value)?;
-        version::to_served(self.served, &mut object);
+        let object = version::read(self.served, &entry.value)?;
         Ok(Some(Current { entry, object }))
     }
 
@@ -103,27 +102,43 @@ impl Writing<'_> {
     }
 }
 
-/// Removes the fields that the kind does not have. What to tell the client about them is returned.
+/// Removes the fields that the kind does not have. What to tell the client about them, and about what its body
+/// `repeated`, is returned.
 ///
 /// # Errors
-/// There are some, and the client wants none.
-pub(crate) fn prune(writing: &Writing<'_>, object: &mut Value) -> Result<Vec<String>, Failure> {
+/// There is something to tell, and the client wants none of it.
+pub(crate) fn prune(
+    writing: &Writing<'_>,
+    object: &mut Value,
+    repeated: &[String],
+) -> Result<Vec<String>, Failure> {
     let unknown = writing.served.schema().prune(object);
-    let words: Vec<String> = unknown.iter().map(|path| format!("unknown field \"{path}\"")).collect();
+    let unknown = unknown.iter().map(|path| format!("unknown field \"{path}\""));
+    let words: Vec<String> = repeated.iter().cloned().chain(unknown).collect();
     match writing.options.validation {
         FieldValidation::Ignore => Ok(Vec::new()),
         FieldValidation::Warn => Ok(words),
         FieldValidation::Strict if words.is_empty() => Ok(words),
         FieldValidation::Strict => {
-            let kind = &writing.served.kind;
-            Err(Failure::BadRequest(format!(
-                "{} in version {:?} cannot be handled as a {}: strict decoding error: {}",
-                kind.kind,
-                kind.version,
-                kind.kind,
-                words.join(", ")
-            )))
+            Err(not_handled(writing, &format!("strict decoding error: {}", words.join(", "))))
         }
+    }
+}
+
+/// A body that is no object of the kind. Upstream's decoder says so before anything else looks at it.
+fn not_handled(writing: &Writing<'_>, why: &str) -> Failure {
+    let Kind { kind, version, .. } = &writing.served.kind;
+    Failure::BadRequest(format!("{kind} in version {version:?} cannot be handled as a {kind}: {why}"))
+}
+
+/// The failure of a write whose object is the body itself: where a value of a built-in kind has the wrong type, upstream
+/// does not get to know the object.
+pub(crate) fn of_body(writing: &Writing<'_>, failure: Failure) -> Failure {
+    let Failure::Invalid { errors, .. } = &failure else { return failure };
+    let mistyped = errors.iter().find(|error| error.refusal == Refusal::TypeInvalid);
+    match mistyped.filter(|_| !writing.served.is_custom()) {
+        Some(error) => not_handled(writing, &error.to_string()),
+        None => failure,
     }
 }
 

@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 use bythos_operator::Controller;
 use bythos_operator::controller::Trigger;
+use bythos_operator::event::Publisher;
 use kube::Client;
 use tokio_util::sync::CancellationToken;
 
@@ -47,7 +48,8 @@ impl Garbage {
             Listeners { concerned: work.trigger(), kinds_changed: discovery.trigger(), content_gone };
         let (observer, kinds) = (Arc::new(Observer::new(listeners)), Arc::<Kinds>::default());
         let watches = Arc::new(Watches::new(client.clone(), observer.clone(), kinds.clone()));
-        let collector = Arc::new(Collector { client, observer, kinds });
+        let events = Publisher::new(client.clone(), "garbage-collector-controller");
+        let collector = Arc::new(Collector { client, observer, kinds, events });
         Garbage { collector, watches, work, discovery }
     }
 

@@ -1,6 +1,6 @@
 //! Namespace: empties one that is being deleted, and then lets it go.
 //!
-//! Everything in it is deleted kind by kind; what remains (pods that still end, objects with finalizers) is told
+//! Everything in it is deleted kind by kind, pods before the rest; what remains (pods that still end, objects with finalizers) is told
 //! in conditions, and each object that goes brings the namespace back ([`Namespaces::trigger`]). When nothing
 //! remains, the finalizer `kubernetes` is removed, and the API removes the namespace.
 

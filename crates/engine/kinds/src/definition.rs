@@ -11,6 +11,9 @@ use crate::fields::{at, integer, items, text};
 use crate::table::clear_status;
 use crate::{Cell, Column, Custom, CustomRules, Kind, SchemaSource, Subresource, Text, defaults, validation};
 
+/// Where a version describes its fields.
+const SCHEMA: &str = "schema.openAPIV3Schema";
+
 /// The kinds that a CustomResourceDefinition brings, one per served version.
 ///
 /// # Errors
@@ -22,9 +25,25 @@ pub fn from_definition(definition: &Value) -> Result<Vec<Kind>, Vec<FieldError>>
     if !errors.is_empty() {
         return Err(errors);
     }
-    let versions = items(&definition, "spec.versions").iter();
-    let served = versions.filter(|version| version["served"].as_bool().unwrap_or_default());
-    served.map(|version| kind_of(&definition, version)).collect()
+    let versions = items(&definition, "spec.versions");
+    let is = |field: &'static str| move |version: &&Value| version[field].as_bool().unwrap_or_default();
+    // Validation has seen that there is exactly one.
+    let Some(stored) = versions.iter().find(is("storage")) else { return Ok(Vec::new()) };
+    let stored_schema = schema_of(stored)?;
+    let served = versions.iter().filter(is("served"));
+    let kinds = served.map(|version| {
+        // What is alike is there once.
+        let schema = match at(version, SCHEMA) == at(stored, SCHEMA) {
+            true => stored_schema.clone(),
+            false => schema_of(version)?,
+        };
+        Ok(kind_of(&definition, version, &schema, &stored_schema))
+    });
+    kinds.collect()
+}
+
+fn schema_of(version: &Value) -> Result<Arc<Schema>, Vec<FieldError>> {
+    bythos_schema::from_openapi_v3(at(version, SCHEMA)).map(Arc::new)
 }
 
 /// What is wrong with the rules (`x-kubernetes-validations`) of a definition, with paths from its root. In versions
@@ -32,7 +51,6 @@ pub fn from_definition(definition: &Value) -> Result<Vec<Kind>, Vec<FieldError>>
 ///
 /// A schema that is wrong itself is not looked at: [`from_definition`] tells.
 pub fn rule_errors(old: Option<&Value>, new: &Value) -> Vec<FieldError> {
-    const SCHEMA: &str = "schema.openAPIV3Schema";
     let mut errors = Vec::new();
     let old_versions = old.map_or(&[][..], |old| items(old, "spec.versions"));
     for (index, version) in items(new, "spec.versions").iter().enumerate() {
@@ -48,15 +66,14 @@ pub fn rule_errors(old: Option<&Value>, new: &Value) -> Vec<FieldError> {
     errors
 }
 
-fn kind_of(definition: &Value, version: &Value) -> Result<Kind, Vec<FieldError>> {
-    let schema = Arc::new(bythos_schema::from_openapi_v3(at(version, "schema.openAPIV3Schema"))?);
+fn kind_of(definition: &Value, version: &Value, schema: &Arc<Schema>, stored_schema: &Arc<Schema>) -> Kind {
     let subresources = subresources(at(version, "subresources"));
     let mut rules = crate::Rules::default();
     if subresources.contains(&Subresource::Status) {
         rules.prepare_create = clear_status;
     }
     let names = at(definition, "spec.names");
-    Ok(Kind {
+    Kind {
         group: owned(definition, "spec.group"),
         version: owned(version, "name"),
         kind: owned(names, "kind"),
@@ -68,10 +85,10 @@ fn kind_of(definition: &Value, version: &Value) -> Result<Kind, Vec<FieldError>>
         stored: true,
         subresources,
         columns: columns(items(version, "additionalPrinterColumns")),
-        custom: custom(definition, version, &schema),
-        schema: SchemaSource::Definition(Some(schema)),
+        custom: Custom { stored_schema: Some(stored_schema.clone()), ..custom(definition, version, schema) },
+        schema: SchemaSource::Definition(Some(schema.clone())),
         rules,
-    })
+    }
 }
 
 fn custom(definition: &Value, version: &Value, schema: &Arc<Schema>) -> Custom {
@@ -91,6 +108,8 @@ fn custom(definition: &Value, version: &Value, schema: &Arc<Schema>) -> Custom {
             .map(|field| path(field).into())
             .collect(),
         deprecation: deprecation.map(Text::from),
+        stored_schema: None,
+        list_kind: Some(owned(definition, "spec.names.listKind")).filter(|kind| !kind.is_empty()),
     }
 }
 

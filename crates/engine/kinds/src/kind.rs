@@ -51,6 +51,10 @@ pub struct Custom {
     pub selectable_fields: Vec<Text>,
     /// What to tell those who use this version.
     pub deprecation: Option<Text>,
+    /// The schema of the version in which its objects are stored: its own one, where both are alike.
+    pub stored_schema: Option<Arc<Schema>>,
+    /// The kind of its lists, if the definition says one: `names.listKind`.
+    pub list_kind: Option<Text>,
 }
 
 /// The rules of a custom kind. They are compiled when an object is first held against them: most kinds that a chart

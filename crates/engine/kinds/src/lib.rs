@@ -46,6 +46,7 @@ mod names;
 mod selector;
 mod spot;
 mod table;
+mod update;
 mod validation;
 
 pub use admission_policy::{

@@ -126,6 +126,12 @@ impl<'v, 's> Spot<'v, 's> {
         FieldError { path: self.path(), refusal: Refusal::TooLong, value: None, detail }
     }
 
+    /// A list that is longer than it may be.
+    pub(crate) fn too_many(&self, count: usize, count_max: usize) -> FieldError {
+        let detail = format!("must have at most {count_max} items");
+        FieldError::of(self.path(), Refusal::TooMany, &count.into(), detail)
+    }
+
     /// A text that is none of `supported`.
     pub(crate) fn unsupported(&self, supported: &[&str]) -> FieldError {
         let quoted: Vec<String> = supported.iter().map(|value| format!("{value:?}")).collect();

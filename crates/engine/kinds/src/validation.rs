@@ -28,6 +28,8 @@ pub(crate) mod storage;
 pub(crate) mod webhook;
 pub(crate) mod workload;
 
+use std::net::IpAddr;
+
 use bythos_schema::FieldError;
 use serde_json::Value;
 
@@ -49,6 +51,13 @@ pub(crate) fn check_share(amount: &Spot<'_, '_>, errors: &mut Vec<FieldError>) {
              regex used for validation is '[0-9]+%')",
         )),
         _ => amount.check_not_negative(errors),
+    }
+}
+
+/// Checks an address of either family.
+pub(crate) fn check_ip(address: &Spot<'_, '_>, errors: &mut Vec<FieldError>) {
+    if address.text().parse::<IpAddr>().is_err() {
+        errors.push(address.invalid("must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"));
     }
 }
 

@@ -42,6 +42,11 @@ pub fn json_patch(target: &mut Value, patch: &Value) -> Result<(), PatchError> {
     Ok(())
 }
 
+/// Whether this is a JSON patch at all, wherever its paths lead.
+pub fn is_json_patch(patch: &Value) -> bool {
+    serde_json::from_value::<Patch>(patch.clone()).is_ok()
+}
+
 fn check_bounds(operation: &PatchOperation, target: &Value, carried_bytes: &mut usize) -> Result<(), String> {
     let value = match operation {
         PatchOperation::Add(add) => Some(&add.value),

@@ -33,7 +33,7 @@ mod strategic;
 mod track;
 
 pub use apply::{ApplyError, Conflict, server_side_apply};
-pub use json_patch::json_patch;
+pub use json_patch::{is_json_patch, json_patch};
 pub use merge_patch::merge_patch;
 pub use strategic::strategic_merge;
 pub use track::track_update;

@@ -21,6 +21,7 @@ mod limits;
 mod number;
 mod parse;
 mod pick;
+mod repeat;
 mod scalar;
 mod timestamp;
 
@@ -28,6 +29,7 @@ pub use emit::{to_string, to_string_pretty};
 pub use error::Error;
 pub use limits::Limits;
 pub use parse::{parse, parse_all, parse_all_by, parse_only};
+pub use repeat::{RepeatedKey, repeated_keys};
 pub use scalar::plain_value;
 
 #[cfg(test)]

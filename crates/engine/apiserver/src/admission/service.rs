@@ -11,7 +11,7 @@ use std::sync::PoisonError;
 
 use bythos_schema::{FieldError, FieldPath, Refusal};
 use rand::Rng as _;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::sync::Mutex;
 
 use self::taken::{Services, Taken};
@@ -22,6 +22,8 @@ use crate::write::Writing;
 
 const NODE_PORT_FIRST: u16 = 30000;
 const NODE_PORT_LAST: u16 = 32767;
+/// Field of the spec.
+const HEALTH_PORT: &str = "healthCheckNodePort";
 /// The place of cluster DNS in the network: given only to who asks for it by name.
 const DNS_OFFSET: u32 = 10;
 
@@ -95,26 +97,15 @@ pub(crate) async fn admit<'a>(
     let mut services = network.services.lock().unwrap_or_else(PoisonError::into_inner);
     let taken = services.taken_from(&writing.state.store, writing.namespace, &name);
     let mut errors = Vec::new();
-    match object::text_at(new, "/spec/type").unwrap_or("ClusterIP") {
-        "ExternalName" => release(new),
-        type_ => {
-            let needs_node_ports = matches!(type_, "NodePort" | "LoadBalancer");
-            errors.extend(give_address(network, &taken, old, new).err());
-            if needs_node_ports {
-                errors.extend(give_node_ports(&taken, old, new));
-            } else {
-                drop_stale_node_ports(old, new);
-            }
-        }
+    let type_ = object::text_at(new, "/spec/type").unwrap_or("ClusterIP");
+    let has_node_ports = matches!(type_, "NodePort" | "LoadBalancer");
+    if type_ != "ExternalName" {
+        errors.extend(give_address(network, &taken, old, new).err());
+    }
+    if has_node_ports {
+        errors.extend(give_node_ports(&taken, new));
     }
     if errors.is_empty() { Ok(Held::One { _guard: guard }) } else { Err(writing.invalid(&name, errors)) }
-}
-
-fn release(service: &mut Value) {
-    let spec = object::field_mut(service, "spec");
-    for field in ["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"] {
-        spec.remove(field);
-    }
 }
 
 fn give_address(
@@ -154,59 +145,83 @@ fn give_address(
     Ok(())
 }
 
-fn give_node_ports(taken: &Taken<'_>, old: Option<&Value>, new: &mut Value) -> Vec<FieldError> {
-    let old_ports = old.map(ports).unwrap_or_default();
-    let mut mine: BTreeSet<u16> = ports(new).iter().filter_map(node_port).collect();
+/// Gives a service that is reached from outside its ports on the node. What an update keeps was filled in already.
+fn give_node_ports(taken: &Taken<'_>, service: &mut Value) -> Vec<FieldError> {
+    let (chooses, is_checked) = (wants_node_ports(service), has_health_port(service));
+    let mut numbers = NodePorts { taken, mine: node_ports(service).collect() };
+    let spec = object::field_mut(service, "spec");
+    let path = FieldPath::root().field("spec");
     let mut errors = Vec::new();
-    let list = object::field_mut(new, "spec").get_mut("ports").and_then(Value::as_array_mut);
+    let list = spec.get_mut("ports").and_then(Value::as_array_mut);
     for (index, port) in list.into_iter().flatten().enumerate() {
-        let path = FieldPath::root().field("spec").field("ports").index(index).field("nodePort");
-        if let Some(asked) = node_port(port) {
-            errors.extend(check_node_port(taken, &path, asked));
-            continue;
+        if chooses || node_port(port).is_some() {
+            let path = path.field("ports").index(index);
+            errors.extend(numbers.give(object::fields_mut(port), "nodePort", &path).err());
         }
-        let had = old_ports.iter().find(|old| is_same_port(old, port)).and_then(node_port);
-        let free = had.filter(|had| !mine.contains(had)).or_else(|| free_node_port(taken, &mine));
-        match free {
-            Some(free) => {
-                mine.insert(free);
-                object::fields_mut(port).insert("nodePort".to_owned(), json!(free));
-            }
-            None => errors.push(FieldError::required(path, "failed to allocate a nodePort: range is full")),
-        }
+    }
+    if is_checked {
+        errors.extend(numbers.give(spec, HEALTH_PORT, &path).err());
     }
     errors
 }
 
-fn check_node_port(taken: &Taken<'_>, path: &FieldPath, asked: u16) -> Option<FieldError> {
-    let why = if !(NODE_PORT_FIRST..=NODE_PORT_LAST).contains(&asked) {
-        format!(
-            "provided port is not in the valid range. The range of valid ports is {NODE_PORT_FIRST}-{NODE_PORT_LAST}"
-        )
-    } else if taken.has_node_port(asked) {
-        "provided port is already allocated".to_owned()
-    } else {
-        return None;
-    };
-    Some(FieldError::of(path.clone(), Refusal::Invalid, &json!(asked), why))
+/// Whether ports that ask for no number are given one.
+fn wants_node_ports(service: &Value) -> bool {
+    let allocates = service.pointer("/spec/allocateLoadBalancerNodePorts").and_then(Value::as_bool);
+    object::text_at(service, "/spec/type") != Some("LoadBalancer") || allocates.unwrap_or(true)
 }
 
-fn free_node_port(taken: &Taken<'_>, mine: &BTreeSet<u16>) -> Option<u16> {
-    let count = NODE_PORT_LAST - NODE_PORT_FIRST + 1;
-    let start = rand::rng().random_range(0..count);
-    (0..count)
-        .map(|step| NODE_PORT_FIRST + (start + step) % count)
-        .find(|port| !taken.has_node_port(*port) && !mine.contains(port))
+/// Whether the node tells on a port of its own whether it has endpoints of this service.
+fn has_health_port(service: &Value) -> bool {
+    object::text_at(service, "/spec/type") == Some("LoadBalancer")
+        && object::text_at(service, "/spec/externalTrafficPolicy") == Some("Local")
 }
 
-/// A service that needs no node ports any more loses those that it was given.
-fn drop_stale_node_ports(old: Option<&Value>, new: &mut Value) {
-    let given: BTreeSet<u16> = old.map(ports).unwrap_or_default().iter().filter_map(node_port).collect();
-    let list = object::field_mut(new, "spec").get_mut("ports").and_then(Value::as_array_mut);
-    for port in list.into_iter().flatten() {
-        if node_port(port).is_some_and(|port| given.contains(&port)) {
-            object::fields_mut(port).remove("nodePort");
+/// The ports on the node that one service is given.
+struct NodePorts<'a> {
+    taken: &'a Taken<'a>,
+    mine: BTreeSet<u16>,
+}
+
+impl NodePorts<'_> {
+    /// Checks the port that `field` of `holder` asks for, or chooses one.
+    fn give(
+        &mut self,
+        holder: &mut Map<String, Value>,
+        field: &str,
+        above: &FieldPath,
+    ) -> Result<(), FieldError> {
+        let path = above.field(field);
+        if let Some(asked) = holder.get(field).and_then(port_number) {
+            return self.check(path, asked);
         }
+        let Some(free) = self.free() else {
+            return Err(FieldError::required(path, "failed to allocate a nodePort: range is full"));
+        };
+        self.mine.insert(free);
+        holder.insert(field.to_owned(), json!(free));
+        Ok(())
+    }
+
+    fn check(&self, path: FieldPath, asked: u16) -> Result<(), FieldError> {
+        let why = if !(NODE_PORT_FIRST..=NODE_PORT_LAST).contains(&asked) {
+            format!(
+                "provided port is not in the valid range. The range of valid ports is {NODE_PORT_FIRST}-{NODE_PORT_LAST}"
+            )
+        } else if self.taken.has_node_port(asked) {
+            "provided port is already allocated".to_owned()
+        } else {
+            return Ok(());
+        };
+        Err(FieldError::of(path, Refusal::Invalid, &json!(asked), why))
+    }
+
+    fn free(&self) -> Option<u16> {
+        let count = NODE_PORT_LAST - NODE_PORT_FIRST + 1;
+        let start = rand::rng().random_range(0..count);
+        (0..count)
+            .map(|step| NODE_PORT_FIRST + (start + step) % count)
+            .find(|port| !self.taken.has_node_port(*port) && !self.mine.contains(port))
     }
 }
 
@@ -218,11 +233,17 @@ fn ports(service: &Value) -> &[Value] {
     service.pointer("/spec/ports").and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
-fn node_port(port: &Value) -> Option<u16> {
-    let number = port.get("nodePort")?.as_u64()?;
-    u16::try_from(number).ok().filter(|number| *number != 0)
+/// All ports on the node that a service has.
+fn node_ports(service: &Value) -> impl Iterator<Item = u16> {
+    let health = service.get("spec").and_then(|spec| spec.get(HEALTH_PORT)).and_then(port_number);
+    ports(service).iter().filter_map(node_port).chain(health)
 }
 
-fn is_same_port(old: &Value, new: &Value) -> bool {
-    ["port", "protocol"].iter().all(|field| old.get(field) == new.get(field))
+fn node_port(port: &Value) -> Option<u16> {
+    port.get("nodePort").and_then(port_number)
+}
+
+/// A port's number, if one is given.
+fn port_number(number: &Value) -> Option<u16> {
+    u16::try_from(number.as_u64()?).ok().filter(|number| *number != 0)
 }

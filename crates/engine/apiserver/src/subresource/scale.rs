@@ -11,7 +11,7 @@ use crate::resources::Target;
 use crate::status::{CHANGED_MEANWHILE, Failure};
 use crate::verbs::patch::{Patch, patched};
 use crate::write::{self, Current, Door, Ownership};
-use crate::{decode, object};
+use crate::{decode, object, version};
 
 const API_VERSION: &str = "autoscaling/v1";
 
@@ -57,8 +57,7 @@ impl<'a> Paths<'a> {
 }
 
 pub(crate) fn get(target: &Target<'_>) -> Result<Response<Body>, Failure> {
-    let entry = target.call.state.store.get(&target.key()).ok_or_else(|| target.not_found())?;
-    let scale = Paths::of(&target.served)?.scale(&serde_json::from_slice(&entry.value)?);
+    let scale = Paths::of(&target.served)?.scale(&target.object()?);
     target.call.answer_value(StatusCode::OK, &scale)
 }
 
@@ -103,7 +102,7 @@ async fn change(target: &Target<'_>, wanted: &Wanted) -> Result<Response<Body>, 
         Ok((new, Ownership::Track))
     };
     let written = write::change(&writing, target.name, &make).await?;
-    target.call.answer_value(StatusCode::OK, &paths.scale(&serde_json::from_slice(&written.object)?))
+    target.call.answer_value(StatusCode::OK, &paths.scale(&version::read(&target.served, &written.object)?))
 }
 
 fn wanted_replicas(name: &str, scale: &Value) -> Result<i64, Failure> {

@@ -9,6 +9,7 @@ use crate::admission;
 use crate::body::Body;
 use crate::call::{Call, dry_run};
 use crate::encode::Encoded;
+use crate::registry::Served;
 use crate::resources::Target;
 use crate::status::{CHANGED_MEANWHILE, Failure, deleted};
 use crate::write::{Current, Door, Writing, deletion_is_complete, is_held_namespace};
@@ -17,6 +18,8 @@ use crate::{decode, object, stamp, version};
 const ATTEMPTS_MAX: usize = 16;
 const FOREGROUND: &str = "foregroundDeletion";
 const ORPHAN: &str = "orphan";
+const PODS_STAY: &str = "child pods are preserved by default when jobs are deleted; set \
+    propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning";
 
 /// What becomes of the objects that the deleted one owns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,13 +102,26 @@ pub(crate) async fn answer(target: &Target<'_>) -> Result<Response<Body>, Failur
     let mut options = DeleteOptions::of(target.call)?;
     options.dry_run |= write_options.dry_run;
     let writing = target.writing(Door::Main, &write_options);
-    match delete(&writing, target.name, &options).await? {
-        Deleted::Ending(object) => target.call.answer_object(&target.served, StatusCode::OK, &object),
+    let mut response = match delete(&writing, target.name, &options).await? {
+        Deleted::Ending(object) => target.call.answer_object(&target.served, StatusCode::OK, &object)?,
         Deleted::Gone { uid } => {
             let status = deleted(&target.served.name(), target.name, uid.as_deref());
-            target.call.answer_value(StatusCode::OK, &status)
+            target.call.answer_value(StatusCode::OK, &status)?
         }
-    }
+    };
+    super::warn(&mut response, &warnings(&target.served, &options));
+    Ok(response)
+}
+
+/// What to tell who deletes without saying what becomes of dependents.
+pub(super) fn warnings(served: &Served, options: &DeleteOptions) -> Vec<String> {
+    let is_said = options.propagation.is_some() || !leaves_dependents(served);
+    (!is_said).then(|| PODS_STAY.to_owned()).into_iter().collect()
+}
+
+/// Whether dependents stay unless the client says otherwise: those of jobs, for compatibility with their first version.
+fn leaves_dependents(served: &Served) -> bool {
+    &*served.resource == "jobs.batch"
 }
 
 /// Deletes one object, or begins to.
@@ -180,7 +196,7 @@ async fn carry_out(
 /// The object as its deletion leaves it: gone if nothing holds it, else with the time of its end.
 fn ending(writing: &Writing<'_>, current: &Value, options: &DeleteOptions) -> Value {
     let mut ending = current.clone();
-    set_propagation(&mut ending, options.propagation);
+    set_propagation(&mut ending, options.propagation.or_else(|| by_default(writing.served, current)));
     let grace_seconds = grace_seconds(writing, current, options);
     if object::is_ending(current) {
         let left =
@@ -202,6 +218,13 @@ fn ending(writing: &Writing<'_>, current: &Value, options: &DeleteOptions) -> Va
     object::set_meta(&mut ending, "deletionTimestamp", Some(json!(object::timestamp(end))));
     object::set_meta(&mut ending, "deletionGracePeriodSeconds", Some(json!(grace_seconds)));
     ending
+}
+
+/// How an object goes whose deletion does not say it, unless a finalizer does, or it goes already.
+fn by_default(served: &Served, current: &Value) -> Option<Propagation> {
+    let is_said = object::is_ending(current)
+        || object::finalizers(current).iter().any(|finalizer| [FOREGROUND, ORPHAN].contains(finalizer));
+    (!is_said && leaves_dependents(served)).then_some(Propagation::Orphan)
 }
 
 fn set_propagation(object: &mut Value, propagation: Option<Propagation>) {

@@ -6,7 +6,7 @@ use bythos_store::Entry;
 use futures::{StreamExt as _, TryStreamExt as _};
 use http::Response;
 
-use super::delete::{DeleteOptions, delete};
+use super::delete::{DeleteOptions, delete, warnings};
 use super::list;
 use crate::body::Body;
 use crate::resources::Target;
@@ -28,7 +28,9 @@ pub(crate) async fn answer(target: &Target<'_>) -> Result<Response<Body>, Failur
     let deletions: Vec<bool> = futures::stream::iter(deletions).buffered(AT_ONCE).try_collect().await?;
     let mut is_deleted = deletions.into_iter();
     found.entries.retain(|_| is_deleted.next() == Some(true));
-    list::written(target, form, found)
+    let mut response = list::written(target, form, found)?;
+    super::warn(&mut response, &warnings(&target.served, &options));
+    Ok(response)
 }
 
 /// Whether the deletion is this request's: not if someone else was first.

@@ -21,7 +21,7 @@ use crate::selection::Selection;
 use crate::status::Failure;
 use crate::table::{Table, metadata_only};
 use crate::verbs::list_options::{asked_revision, check_list};
-use crate::version::shown;
+use crate::version::{looked_at, read, shown};
 
 /// Stored bytes are handed on in pieces of about this size.
 const PIECE_BYTES: usize = 64 * 1024;
@@ -69,7 +69,7 @@ pub(crate) fn written(target: &Target<'_>, form: Form, found: Found) -> Result<R
         Shape::Table(include) => {
             let mut table = Table::new(&target.served, include);
             for entry in &found.entries {
-                table.add(&serde_json::from_slice(&entry.value)?);
+                table.add(&looked_at(&target.served, &entry.value)?);
             }
             let revision = found.revision.0.to_string();
             let mut list = table.finish(Some(&revision), None);
@@ -123,7 +123,9 @@ fn page(query: &Query, newest: Revision) -> Result<Page, Failure> {
         return Ok(Page { limit: None, at: (revision > 0).then_some(Revision(revision)), after });
     }
     let asked = asked_revision(query, newest)?;
-    let exact = query.get("resourceVersionMatch") == Some("Exact");
+    // As in upstream's first pages: a page of a revision is one of that very revision.
+    let is_page = query.get("limit").is_some_and(|limit| limit != "0");
+    let exact = query.get("resourceVersionMatch").map_or(is_page, |how| how == "Exact");
     Ok(Page { at: asked.filter(|_| exact), ..Page::default() })
 }
 
@@ -154,7 +156,7 @@ fn values(target: &Target<'_>, found: &Found, form: Form) -> Result<Bytes, Failu
     let served = &target.served;
     let mut items = Vec::with_capacity(found.entries.len());
     for entry in &found.entries {
-        let object: Value = serde_json::from_slice(&shown(served, &entry.value))?;
+        let object = read(served, &entry.value)?;
         items.push(if form.shape == Shape::Metadata { metadata_only(&object) } else { object });
     }
     let (kind, api_version) = match form.shape {

@@ -68,11 +68,12 @@ pub(crate) async fn answer(target: &Target<'_>, door: Door) -> Result<Response<B
         patch => {
             // What to tell about the patched object is known only once it was made.
             let warnings = std::sync::Mutex::new(Vec::new());
+            let repeated = decode::repeated(target.call, options.validation);
             let make = |current: &Current| {
                 let mut new = patched(&writing, &current.object, &patch)?;
                 decode::expect_kind(&mut new, &target.served, target.namespace)?;
                 decode::expect_name(&mut new, target.name)?;
-                let unknown = write::prune(&writing, &mut new)?;
+                let unknown = write::prune(&writing, &mut new, &repeated)?;
                 *warnings.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = unknown;
                 expect_current(&writing, current, &new)?;
                 Ok((through_door(door, &current.object, new), Ownership::Track))
@@ -104,7 +105,7 @@ pub(crate) fn patched(writing: &Writing<'_>, object: &Value, patch: &Patch) -> R
 fn refused_patch(writing: &Writing<'_>, name: &str, patch: &Patch, error: &PatchError) -> Failure {
     match patch {
         // Upstream: a JSON patch that cannot be carried out on this object is an invalid one (422).
-        Patch::Json(_) => Failure::Invalid {
+        Patch::Json(patch) if bythos_patch::is_json_patch(patch) => Failure::Invalid {
             kind: writing.served.kind_name(),
             name: name.to_owned(),
             errors: vec![FieldError {
@@ -137,7 +138,8 @@ async fn apply(
     if applied.pointer("/metadata/managedFields").is_some_and(|owners| !owners.is_null()) {
         return Err(Failure::BadRequest("metadata.managedFields must be nil".to_owned()));
     }
-    let warnings = write::prune(writing, &mut applied)?;
+    let repeated = decode::repeated(target.call, writing.options.validation);
+    let warnings = write::prune(writing, &mut applied, &repeated)?;
     if writing.door == Door::Status {
         applied = status_alone(&applied);
     }

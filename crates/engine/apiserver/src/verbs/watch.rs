@@ -27,7 +27,7 @@ use crate::selection::Selection;
 use crate::state::RunningWatch;
 use crate::status::Failure;
 use crate::table::{Table, metadata_only};
-use crate::verbs::list_options::check_watch;
+use crate::verbs::list_options::{asked_revision, check_watch};
 use crate::version;
 
 const BOOKMARK_INTERVAL: Duration = Duration::from_secs(60);
@@ -52,11 +52,12 @@ enum Start {
 impl Start {
     fn of(query: &Query, newest: Revision) -> Result<Start, Failure> {
         check_watch(query)?;
+        if query.is_true("sendInitialEvents") {
+            asked_revision(query, newest)?;
+            return Ok(Start::Present { bookmark: query.is_true("allowWatchBookmarks") });
+        }
         let asked = query.number::<u64>("resourceVersion")?.filter(|asked| *asked > 0);
         Ok(match (query.get("sendInitialEvents"), asked) {
-            (Some(_), _) if query.is_true("sendInitialEvents") => {
-                Start::Present { bookmark: query.is_true("allowWatchBookmarks") }
-            }
             (_, Some(asked)) => Start::After(Revision(asked)),
             (Some(_), None) => Start::After(newest),
             (None, None) => Start::Present { bookmark: false },
@@ -236,7 +237,7 @@ impl Writer {
         if self.form.shape == Shape::Object {
             return wrap(type_, &version::shown(&self.served, stored));
         }
-        let object: Value = serde_json::from_slice(stored).unwrap_or_default();
+        let object = version::looked_at(&self.served, stored).unwrap_or_default();
         let shown = match self.form.shape {
             Shape::Table(include) => {
                 let mut table = Table::new(&self.served, include);

@@ -102,3 +102,54 @@ async fn node_ports_are_given_kept_and_freed() {
     let inner = patch(&admin, "merge", &path, json!({"spec": {"type": "ClusterIP"}})).await.ok();
     assert!(inner["spec"]["ports"][0].get("nodePort").is_none());
 }
+
+#[tokio::test]
+async fn a_balancer_that_wants_no_node_ports_gets_none() {
+    let Server { admin, .. } = server().await;
+    let none = json!({"type": "LoadBalancer", "allocateLoadBalancerNodePorts": false});
+    let created = post(&admin, SERVICES, service("a", none)).await.ok();
+    assert!(created["spec"]["ports"][0].get("nodePort").is_none(), "{created}");
+    let one = json!({"type": "LoadBalancer", "allocateLoadBalancerNodePorts": false,
+        "ports": [{"port": 80, "nodePort": 30080}]});
+    assert_eq!(post(&admin, SERVICES, service("b", one)).await.ok()["spec"]["ports"][0]["nodePort"], 30080);
+}
+
+#[tokio::test]
+async fn a_port_for_health_checks_is_given_kept_and_freed() {
+    let Server { admin, .. } = server().await;
+    let path = format!("{SERVICES}/a");
+    let local = json!({"type": "LoadBalancer", "externalTrafficPolicy": "Local"});
+    let created = post(&admin, SERVICES, service("a", local.clone())).await.ok();
+    let port = created["spec"]["healthCheckNodePort"].as_u64().unwrap();
+    assert!((30000..=32767).contains(&port));
+    assert_ne!(created["spec"]["ports"][0]["nodePort"], port);
+    let mut same = local.clone();
+    same["healthCheckNodePort"] = json!(port);
+    let refused = post(&admin, SERVICES, service("b", same.clone())).await;
+    refused.fails(422, "Invalid", "spec.healthCheckNodePort: Invalid value");
+    let kept = put(&admin, &path, service("a", local)).await.ok();
+    assert_eq!(kept["spec"]["healthCheckNodePort"], port);
+    let other = json!({"spec": {"healthCheckNodePort": if port == 30001 { 30002 } else { 30001 }}});
+    patch(&admin, "merge", &path, other).await.fails(422, "Invalid", "field is immutable");
+    let cluster = json!({"spec": {"externalTrafficPolicy": "Cluster"}});
+    let without = patch(&admin, "merge", &path, cluster).await.ok();
+    assert!(without["spec"].get("healthCheckNodePort").is_none(), "{without}");
+    post(&admin, SERVICES, service("b", same)).await.ok();
+}
+
+#[tokio::test]
+async fn only_the_type_has_to_be_said_to_change_it() {
+    let Server { admin, .. } = server().await;
+    let balancer =
+        json!({"type": "LoadBalancer", "externalTrafficPolicy": "Local", "sessionAffinity": "ClientIP"});
+    for (name, change) in [
+        ("a", json!({"type": "ClusterIP"})),
+        ("b", json!({"type": "NodePort", "sessionAffinity": "None"})),
+        ("c", json!({"type": "ExternalName", "externalName": "example.org"})),
+    ] {
+        post(&admin, SERVICES, service(name, balancer.clone())).await.ok();
+        let path = format!("{SERVICES}/{name}");
+        let changed = patch(&admin, "merge", &path, json!({"spec": change})).await.ok();
+        assert_eq!(changed["spec"]["type"], change["type"]);
+    }
+}

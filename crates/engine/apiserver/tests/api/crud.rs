@@ -184,3 +184,25 @@ async fn an_emptied_list_or_map_of_metadata_is_gone() {
     assert!(changed["metadata"].get("finalizers").is_none(), "{changed}");
     assert!(changed["metadata"].get("ownerReferences").is_none(), "{changed}");
 }
+
+/// Many charts give every object a namespace.
+#[tokio::test]
+async fn an_object_of_the_cluster_loses_the_namespace_that_it_was_given() {
+    let Server { admin, .. } = server().await;
+    let roles = "/apis/rbac.authorization.k8s.io/v1/clusterroles";
+    let role = |name: &str| {
+        json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
+            "metadata": {"name": name, "namespace": "shop"}, "rules": []})
+    };
+    let path = format!("{roles}/a");
+    let applied = format!("{roles}/b?fieldManager=x");
+    for answer in [
+        post(&admin, roles, role("a")).await,
+        put(&admin, &path, role("a")).await,
+        patch(&admin, "merge", &path, json!({"metadata": {"namespace": "shop", "labels": {"a": "b"}}})).await,
+        patch(&admin, "apply", &applied, role("b")).await,
+        patch(&admin, "apply", &applied, role("b")).await,
+    ] {
+        assert!(answer.ok()["metadata"].get("namespace").is_none(), "{}", answer.text);
+    }
+}

@@ -51,6 +51,15 @@ async fn a_definition_is_established_and_its_kind_served_at_once() {
 }
 
 #[tokio::test]
+async fn a_definition_may_name_the_kind_of_its_lists() {
+    let Server { admin, .. } = server().await;
+    let mut named = definition();
+    named["spec"]["names"]["listKind"] = json!("Widgetry");
+    post(&admin, DEFINITIONS, named).await.ok();
+    assert_eq!(get(&admin, WIDGETS).await.ok()["kind"], "Widgetry");
+}
+
+#[tokio::test]
 async fn custom_objects_are_pruned_defaulted_validated_and_have_doors() {
     let Server { admin, .. } = server().await;
     post(&admin, DEFINITIONS, definition()).await.ok();
@@ -99,6 +108,56 @@ async fn an_object_is_seen_in_the_version_that_is_asked_for() {
     assert_eq!(get(&admin, &format!("{WIDGETS}/a")).await.ok()["apiVersion"], "example.org/v1");
     let list = get(&admin, path).await.ok();
     assert_eq!(list["items"][0]["apiVersion"], "example.org/v1beta1");
+}
+
+#[tokio::test]
+async fn objects_are_read_as_their_definition_is_now() {
+    let Server { admin, .. } = server().await;
+    post(&admin, DEFINITIONS, definition()).await.ok();
+    let old = post(&admin, WIDGETS, widget("a", json!({"size": 1, "color": "blue"}))).await.ok();
+    let mut next = definition();
+    let schema = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties";
+    let properties = next.pointer_mut(schema).unwrap().as_object_mut().unwrap();
+    properties.remove("color");
+    properties.insert("shape".to_owned(), json!({"type": "string", "default": "round"}));
+    properties["replicas"]["default"] = json!(3);
+    next["spec"]["versions"][0]["selectableFields"] = json!([{"jsonPath": ".spec.shape"}]);
+    let path = format!("{DEFINITIONS}/widgets.example.org");
+    patch(&admin, "merge", &path, json!({"spec": next["spec"]})).await.ok();
+
+    let expected = json!({"size": 1, "shape": "round", "replicas": 3});
+    let path = format!("{WIDGETS}/a");
+    let seen = get(&admin, &path).await.ok();
+    assert_eq!(seen["spec"], expected);
+    assert_eq!(seen["metadata"]["resourceVersion"], old["metadata"]["resourceVersion"]);
+    for selected in ["", "?fieldSelector=spec.shape%3Dround"] {
+        assert_eq!(get(&admin, &format!("{WIDGETS}{selected}")).await.ok()["items"][0]["spec"], expected);
+    }
+    let request = http::Request::get(format!("{WIDGETS}?watch=1")).body(vec![]).unwrap();
+    let mut line = String::new();
+    Box::pin(admin.request_stream(request).await.unwrap()).read_line(&mut line).await.unwrap();
+    let event: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(event["object"]["spec"], expected);
+    assert_eq!(get(&admin, &format!("{path}/scale")).await.ok()["spec"]["replicas"], 3);
+
+    let known = json!([{"op": "test", "path": "/spec/shape", "value": "round"},
+        {"op": "replace", "path": "/spec/size", "value": 2}]);
+    let patched = patch(&admin, "json", &path, known).await.ok();
+    assert_eq!(patched["spec"], json!({"size": 2, "shape": "round", "replicas": 3}));
+    assert_eq!(get(&admin, &path).await.ok(), patched);
+}
+
+/// What only the version through which it is written knows is not stored, and so seen in no version.
+#[tokio::test]
+async fn what_is_written_through_another_version_fits_the_stored_one() {
+    let Server { admin, .. } = server().await;
+    post(&admin, DEFINITIONS, definition()).await.ok();
+    let path = "/apis/example.org/v1beta1/namespaces/default/widgets";
+    let mut loose = widget("a", json!({"size": 1, "what": true}));
+    loose["apiVersion"] = json!("example.org/v1beta1");
+    let written = post(&admin, path, loose).await.ok();
+    assert_eq!(written["spec"], json!({"size": 1, "color": "red"}));
+    assert_eq!(get(&admin, &format!("{WIDGETS}/a")).await.ok()["spec"], written["spec"]);
 }
 
 /// The definition with rules at `spec`.

@@ -275,9 +275,37 @@ async fn claims_and_ingresses_get_the_default_class() {
     let classes = "/apis/networking.k8s.io/v1/ingressclasses";
     post(&admin, classes, class("one")).await.ok();
     assert_eq!(post(&admin, ingresses, ingress("a")).await.ok()["spec"]["ingressClassName"], "one");
-    post(&admin, classes, class("two")).await.ok();
-    let refused = post(&admin, ingresses, ingress("b")).await;
-    refused.fails(403, "Forbidden", "2 default IngressClasses were found");
+    // Of several the newest; of those of one second the first by name.
+    post(&admin, classes, class("another")).await.ok();
+    let named = post(&admin, ingresses, ingress("b")).await.ok();
+    assert_eq!(named["spec"]["ingressClassName"], "another");
+}
+
+#[tokio::test]
+async fn a_claim_grows_only_where_its_class_allows_it() {
+    let Server { admin, .. } = server().await;
+    let storage = "/apis/storage.k8s.io/v1/storageclasses";
+    let claims = "/api/v1/namespaces/default/persistentvolumeclaims";
+    for (name, grows) in [("fixed", false), ("elastic", true)] {
+        let fields = json!({"provisioner": "example.org/x", "allowVolumeExpansion": grows});
+        post(&admin, storage, object("storage.k8s.io/v1", "StorageClass", name, fields)).await.ok();
+        let spec = json!({"storageClassName": name, "accessModes": ["ReadWriteOnce"],
+            "resources": {"requests": {"storage": "1Gi"}}});
+        post(&admin, claims, object("v1", "PersistentVolumeClaim", name, json!({"spec": spec}))).await.ok();
+    }
+    let larger = json!({"spec": {"resources": {"requests": {"storage": "2Gi"}}}});
+    let grow = async |name: &str| patch(&admin, "merge", &format!("{claims}/{name}"), larger.clone()).await;
+    grow("elastic").await.fails(403, "Forbidden", "Only bound persistent volume claims can be expanded");
+    for name in ["fixed", "elastic"] {
+        let bound = json!({"status": {"phase": "Bound"}});
+        patch(&admin, "merge", &format!("{claims}/{name}/status"), bound).await.ok();
+    }
+    grow("fixed").await.fails(
+        403,
+        "Forbidden",
+        "persistentvolumeclaims \"fixed\" is forbidden: only dynamically provisioned pvc can be resized",
+    );
+    assert_eq!(grow("elastic").await.ok()["spec"]["resources"]["requests"]["storage"], "2Gi");
 }
 
 #[tokio::test]

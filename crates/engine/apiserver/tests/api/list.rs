@@ -56,6 +56,22 @@ async fn pages_show_one_revision_while_others_write() {
     assert_eq!(seen, (0..10).map(|index| format!("c{index}")).collect::<Vec<_>>());
 }
 
+/// Clients that know of no resourceVersionMatch mean the very revision with which they ask for a page.
+#[tokio::test]
+async fn a_page_of_a_revision_shows_that_revision() {
+    let Server { admin, .. } = server().await;
+    let first = post(&admin, CONFIG_MAPS, config_map("a", json!({}))).await.ok();
+    post(&admin, CONFIG_MAPS, config_map("b", json!({}))).await.ok();
+    let revision = first["metadata"]["resourceVersion"].as_str().unwrap();
+    let of_then = get(&admin, &format!("{CONFIG_MAPS}?resourceVersion={revision}&limit=5")).await.ok();
+    assert_eq!((names(&of_then), &of_then["metadata"]["resourceVersion"]), (vec!["a"], &json!(revision)));
+    let no_older = "resourceVersionMatch=NotOlderThan&limit=5";
+    for query in [no_older, "limit=0"] {
+        let list = get(&admin, &format!("{CONFIG_MAPS}?resourceVersion={revision}&{query}")).await.ok();
+        assert_eq!(names(&list), ["a", "b"], "{query}");
+    }
+}
+
 #[tokio::test]
 async fn pages_of_a_selection_are_filled() {
     let Server { admin, .. } = server().await;

@@ -33,6 +33,7 @@ mod tls;
 mod tokens;
 mod versions;
 mod watch;
+mod writes;
 
 use std::time::Duration;
 

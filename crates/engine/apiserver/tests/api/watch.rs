@@ -42,6 +42,13 @@ async fn watch(client: &Client, path: &str) -> Lines<impl AsyncBufRead + Unpin +
 }
 
 #[tokio::test]
+async fn what_is_there_cannot_be_newer_than_the_newest() {
+    let Server { admin, .. } = server().await;
+    let asked = "watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&resourceVersion=1000000";
+    get(&admin, &format!("{CONFIG_MAPS}?{asked}")).await.fails(504, "Timeout", "Too large resource version");
+}
+
+#[tokio::test]
 async fn a_watch_without_a_revision_begins_with_what_is_there() {
     let Server { admin, .. } = server().await;
     post(&admin, CONFIG_MAPS, config_map("a", json!({}))).await.ok();

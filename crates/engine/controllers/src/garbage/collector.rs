@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bythos_operator::Next;
+use bythos_operator::event::{Publisher, Severity};
+use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{DeleteParams, Patch, PatchParams, Preconditions, PropagationPolicy};
 use kube::core::{DynamicObject, PartialObjectMeta};
@@ -28,6 +30,7 @@ pub(super) struct Collector {
     pub(super) client: Client,
     pub(super) observer: Arc<Observer>,
     pub(super) kinds: Arc<Kinds>,
+    pub(super) events: Publisher,
 }
 
 impl Collector {
@@ -57,7 +60,7 @@ impl Collector {
         let mut next = Next::Wait;
         for reference in live.metadata.owner_references.iter().flatten() {
             let is_seen = self.observer.graph().node(&reference.uid).is_some();
-            let Some(state) = self.state_of(node, reference).await? else { return Ok(Next::Wait) };
+            let Some(state) = self.state_of(uid, node, reference).await? else { return Ok(Next::Wait) };
             if !is_seen && state != OwnerState::Absent && self.is_watched(reference) {
                 // Should it go before its kind's watch has shown it, nobody would tell.
                 next = Next::After(OWNER_UNSEEN);
@@ -79,13 +82,24 @@ impl Collector {
         }
     }
 
-    /// What an owner is. None if nobody knows its kind: then it cannot be said to be absent.
-    async fn state_of(&self, node: &Node, owner: &OwnerReference) -> Result<Option<OwnerState>, CallError> {
+    /// What an owner is. None if it cannot be said to be absent: nobody knows its kind, or the reference does not say
+    /// in which namespace it is.
+    async fn state_of(
+        &self,
+        uid: &str,
+        node: &Node,
+        owner: &OwnerReference,
+    ) -> Result<Option<OwnerState>, CallError> {
+        let kind = self.kinds.of_reference(owner);
+        if node.key.namespace.is_empty() && kind.as_ref().is_some_and(|kind| kind.is_namespaced) {
+            self.report_out_of_reach(uid, node, owner).await;
+            return Ok(None);
+        }
         let seen = self.observer.graph().node(&owner.uid).map(|owner| owner.ending);
         if let Some(ending) = seen {
             return Ok(Some(state(ending)));
         }
-        let Some(kind) = self.kinds.of_reference(owner) else {
+        let Some(kind) = kind else {
             debug!(object = %node.key, owner = owner.kind, "the kind of this owner is not known");
             return Ok(None);
         };
@@ -94,6 +108,25 @@ impl Collector {
         let live = live.map_err(CallError::on_kind("get", &owner.kind, &owner.name))?;
         let same = live.filter(|live| live.metadata.uid.as_ref() == Some(&owner.uid));
         Ok(Some(same.map_or(OwnerState::Absent, |live| state(graph::ending(&live.metadata)))))
+    }
+
+    /// Says that an object of the cluster's scope names an owner that lives in some namespace. Upstream keeps it.
+    async fn report_out_of_reach(&self, uid: &str, node: &Node, owner: &OwnerReference) {
+        let Some(kind) = self.kinds.get(&node.kind) else { return };
+        let dependent = ObjectReference {
+            api_version: Some(kind.resource.api_version),
+            kind: Some(kind.resource.kind),
+            name: Some(node.key.name.clone()),
+            uid: Some(uid.to_owned()),
+            ..ObjectReference::default()
+        };
+        let OwnerReference { api_version, kind, name, uid, .. } = owner;
+        let message = format!(
+            "ownerRef [{api_version}/{kind}, namespace: , name: {name}, uid: {uid}] does not exist in namespace \"\""
+        );
+        self.events
+            .publish_regarding(dependent, Severity::Warning, "OwnerRefInvalidNamespace", &message)
+            .await;
     }
 
     fn is_watched(&self, owner: &OwnerReference) -> bool {

@@ -77,6 +77,11 @@ impl Node {
             ending: ending(meta),
         }
     }
+
+    /// Whether a reference of `dependent` can mean it: one of the cluster's scope says no namespace.
+    fn is_in_reach_of(&self, dependent: &Node) -> bool {
+        self.key.namespace.is_empty() || !dependent.key.namespace.is_empty()
+    }
 }
 
 /// How the object with this metadata goes.
@@ -145,7 +150,9 @@ impl Graph {
     /// Whether something may have to be done: most objects have no owner, or one that is there and stays.
     fn needs_a_look(&self, node: &Node) -> bool {
         let stays = |owner: &Owner| {
-            self.nodes.get(&owner.uid).is_some_and(|owner| owner.ending != Ending::Foreground)
+            self.nodes
+                .get(&owner.uid)
+                .is_some_and(|owner| owner.ending != Ending::Foreground && owner.is_in_reach_of(node))
         };
         matches!(node.ending, Ending::Foreground | Ending::Orphaning) || !node.owners.iter().all(stays)
     }

@@ -40,12 +40,28 @@ impl Remains {
 }
 
 /// Deletes everything in `namespace` and tells what is still there.
+///
+/// Pods go first, as upstream has it: while one runs, what guards it (network policies) and what it reads (secrets)
+/// stays.
 pub(super) async fn remove(client: &Client, namespace: &str) -> Result<Remains, CallError> {
     let found = discover::kinds(client).await?;
     let mut remains = Remains { undiscovered: found.failures, ..Remains::default() };
     let deletable =
         found.kinds.iter().filter(|kind| kind.is_namespaced && kind.can(&["list", "deletecollection"]));
-    for kind in deletable {
+    let (pods, others): (Vec<_>, Vec<_>) = deletable.partition(|kind| is_pod(kind));
+    remove_kinds(client, namespace, &pods, &mut remains).await;
+    if remains.objects.is_empty() && remains.failures.is_empty() {
+        remove_kinds(client, namespace, &others, &mut remains).await;
+    }
+    Ok(remains)
+}
+
+fn is_pod(kind: &KnownKind) -> bool {
+    kind.resource.group.is_empty() && kind.resource.plural == "pods"
+}
+
+async fn remove_kinds(client: &Client, namespace: &str, kinds: &[&KnownKind], remains: &mut Remains) {
+    for kind in kinds {
         match remove_kind(client, namespace, kind).await {
             Ok(left) => remains.count(kind, &left),
             Err(error) => {
@@ -54,7 +70,6 @@ pub(super) async fn remove(client: &Client, namespace: &str) -> Result<Remains, 
             }
         }
     }
-    Ok(remains)
 }
 
 async fn remove_kind(

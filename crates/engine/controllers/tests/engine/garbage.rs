@@ -2,7 +2,8 @@
 
 use anyhow::Result;
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
-use k8s_openapi::api::core::v1::{ConfigMap, Pod};
+use k8s_openapi::api::core::v1::{ConfigMap, Event, Pod};
+use k8s_openapi::api::rbac::v1::ClusterRole;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{DeleteParams, DynamicObject};
 use kube::core::discovery::ApiResource;
@@ -144,4 +145,37 @@ async fn custom_kinds_own_and_are_owned_from_the_moment_they_exist() -> Result<(
         .await;
     widgets.delete("w", &DeleteParams::default()).await?;
     gone("the dependent of a custom object to go", &maps, "of-widget").await
+}
+
+/// A reference says no namespace, so an object of the cluster's scope cannot name an owner that has one.
+#[tokio::test]
+async fn an_object_of_the_cluster_outlives_an_owner_in_a_namespace() -> Result<()> {
+    let stage = Stage::start().await?;
+    let (maps, roles) = (stage.api::<ConfigMap>(), Api::<ClusterRole>::all(stage.client()));
+    let owner = create(&maps, owned_map("owner", &[])).await?.uid().unwrap();
+    for (name, uid) in [("of-one-that-is-there", owner.as_str()), ("of-one-that-never-was", "nobody")] {
+        create(&roles, owned_map(name, &[("v1", "ConfigMap", "owner", uid)])).await?;
+    }
+    let events = stage.api::<Event>();
+    let told = async |name: &str| {
+        let look = || async {
+            let listed = events.list(&Default::default()).await.ok()?;
+            listed.items.into_iter().find(|event| event.involved_object.name.as_deref() == Some(name))
+        };
+        bythos_testing::eventually("an event", look).await
+    };
+    for name in ["of-one-that-is-there", "of-one-that-never-was"] {
+        let event = told(name).await?;
+        assert_eq!(event.reason.as_deref(), Some("OwnerRefInvalidNamespace"));
+        assert_eq!(event.involved_object.kind.as_deref(), Some("ClusterRole"));
+    }
+    maps.delete("owner", &DeleteParams::default()).await?;
+    gone("the owner to go", &maps, "owner").await?;
+    settle(|| async {
+        for name in ["of-one-that-is-there", "of-one-that-never-was"] {
+            assert!(roles.get_opt(name).await.unwrap().is_some(), "{name} stays");
+        }
+    })
+    .await;
+    Ok(())
 }

@@ -9,7 +9,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod, Secret, ServiceAccou
 use kube::Api;
 use serde_json::json;
 
-use crate::support::{AUTHORITY, Node, Stage, create, deployment, merge};
+use crate::support::{AUTHORITY, Node, Stage, create, deployment, merge, settle};
 
 async fn shop(stage: &Stage) -> Result<Api<Namespace>> {
     let namespaces = Api::<Namespace>::all(stage.client());
@@ -98,6 +98,34 @@ async fn a_namespace_says_what_holds_it() -> Result<()> {
     assert!(finalizers.ends_with("example.com/hold in 1 resource instances"), "{finalizers}");
 
     merge(&maps, "held", json!({ "metadata": { "finalizers": [] } })).await?;
+    bythos_testing::eventually("the namespace to go", || async {
+        namespaces.get_opt("shop").await.ok()?.is_none().then_some(())
+    })
+    .await
+}
+
+/// What a pod reads and what guards it stays until it has ended.
+#[tokio::test]
+async fn pods_go_before_everything_else() -> Result<()> {
+    let stage = Stage::start().await?;
+    let namespaces = shop(&stage).await?;
+    let (pods, secrets) = (stage.api_in::<Pod>("shop"), stage.api_in::<Secret>("shop"));
+    create(&secrets, json!({ "metadata": { "name": "key" } })).await?;
+    stage.until("the account", &stage.api_in::<ServiceAccount>("shop"), "default", |_| Some(())).await?;
+    let pod = json!({
+        "metadata": { "name": "slow", "finalizers": ["example.com/hold"] },
+        "spec": { "containers": [{ "name": "a", "image": "a:1" }] },
+    });
+    create(&pods, pod).await?;
+    namespaces.delete("shop", &Default::default()).await?;
+    let is_ending = |pod: &Pod| pod.metadata.deletion_timestamp.as_ref().map(drop);
+    stage.until("the pod's deletion", &pods, "slow", is_ending).await?;
+    settle(|| async {
+        let secret = secrets.get_opt("key").await.unwrap().expect("the pod may still read it");
+        assert!(secret.metadata.deletion_timestamp.is_none());
+    })
+    .await;
+    merge(&pods, "slow", json!({ "metadata": { "finalizers": [] } })).await?;
     bythos_testing::eventually("the namespace to go", || async {
         namespaces.get_opt("shop").await.ok()?.is_none().then_some(())
     })

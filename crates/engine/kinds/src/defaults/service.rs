@@ -1,5 +1,7 @@
 //! Services and what belongs to them: EndpointSlices, NetworkPolicies.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use crate::fields::{at, fill, fill_zero, integer, is_unset, items, items_in, make_object, text};
@@ -8,12 +10,7 @@ pub(crate) fn default(service: &mut Value) {
     let Some(spec) = make_object(service, "spec") else { return };
     fill(spec, "type", "ClusterIP");
     fill(spec, "sessionAffinity", "None");
-    if text(spec, "sessionAffinity") == "ClientIP" {
-        let config = make_object(spec, "sessionAffinityConfig");
-        if let Some(client_ip) = config.and_then(|config| make_object(config, "clientIP")) {
-            fill(client_ip, "timeoutSeconds", 10_800);
-        }
-    }
+    default_affinity(spec);
     for port in items_in(spec, "ports") {
         fill(port, "protocol", "TCP");
         let number = integer(port, "port").unwrap_or_default();
@@ -23,9 +20,21 @@ pub(crate) fn default(service: &mut Value) {
     mirror_cluster_ip(spec);
 }
 
+fn default_affinity(spec: &mut Value) {
+    match text(spec, "sessionAffinity") {
+        "ClientIP" => {
+            let config = make_object(spec, "sessionAffinityConfig");
+            if let Some(client_ip) = config.and_then(|config| make_object(config, "clientIP")) {
+                fill(client_ip, "timeoutSeconds", 10_800);
+            }
+        }
+        "None" => drop_fields(spec, &["sessionAffinityConfig"]),
+        _ => {}
+    }
+}
+
 fn default_for_type(spec: &mut Value) {
-    let type_ = text(spec, "type").to_owned();
-    if type_ == "ExternalName" {
+    if !has_cluster_ip(spec) {
         return;
     }
     fill(spec, "internalTrafficPolicy", "Cluster");
@@ -34,10 +43,10 @@ fn default_for_type(spec: &mut Value) {
     if items(spec, "ipFamilies").is_empty() {
         fill(spec, "ipFamilies", json!([family]));
     }
-    if type_ == "LoadBalancer" {
+    if is_balancer(spec) {
         fill(spec, "allocateLoadBalancerNodePorts", true);
     }
-    if matches!(type_.as_str(), "NodePort" | "LoadBalancer") || !items(spec, "externalIPs").is_empty() {
+    if is_reached_from_outside(spec) {
         fill(spec, "externalTrafficPolicy", "Cluster");
     }
 }
@@ -58,57 +67,111 @@ pub(crate) fn prepare_create(service: &mut Value) {
     }
 }
 
-/// An update that does not speak of what was allocated keeps it: the cluster IP, and the node ports of the ports
-/// that stay. What the new type does not have is given up.
+/// Fields that some services have, and which.
+type Dependent = (fn(&Value) -> bool, &'static [&'static str]);
+
+/// Which services have which fields. Fields of one row are given up together.
+const DEPENDENT_FIELDS: [Dependent; 7] = [
+    (has_cluster_ip, &["clusterIP", "clusterIPs"]),
+    (has_cluster_ip, &["ipFamilies"]),
+    (has_cluster_ip, &["ipFamilyPolicy"]),
+    (has_health_port, &["healthCheckNodePort"]),
+    (is_balancer, &["allocateLoadBalancerNodePorts"]),
+    (is_balancer, &["loadBalancerClass"]),
+    (is_reached_from_outside, &["externalTrafficPolicy"]),
+];
+
+/// An update that does not speak of what was allocated keeps it (upstream: `patchAllocatedValues`). What the service
+/// has no use for any more is given up (`dropTypeDependentFields`), unless the update speaks of it: validation tells.
 pub(crate) fn prepare_update(old: &Value, new: &mut Value) {
     let old_spec = at(old, "spec");
     let Some(spec) = make_object(new, "spec") else { return };
-    let (was, is) = (text(old_spec, "type"), text(spec, "type").to_owned());
-    if is == "ExternalName" {
-        if was != "ExternalName" && text(spec, "clusterIP") == text(old_spec, "clusterIP") {
-            drop_fields(
-                spec,
-                &["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "internalTrafficPolicy"],
-            );
-        }
-        return;
-    }
-    if was != "ExternalName" {
-        if is_unset(spec.get("clusterIP")) {
-            keep(spec, old_spec, &["clusterIP", "clusterIPs"]);
-        }
-        if is != "ClusterIP" {
-            keep_node_ports(spec, items(old_spec, "ports"));
-        }
-    }
-    if is == "ClusterIP" && was != "ClusterIP" {
-        for port in items_in(spec, "ports") {
-            drop_fields(port, &["nodePort"]);
-        }
-        if items(spec, "externalIPs").is_empty() {
-            drop_fields(spec, &["externalTrafficPolicy"]);
-        }
-    }
-    if is != "LoadBalancer" && was == "LoadBalancer" {
-        drop_fields(spec, &["allocateLoadBalancerNodePorts", "loadBalancerClass", "healthCheckNodePort"]);
+    keep_allocated(old_spec, spec);
+    drop_dependent(old_spec, spec);
+    if !is_balancer(spec)
+        && let Some(status) = make_object(new, "status")
+    {
+        status["loadBalancer"] = json!({});
     }
 }
 
+fn keep_allocated(old: &Value, spec: &mut Value) {
+    if has_cluster_ip(old) && has_cluster_ip(spec) {
+        keep(spec, old, "clusterIP");
+        if spec["clusterIP"] == old["clusterIP"] {
+            keep(spec, old, "clusterIPs");
+        }
+    }
+    if has_node_ports(old) && has_node_ports(spec) {
+        keep_node_ports(spec, items(old, "ports"));
+    }
+    if has_health_port(old)
+        && has_health_port(spec)
+        && let Some(port) = integer(old, "healthCheckNodePort")
+    {
+        fill_zero(spec, "healthCheckNodePort", port);
+    }
+}
+
+fn drop_dependent(old: &Value, spec: &mut Value) {
+    for (has_use, fields) in DEPENDENT_FIELDS {
+        let is_kept = fields.iter().all(|field| old[*field] == spec[*field]);
+        if is_kept && has_use(old) && !has_use(spec) {
+            drop_fields(spec, fields);
+        }
+    }
+    let had = node_ports(old);
+    if has_node_ports(old) && !has_node_ports(spec) && node_ports(spec).is_subset(&had) {
+        items_in(spec, "ports").for_each(|port| drop_fields(port, &["nodePort"]));
+    }
+}
+
+fn has_cluster_ip(spec: &Value) -> bool {
+    text(spec, "type") != "ExternalName"
+}
+
+fn has_node_ports(spec: &Value) -> bool {
+    matches!(text(spec, "type"), "NodePort" | "LoadBalancer")
+}
+
+fn has_health_port(spec: &Value) -> bool {
+    is_balancer(spec) && text(spec, "externalTrafficPolicy") == "Local"
+}
+
+fn is_balancer(spec: &Value) -> bool {
+    text(spec, "type") == "LoadBalancer"
+}
+
+fn is_reached_from_outside(spec: &Value) -> bool {
+    has_node_ports(spec) || (text(spec, "type") == "ClusterIP" && !items(spec, "externalIPs").is_empty())
+}
+
+fn node_ports(spec: &Value) -> BTreeSet<i64> {
+    items(spec, "ports")
+        .iter()
+        .filter_map(|port| integer(port, "nodePort"))
+        .filter(|number| *number != 0)
+        .collect()
+}
+
+/// Ports are known by their names; a number that another port has been given is not kept.
 fn keep_node_ports(spec: &mut Value, old_ports: &[Value]) {
-    for port in items_in(spec, "ports") {
-        let same =
-            old_ports.iter().find(|old| old["port"] == port["port"] && old["protocol"] == port["protocol"]);
-        if let Some(number) = same.and_then(|old| integer(old, "nodePort")) {
+    let mut taken = node_ports(spec);
+    let asks = |port: &&mut Value| integer(port, "nodePort").unwrap_or_default() == 0;
+    for port in items_in(spec, "ports").filter(asks) {
+        let same = old_ports.iter().find(|old| text(old, "name") == text(port, "name"));
+        if let Some(number) = same.and_then(|old| integer(old, "nodePort"))
+            && taken.insert(number)
+        {
             fill_zero(port, "nodePort", number);
         }
     }
 }
 
-fn keep(spec: &mut Value, old: &Value, names: &[&str]) {
-    for name in names {
-        if !old[*name].is_null() {
-            fill(spec, name, old[*name].clone());
-        }
+fn keep(spec: &mut Value, old: &Value, name: &str) {
+    let is_empty_list = spec[name].as_array().is_some_and(Vec::is_empty);
+    if (is_empty_list || is_unset(spec.get(name))) && !old[name].is_null() {
+        spec[name] = old[name].clone();
     }
 }
 

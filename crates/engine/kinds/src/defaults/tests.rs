@@ -243,7 +243,7 @@ fn a_service_gets_a_type_and_its_ports_a_target() {
     );
     check(
         "Service",
-        "spec: {type: ExternalName, externalName: a.b}",
+        "spec: {type: ExternalName, externalName: a.b, sessionAffinityConfig: {clientIP: {timeoutSeconds: 9}}}",
         &expect![[r#"
         spec:
           externalName: a.b
@@ -448,7 +448,67 @@ fn an_update_of_a_service_keeps_what_was_allocated() {
     let mut name = old.clone();
     name["spec"]["type"] = json!("ExternalName");
     prepare(&old, &mut name);
-    assert!(name["spec"].get("clusterIP").is_none());
+    assert_eq!(name["spec"], json!({"type": "ExternalName", "ports": [{"port": 80, "protocol": "TCP"}]}));
+}
+
+/// What an update to another type leaves, of a balancer that has everything.
+#[track_caller]
+fn check_type_change(change: Value, dropped: &[&str]) {
+    let prepare = kind("Service").rules.prepare_update;
+    let old = json!({
+        "spec": {
+            "type": "LoadBalancer", "clusterIP": "10.43.0.9", "clusterIPs": ["10.43.0.9"], "ipFamilies": ["IPv4"],
+            "ipFamilyPolicy": "SingleStack", "externalTrafficPolicy": "Local", "healthCheckNodePort": 30_001,
+            "allocateLoadBalancerNodePorts": true, "loadBalancerClass": "a/b",
+        },
+        "status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}},
+    });
+    let mut new = old.clone();
+    new["spec"].as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+    let before = new["spec"].as_object().unwrap().clone();
+    prepare(&old, &mut new);
+    let left = new["spec"].as_object().unwrap();
+    let gone: Vec<&str> =
+        before.keys().filter(|name| !left.contains_key(*name)).map(String::as_str).collect();
+    assert_eq!(gone, dropped);
+    assert_eq!(new["status"] == old["status"], left["type"] == "LoadBalancer");
+}
+
+#[test]
+fn a_service_gives_up_what_its_new_type_has_no_use_for() {
+    check_type_change(json!({}), &[]);
+    check_type_change(json!({"externalTrafficPolicy": "Cluster"}), &["healthCheckNodePort"]);
+    check_type_change(
+        json!({"type": "NodePort"}),
+        &["allocateLoadBalancerNodePorts", "healthCheckNodePort", "loadBalancerClass"],
+    );
+    check_type_change(
+        json!({"type": "ClusterIP"}),
+        &[
+            "allocateLoadBalancerNodePorts",
+            "externalTrafficPolicy",
+            "healthCheckNodePort",
+            "loadBalancerClass",
+        ],
+    );
+    check_type_change(
+        json!({"type": "ExternalName"}),
+        &[
+            "allocateLoadBalancerNodePorts",
+            "clusterIP",
+            "clusterIPs",
+            "externalTrafficPolicy",
+            "healthCheckNodePort",
+            "ipFamilies",
+            "ipFamilyPolicy",
+            "loadBalancerClass",
+        ],
+    );
+    // Who changes a field together with the type hears that it does not fit.
+    check_type_change(
+        json!({"type": "ClusterIP", "externalTrafficPolicy": "Cluster", "loadBalancerClass": "c/d"}),
+        &["allocateLoadBalancerNodePorts", "healthCheckNodePort"],
+    );
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! ConfigMaps and Secrets.
 
-use bythos_schema::FieldError;
-use serde_json::Value;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bythos_schema::{FieldError, Refusal};
+use serde_json::{Map, Value};
 
 use super::check_immutable;
 use crate::names;
@@ -29,17 +31,72 @@ pub(crate) fn secret(secret: &Value) -> Vec<FieldError> {
     if check_entries(&data, decoded_bytes, &mut errors) > BYTES_MAX {
         errors.push(data.too_long(BYTES_MAX));
     }
-    let required: &[&str] = match root.field("type").text() {
-        "kubernetes.io/tls" => &["tls.crt", "tls.key"],
-        "kubernetes.io/dockerconfigjson" => &[".dockerconfigjson"],
-        "kubernetes.io/dockercfg" => &[".dockercfg"],
-        "kubernetes.io/ssh-auth" => &["ssh-privatekey"],
-        _ => &[],
+    check_secret_type(&root, &mut errors);
+    errors
+}
+
+/// Checks that a secret holds what its type promises.
+fn check_secret_type(secret: &Spot<'_, '_>, errors: &mut Vec<FieldError>) {
+    let data = secret.field("data");
+    match secret.field("type").text() {
+        "kubernetes.io/service-account-token" => check_account(&secret.field("metadata"), errors),
+        "kubernetes.io/dockercfg" => check_json(&data, ".dockercfg", errors),
+        "kubernetes.io/dockerconfigjson" => check_json(&data, ".dockerconfigjson", errors),
+        "kubernetes.io/basic-auth" => check_basic_auth(&data, errors),
+        "kubernetes.io/ssh-auth" => check_ssh_key(&data, errors),
+        "kubernetes.io/tls" => {
+            check_key(&data, "tls.crt", errors);
+            check_key(&data, "tls.key", errors);
+        }
+        _ => {}
+    }
+}
+
+/// The token belongs to the account that an annotation names.
+fn check_account(metadata: &Spot<'_, '_>, errors: &mut Vec<FieldError>) {
+    const ACCOUNT: &str = "kubernetes.io/service-account.name";
+    let annotations = metadata.field("annotations");
+    if annotations.value()[ACCOUNT].as_str().is_none_or(str::is_empty) {
+        errors.push(FieldError::required(annotations.path().key(ACCOUNT), ""));
+    }
+}
+
+fn check_json(data: &Spot<'_, '_>, key: &str, errors: &mut Vec<FieldError>) {
+    let Some(encoded) = data.value()[key].as_str() else {
+        errors.push(FieldError::required(data.path().key(key), ""));
+        return;
     };
-    for key in required.iter().filter(|key| data.value().get(**key).is_none()) {
+    let decoded = STANDARD.decode(encoded).unwrap_or_default();
+    if let Err(error) = serde_json::from_slice::<Map<String, Value>>(&decoded) {
+        // What is secret is not printed.
+        let value = Value::from("<secret contents redacted>");
+        errors.push(FieldError::of(data.path().key(key), Refusal::Invalid, &value, error.to_string()));
+    }
+}
+
+/// Either is enough.
+fn check_basic_auth(data: &Spot<'_, '_>, errors: &mut Vec<FieldError>) {
+    let keys = ["username", "password"];
+    if !keys.iter().any(|key| has_key(data, key)) {
+        keys.iter().for_each(|key| check_key(data, key, errors));
+    }
+}
+
+fn check_ssh_key(data: &Spot<'_, '_>, errors: &mut Vec<FieldError>) {
+    const KEY: &str = "ssh-privatekey";
+    if data.value()[KEY].as_str().is_none_or(str::is_empty) {
+        errors.push(FieldError::required(data.path().key(KEY), ""));
+    }
+}
+
+fn check_key(data: &Spot<'_, '_>, key: &str, errors: &mut Vec<FieldError>) {
+    if !has_key(data, key) {
         errors.push(FieldError::required(data.path().key(key), ""));
     }
-    errors
+}
+
+fn has_key(data: &Spot<'_, '_>, key: &str) -> bool {
+    data.value().get(key).is_some()
 }
 
 /// Checks the keys and returns the bytes of all values.
@@ -121,6 +178,28 @@ mod tests {
         check(
             secret(&json!({"type": "kubernetes.io/tls", "data": {"tls.crt": ""}})),
             &["data[tls.key]: Required value"],
+        );
+        let typed =
+            |type_: &str, data: Value| json!({"type": format!("kubernetes.io/{type_}"), "data": data});
+        let (empty, not_json) = ("e30=", "eHg=");
+        check(secret(&typed("dockercfg", json!({".dockercfg": empty}))), &[]);
+        check(secret(&typed("dockercfg", json!({}))), &["data[.dockercfg]: Required value"]);
+        check(
+            secret(&typed("dockerconfigjson", json!({".dockerconfigjson": not_json}))),
+            &[r#"data[.dockerconfigjson]: Invalid value: "<secret contents redacted>": expected value"#],
+        );
+        check(secret(&typed("basic-auth", json!({"password": ""}))), &[]);
+        check(
+            secret(&typed("basic-auth", json!({"user": ""}))),
+            &["data[username]: Required value", "data[password]: Required value"],
+        );
+        check(
+            secret(&typed("ssh-auth", json!({"ssh-privatekey": ""}))),
+            &["data[ssh-privatekey]: Required value"],
+        );
+        check(
+            secret(&typed("service-account-token", json!({}))),
+            &["metadata.annotations[kubernetes.io/service-account.name]: Required value"],
         );
         check(
             secret_update(&json!({"type": "Opaque"}), &json!({"type": "x"})),

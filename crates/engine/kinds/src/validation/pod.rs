@@ -1,9 +1,12 @@
 //! Pods and pod templates: `pkg/apis/core/validation`.
 
 mod container;
+mod dns;
 mod environment;
+mod placement;
 mod probe;
 mod resources;
+mod security;
 mod update;
 mod volume;
 
@@ -38,9 +41,10 @@ pub(crate) fn check_spec(spec: &Spot<'_, '_>, errors: &mut Vec<FieldError>) {
     }
     check_labels(&spec.field("nodeSelector"), errors);
     check_names(spec, errors);
-    for toleration in spec.field("tolerations").items() {
-        check_toleration(&toleration, errors);
-    }
+    check_gates(spec, errors);
+    placement::check(spec, errors);
+    dns::check(spec, errors);
+    security::check_pod(&spec.field("securityContext"), errors);
 }
 
 fn check_containers(spec: &Spot<'_, '_>, volumes: &BTreeSet<&str>, errors: &mut Vec<FieldError>) {
@@ -49,9 +53,13 @@ fn check_containers(spec: &Spot<'_, '_>, volumes: &BTreeSet<&str>, errors: &mut 
         errors.push(containers.required(""));
     }
     let mut host_ports = BTreeSet::new();
+    let is_host_network = spec.field("hostNetwork").is_true();
     for one in containers.items() {
         container::check(&one, volumes, &mut names, errors);
         container::check_host_ports(&one, &mut host_ports, errors);
+        if is_host_network {
+            container::check_ports_of_host(&one, errors);
+        }
     }
     for one in spec.field("initContainers").items() {
         container::check(&one, volumes, &mut names, errors);
@@ -74,17 +82,14 @@ fn check_names(spec: &Spot<'_, '_>, errors: &mut Vec<FieldError>) {
     }
 }
 
-fn check_toleration(toleration: &Spot<'_, '_>, errors: &mut Vec<FieldError>) {
-    let (key, operator) = (toleration.field("key"), toleration.field("operator"));
-    if !key.is_empty() {
-        key.check_text(names::qualified_name, errors);
-    } else if operator.text() != "Exists" {
-        errors.push(operator.invalid(
-            "operator must be Exists when `key` is empty, which means \"match all values and all keys\"",
-        ));
+/// Names of conditions that a pod waits for, and of those who hold it.
+fn check_gates(spec: &Spot<'_, '_>, errors: &mut Vec<FieldError>) {
+    for gate in spec.field("readinessGates").items() {
+        gate.field("conditionType").check_text(names::qualified_name, errors);
     }
-    check_supported(&operator, &["Equal", "Exists"], errors);
-    check_supported(&toleration.field("effect"), &["NoSchedule", "PreferNoSchedule", "NoExecute"], errors);
+    for gate in spec.field("schedulingGates").items() {
+        gate.field("name").check_text(names::qualified_name, errors);
+    }
 }
 
 /// Adds an error unless the text is one of these, or empty: what is empty was filled in or means nothing.

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::metadata::check_labels;
 use super::network::check_cidr;
-use super::{check_immutable, check_port_number, check_port_number_or_name};
-use crate::fields::{items, text};
+use super::{check_immutable, check_ip, check_port_number, check_port_number_or_name};
+use crate::fields::{integer, items, text};
 use crate::names;
 use crate::spot::Spot;
 
@@ -51,6 +51,11 @@ pub(crate) fn validate_update(old: &Value, new: &Value) -> Vec<FieldError> {
     if stays_balancer && class.text() != text(old, "loadBalancerClass") {
         errors.push(class.invalid("may not change once set"));
     }
+    let port_of = |spec: &Value| integer(spec, "healthCheckNodePort").unwrap_or_default();
+    let (had, has) = (port_of(old), port_of(spec.value()));
+    if had != 0 && has != 0 && had != has {
+        errors.push(spec.field("healthCheckNodePort").invalid("field is immutable"));
+    }
     errors
 }
 
@@ -69,8 +74,10 @@ fn check_addresses(spec: &Spot<'_, '_>, errors: &mut Vec<FieldError>) {
                 let plain = name.text().strip_suffix('.').unwrap_or(name.text());
                 errors.extend(names::rfc1123_subdomain(plain).into_iter().map(|words| name.invalid(words)));
             }
-            if !address.is_empty() {
-                errors.push(spec.field("clusterIPs").forbidden("may not be set when type is 'ExternalName'"));
+            for name in ["clusterIPs", "ipFamilies", "ipFamilyPolicy"] {
+                if !spec.field(name).is_empty() {
+                    errors.push(spec.field(name).forbidden("may not be set for ExternalName services"));
+                }
             }
         }
         (_, first) if !first.is_empty() && is_contradicted(spec, first) => {
@@ -91,12 +98,6 @@ fn check_addresses(spec: &Spot<'_, '_>, errors: &mut Vec<FieldError>) {
 /// Whether the list of addresses begins with another one.
 fn is_contradicted(spec: &Spot<'_, '_>, first: &str) -> bool {
     items(spec.value(), "clusterIPs").first().is_some_and(|other| other.as_str() != Some(first))
-}
-
-fn check_ip(address: &Spot<'_, '_>, errors: &mut Vec<FieldError>) {
-    if address.text().parse::<IpAddr>().is_err() {
-        errors.push(address.invalid("must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"));
-    }
 }
 
 fn check_ports(spec: &Spot<'_, '_>, errors: &mut Vec<FieldError>) {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use bythos_store::{Entry, Event, EventKind, Key, Page, Scope, Store, Watch};
 use serde_json::Value;
 
-use super::{cluster_ip, node_port, ports};
+use super::{cluster_ip, node_ports};
 
 /// What each service has.
 #[derive(Default)]
@@ -34,7 +34,7 @@ impl Read {
         let service: Value = serde_json::from_slice(&entry.value).unwrap_or_default();
         Read {
             address: cluster_ip(&service).and_then(|address| address.parse().ok()),
-            node_ports: ports(&service).iter().filter_map(node_port).collect(),
+            node_ports: node_ports(&service).collect(),
         }
     }
 }

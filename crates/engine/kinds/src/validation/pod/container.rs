@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 
 use bythos_schema::FieldError;
 
-use super::{check_supported, environment, probe, resources};
+use super::{check_supported, environment, probe, resources, security};
 use crate::names;
 use crate::spot::Spot;
 use crate::validation::check_port_number;
+
+const RESTART_RULES_MAX: usize = 20;
 
 /// Checks a container of any list. `names` are those of the containers before it.
 pub(super) fn check<'v>(
@@ -23,6 +25,7 @@ pub(super) fn check<'v>(
     check_ports(&container.field("ports"), errors);
     environment::check(container, errors);
     check_mounts(&container.field("volumeMounts"), volumes, errors);
+    check_propagation(container, errors);
     for name in ["livenessProbe", "readinessProbe", "startupProbe"] {
         probe::check(&container.field(name), name != "readinessProbe", errors);
     }
@@ -30,6 +33,28 @@ pub(super) fn check<'v>(
         probe::check_hook(&container.field("lifecycle").field(hook), errors);
     }
     resources::check(&container.field("resources"), errors);
+    security::check_container(&container.field("securityContext"), errors);
+    check_restarts(container, errors);
+}
+
+fn check_restarts(container: &Spot<'_, '_>, errors: &mut Vec<FieldError>) {
+    let (policy, rules) = (container.field("restartPolicy"), container.field("restartPolicyRules"));
+    check_supported(&policy, &["Always", "Never", "OnFailure"], errors);
+    if policy.is_empty() && !rules.is_empty() {
+        errors.push(policy.required("must specify restartPolicy when restart rules are used"));
+    }
+    let count = rules.items().count();
+    if count > RESTART_RULES_MAX {
+        errors.push(rules.too_many(count, RESTART_RULES_MAX));
+    }
+    for rule in rules.items() {
+        let codes = rule.field("exitCodes");
+        if codes.is_set() {
+            codes.field("operator").check_supported(&["In", "NotIn"], errors);
+        } else {
+            errors.push(codes.required("must be specified"));
+        }
+    }
 }
 
 fn check_name<'v>(name: &Spot<'v, '_>, known: &mut BTreeSet<&'v str>, errors: &mut Vec<FieldError>) {
@@ -74,6 +99,17 @@ fn check_ports(ports: &Spot<'_, '_>, errors: &mut Vec<FieldError>) {
     }
 }
 
+/// In the network of the host, a container's port is one of the host. One that is not said is the same.
+pub(super) fn check_ports_of_host(container: &Spot<'_, '_>, errors: &mut Vec<FieldError>) {
+    for port in container.field("ports").items() {
+        let number = port.field("containerPort");
+        let on_host = port.field("hostPort").integer().filter(|number| *number != 0);
+        if on_host.is_some() && on_host != number.integer() {
+            errors.push(number.invalid("must match `hostPort` when `hostNetwork` is true"));
+        }
+    }
+}
+
 /// Two containers cannot hold the same port of the host.
 pub(super) fn check_host_ports<'v>(
     container: &Spot<'v, '_>,
@@ -109,6 +145,18 @@ fn check_mounts(mounts: &Spot<'_, '_>, volumes: &BTreeSet<&str>, errors: &mut Ve
         }
         if !mount.field("subPath").is_empty() && !mount.field("subPathExpr").is_empty() {
             errors.push(mount.field("subPathExpr").invalid("subPathExpr and subPath are mutually exclusive"));
+        }
+    }
+}
+
+fn check_propagation(container: &Spot<'_, '_>, errors: &mut Vec<FieldError>) {
+    let is_privileged = security::is_privileged(&container.field("securityContext"));
+    for mount in container.field("volumeMounts").items() {
+        let propagation = mount.field("mountPropagation");
+        propagation.check_supported(&["Bidirectional", "HostToContainer", "None"], errors);
+        if propagation.text() == "Bidirectional" && !is_privileged {
+            let words = "Bidirectional mount propagation is available only to privileged containers";
+            errors.push(propagation.forbidden(words));
         }
     }
 }

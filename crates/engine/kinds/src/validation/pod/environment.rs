@@ -1,7 +1,9 @@
 //! The environment of a container.
 
 use bythos_schema::FieldError;
+use serde_json::Value;
 
+use crate::Quantity;
 use crate::names;
 use crate::spot::Spot;
 
@@ -15,6 +17,15 @@ const FIELD_PATHS: [&str; 9] = [
     "status.hostIPs",
     "status.podIP",
     "status.podIPs",
+];
+
+const RESOURCES: [&str; 6] = [
+    "limits.cpu",
+    "limits.ephemeral-storage",
+    "limits.memory",
+    "requests.cpu",
+    "requests.ephemeral-storage",
+    "requests.memory",
 ];
 
 pub(super) fn check(container: &Spot<'_, '_>, errors: &mut Vec<FieldError>) {
@@ -51,6 +62,7 @@ fn check_source(source: &Spot<'_, '_>, errors: &mut Vec<FieldError>) {
     if field.is_set() {
         check_field_path(&field.field("fieldPath"), &FIELD_PATHS, errors);
     }
+    check_resource(&source.field("resourceFieldRef"), errors);
     for kind in ["configMapKeyRef", "secretKeyRef"] {
         let reference = source.field(kind);
         if reference.is_set() {
@@ -81,6 +93,43 @@ pub(super) fn check_field_path(path: &Spot<'_, '_>, supported: &[&str], errors: 
         errors.push(path.required(""));
     } else if !keyed {
         path.check_supported(supported, errors);
+    }
+}
+
+/// Checks a reference to what a container requests or is limited to.
+pub(super) fn check_resource(reference: &Spot<'_, '_>, errors: &mut Vec<FieldError>) {
+    let resource = reference.field("resource");
+    if !reference.is_set() {
+        return;
+    }
+    if resource.is_empty() {
+        errors.push(resource.required(""));
+        return;
+    }
+    let is_of_pages =
+        ["limits.hugepages-", "requests.hugepages-"].iter().any(|start| resource.text().starts_with(start));
+    if !is_of_pages {
+        resource.check_supported(&RESOURCES, errors);
+    }
+    check_divisor(&reference.field("divisor"), resource.text(), errors);
+}
+
+fn check_divisor(divisor: &Spot<'_, '_>, resource: &str, errors: &mut Vec<FieldError>) {
+    const CPU: [&str; 2] = ["1m", "1"];
+    const BYTES: [&str; 13] =
+        ["1", "1k", "1M", "1G", "1T", "1P", "1E", "1Ki", "1Mi", "1Gi", "1Ti", "1Pi", "1Ei"];
+    let Some((_, name)) = resource.split_once('.') else { return };
+    let supported = if name == "cpu" { CPU.as_slice() } else { BYTES.as_slice() };
+    let amount = match Quantity::from_value(divisor.value()) {
+        // What is not said is 1.
+        Ok(amount) if amount != Quantity::ZERO => amount,
+        _ => return,
+    };
+    if !supported.iter().any(|text| Quantity::from_value(&Value::from(*text)) == Ok(amount)) {
+        let list = if name == "cpu" { "1m and 1".to_owned() } else { BYTES.join(", ") };
+        errors.push(
+            divisor.invalid(format!("only divisor's values {list} are supported with the {name} resource")),
+        );
     }
 }
 

@@ -26,6 +26,7 @@ pub(crate) fn validate_update(old: &Value, new: &Value) -> Vec<FieldError> {
     }
     check_deadline(&spec.field("activeDeadlineSeconds"), &old["activeDeadlineSeconds"], &mut errors);
     check_tolerations(&spec.field("tolerations"), items(old, "tolerations"), &mut errors);
+    check_gates(&spec.field("schedulingGates"), items(old, "schedulingGates"), &mut errors);
     let grace = spec.field("terminationGracePeriodSeconds");
     let old_grace = &old["terminationGracePeriodSeconds"];
     let mut changed = changed_fields(old, spec.value());
@@ -89,10 +90,26 @@ fn check_deadline(deadline: &Spot<'_, '_>, old: &Value, errors: &mut Vec<FieldEr
 }
 
 fn check_tolerations(tolerations: &Spot<'_, '_>, old: &[Value], errors: &mut Vec<FieldError>) {
-    let new = tolerations.value().as_array().map(Vec::as_slice).unwrap_or_default();
-    if !old.iter().all(|toleration| new.contains(toleration)) {
+    // How long a taint is tolerated may change.
+    let is_same = |old: &Value, new: &Value| {
+        names_of_both(old, new)
+            .filter(|name| *name != "tolerationSeconds")
+            .all(|name| !differs(&old[name], &new[name]))
+    };
+    if !old.iter().all(|old| tolerations.items().any(|new| is_same(old, new.value()))) {
         errors.push(
             tolerations.forbidden("existing toleration can not be modified except its tolerationSeconds"),
         );
+    }
+}
+
+/// A pod is let through its gates one by one, and never held again.
+fn check_gates(gates: &Spot<'_, '_>, old: &[Value], errors: &mut Vec<FieldError>) {
+    for gate in gates.items().filter(|gate| !old.contains(gate.value())) {
+        let words = format!(
+            "only deletion is allowed, but found new scheduling gate '{}'",
+            gate.field("name").text()
+        );
+        errors.push(gates.forbidden(words));
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use bythos_schema::FieldError;
 
 use super::container::check_path_inside;
-use super::environment::check_field_path;
+use super::environment::{check_field_path, check_resource};
 use crate::names;
 use crate::spot::Spot;
 
@@ -107,7 +107,10 @@ fn check_downward_items(items: &Spot<'_, '_>, errors: &mut Vec<FieldError>) {
                     .push(item.invalid("fieldRef and resourceFieldRef can not be specified simultaneously"));
             }
             (true, false) => check_field_path(&field.field("fieldPath"), &paths, errors),
-            (false, true) => {}
+            (false, true) if resource.field("containerName").is_empty() => {
+                errors.push(resource.field("containerName").required(""));
+            }
+            (false, true) => check_resource(&resource, errors),
             (false, false) => errors.push(item.required("one of fieldRef and resourceFieldRef is required")),
         }
     }
