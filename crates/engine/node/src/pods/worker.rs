@@ -146,7 +146,8 @@ impl Worker {
     /// Works until nothing of the pod is left.
     pub(crate) async fn run(mut self) {
         loop {
-            let again = match self.look_and_step().await {
+            // Boxed, so that a pod that rests does not hold the room that a step takes.
+            let again = match Box::pin(self.look_and_step()).await {
                 Ok(Outcome::Gone) => return,
                 Ok(Outcome::Wait(until)) => {
                     self.own_retry = Retry::of_setup();
