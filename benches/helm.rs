@@ -14,7 +14,7 @@ use anyhow::{Result, anyhow, bail, ensure};
 use bythos_benches::{median, workspace, write_into_readme};
 use bythos_helm::set::UserValues;
 use bythos_helm::{
-    ArchiveLimits, Capabilities, Chart, File, KeyAlgorithm, Limits, Manifest, Release, Request, Wanted,
+    ArchiveLimits, Capabilities, Chart, File, KeyAlgorithm, Limits, Manifest, Notes, Release, Request, Schemas, Wanted,
     World, render,
 };
 use jiff::Timestamp;
@@ -171,7 +171,16 @@ fn render_chart(path: &Path) -> Result<String> {
     let api_versions = ["v1", "apps/v1", "networking.k8s.io/v1"].map(str::to_owned).to_vec();
     let capabilities = Capabilities { kube_version: KUBE_VERSION.to_owned(), api_versions };
     let world = Arc::new(Machine);
-    let request = Request { chart: &chart, values: &values, release, capabilities, world, is_linting: false };
+    let request = Request {
+        chart: &chart,
+        values: &values,
+        release,
+        capabilities,
+        world,
+        is_linting: false,
+        schemas: Schemas::default(),
+        notes: Notes::default(),
+    };
     let rendered = render(&request, Limits::CHARTS)?;
     let print = |one: &Manifest| format!("---\n# Source: {}\n{}\n", one.source, one.content);
     let resources: String = rendered.manifests.resources.iter().map(print).collect();

@@ -15,7 +15,7 @@ use crate::functions::{Functions, Rendering, without_no_value};
 use crate::manifest::Manifests;
 use crate::semver::{Constraint, Version};
 use crate::set::UserValues;
-use crate::values::{Coalesce, process_dependencies, validate};
+use crate::values::{Coalesce, Schemas, process_dependencies, validate};
 use crate::world::World;
 use context::Renderable;
 
@@ -52,6 +52,20 @@ pub struct Request<'r> {
     pub world: Arc<dyn World>,
     /// Whether `required` and `fail` let pass, to find other faults.
     pub is_linting: bool,
+    /// Whether the values must fit the schemas of the charts.
+    pub schemas: Schemas,
+    /// Whose notes are shown.
+    pub notes: Notes,
+}
+
+/// Whose notes are shown to the user.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Notes {
+    /// Those of the outermost chart.
+    #[default]
+    Outermost,
+    /// Those of the charts inside, too: `--render-subchart-notes`.
+    All,
 }
 
 /// What came out.
@@ -109,7 +123,7 @@ fn render_here(request: &Request<'_>, limits: Limits) -> Result<Rendered, Error>
     check_kube_version(request)?;
     check_dependencies(request.chart)?;
     let Prepared { chart, texts, warnings } = prepare(request, &Budget::new(limits))?;
-    let (files, notes) = without_notes(&chart, texts);
+    let (files, notes) = without_notes(&chart, texts, request.notes);
     let named = files.iter().map(|(name, text)| (name.as_str(), text.as_str()));
     let manifests = Manifests::sort(named)?;
     Ok(Rendered { files, notes, manifests, chart: Some(chart), warnings })
@@ -128,7 +142,9 @@ fn prepare(request: &Request<'_>, budget: &Budget) -> Result<Prepared, Error> {
     process_dependencies(&mut chart, request.values, budget, &mut coalesce)?;
     let values = request.values.seen();
     coalesce.chart(&chart, &values, crate::values::Nulls::Removed)?;
-    validate(&chart, &values, budget)?;
+    if request.schemas == Schemas::Enforced {
+        validate(&chart, &values, budget)?;
+    }
     let rendering = Rendering::new(Arc::clone(&request.world), request.is_linting);
     let root = context::root(request, &values);
     let texts = render_templates(&chart, &root, budget, &rendering);
@@ -190,12 +206,17 @@ fn render_templates(
     shown.map(render).collect()
 }
 
-/// Only the outermost chart's notes are shown.
-fn without_notes(chart: &Chart, files: BTreeMap<String, String>) -> (BTreeMap<String, String>, String) {
+/// What is no notes, and the notes that are shown.
+fn without_notes(
+    chart: &Chart,
+    files: BTreeMap<String, String>,
+    whose: Notes,
+) -> (BTreeMap<String, String>, String) {
     let own = format!("{}/{NOTES}", chart.name());
     let (notes, files): (BTreeMap<_, _>, BTreeMap<_, _>) =
         files.into_iter().partition(|(name, _)| name.ends_with("NOTES.txt"));
-    (files, notes.into_iter().find(|(name, _)| *name == own).map(|(_, text)| text).unwrap_or_default())
+    let shown = notes.into_iter().filter(|(name, _)| whose == Notes::All || *name == own);
+    (files, shown.map(|(_, text)| text).collect::<Vec<_>>().join("\n"))
 }
 
 /// Whether a template of the chart is rendered at all.
