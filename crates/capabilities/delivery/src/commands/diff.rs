@@ -212,7 +212,7 @@ async fn files_of(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>, CommandErr
 }
 
 fn without_ignored(mut files: BTreeMap<String, Vec<u8>>) -> BTreeMap<String, Vec<u8>> {
-    let mut ignore = Ignore::defaults();
+    let mut ignore = Ignore::default();
     let mut rules: Vec<&String> =
         files.keys().filter(|path| path.rsplit('/').next() == Some(IGNORE_FILE)).collect();
     rules.sort_by_key(|path| path.matches('/').count());
