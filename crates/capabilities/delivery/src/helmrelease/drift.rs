@@ -13,11 +13,13 @@ use super::Run;
 use super::report::{self, Failure};
 use crate::condition::{Reason, Truth, Type};
 use crate::ignored::{Ignored, differs};
+use crate::metadata::Marked as _;
 use crate::release::{Force, Releases, apply_params, body};
 use crate::status::words;
 
 /// Label or annotation of an object that asks to be left alone.
 const MARK: &str = "helm.toolkit.fluxcd.io/driftDetection";
+const LEFT_ALONE: &str = "disabled";
 const FIELD: &str = "spec.driftDetection.ignore";
 
 /// An object that is not as it was left.
@@ -98,7 +100,7 @@ async fn compare(
     object: &Object,
     ignored: &Ignored,
 ) -> Result<Option<Difference>, String> {
-    if is_left_alone(&object.value) {
+    if object.value.says(MARK, LEFT_ALONE) {
         return Ok(None);
     }
     let way = releases.way_to(&object.key).await.map_err(|error| error_chain(&error))?;
@@ -106,7 +108,7 @@ async fn compare(
     let key = object.key.clone();
     let existing = way.api.get_opt(&key.name).await.map_err(|error| words(&error))?;
     let Some(existing) = existing else { return Ok(Some(Difference { key, is_missing: true, body })) };
-    if is_left_alone(&serde_json::json!(existing)) {
+    if existing.says(MARK, LEFT_ALONE) {
         return Ok(None);
     }
     let params = PatchParams { dry_run: true, ..apply_params(Force::Yes) };
@@ -119,11 +121,6 @@ async fn compare(
     let mut body = body;
     Ignored::leave_to_others(bythos_helm::plan::FIELD_MANAGER, &mut body, &existing, &outcome, &paths);
     Ok(Some(Difference { key, is_missing: false, body }))
-}
-
-fn is_left_alone(object: &Value) -> bool {
-    let says = |marks: &str| object["metadata"][marks].get(MARK).is_some_and(|mark| mark == "disabled");
-    says("labels") || says("annotations")
 }
 
 async fn set_right(releases: &Releases<'_>, difference: &Difference) -> Result<(), String> {
