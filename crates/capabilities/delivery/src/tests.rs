@@ -10,6 +10,7 @@ mod kustomizations;
 mod leading;
 mod lossy;
 mod releases;
+mod remote;
 mod repositories;
 mod site;
 mod sources;
