@@ -30,6 +30,7 @@ mod artifact;
 mod charts;
 mod condition;
 mod credentials;
+mod expressions;
 mod finalizer;
 mod git;
 mod gitrepository;

@@ -10,7 +10,7 @@ use bythos_api::helmrelease::ReleaseAction;
 use bythos_api::kustomization::ResourceInventory;
 use bythos_helm::plan;
 use bythos_helm::release::{History, ReleaseRecord, Status};
-use bythos_operator::event::Severity;
+use bythos_operator::event::{Publisher, Severity};
 use kube::ResourceExt as _;
 use tracing::info;
 
@@ -77,14 +77,19 @@ impl Run<'_> {
         latest.map(|latest| (latest.full_name(), latest.versioned_chart())).unwrap_or_default()
     }
 
-    async fn publish(&self, severity: Severity, reason: Reason, message: &str) {
+    pub(super) async fn publish(&self, severity: Severity, reason: Reason, message: &str) {
         let log = self.log.take();
         let text = match log.is_empty() {
             true => message.to_owned(),
             false => format!("{message}\n\nLast Helm logs:\n\n{log}"),
         };
         info!(namespace = self.object.namespace(), name = self.object.name_any(), message, "release");
-        self.context.events.publish(self.object, severity, reason.as_str(), &text).await;
+        self.events().publish(self.object, severity, reason.as_str(), &text).await;
+    }
+
+    /// Events name the chart's version and the digest of the values, as those of Flux do.
+    pub(super) fn events(&self) -> Publisher {
+        self.context.events.annotated(report::event_annotations(&self.status))
     }
 }
 

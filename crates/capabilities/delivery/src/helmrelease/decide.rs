@@ -192,12 +192,7 @@ impl Run<'_> {
             Standing::Drifted(_) if self.object.spec.drift_mode() == DriftMode::Enabled => {
                 Decision::Act(Action::CorrectDrift)
             }
-            Standing::Drifted(differences) => {
-                let message = self.drift_message(differences);
-                let mut conditions = report::conditions(self.object, &mut self.status);
-                conditions.mark(Type::Drifted, Truth::True, Reason::DriftDetected, message);
-                Decision::Done
-            }
+            Standing::Drifted(_) => Decision::Done,
             Standing::Untested => {
                 self.forget_remedy();
                 Decision::Act(Action::Test)

@@ -59,23 +59,24 @@ impl Run<'_> {
         Ok(found)
     }
 
-    pub(super) fn drift_message(&self, differences: &[Difference]) -> String {
+    /// Says what is not as it was left, whether it is to be set right or not.
+    pub(super) async fn tell_drift(&mut self, differences: &[Difference]) {
         let name = self.status.latest().map(|latest| latest.full_name()).unwrap_or_default();
         let lines: Vec<String> = differences.iter().map(Difference::words).collect();
-        format!("Cluster state of release {name} has drifted from the desired state:\n{}", lines.join("\n"))
+        let lines = lines.join("\n");
+        let message = format!("Cluster state of release {name} has drifted from the desired state:\n{lines}");
+        let mut conditions = report::conditions(self.object, &mut self.status);
+        conditions.mark(Type::Drifted, Truth::True, Reason::DriftDetected, message.as_str());
+        self.publish(Severity::Warning, Reason::DriftDetected, &message).await;
     }
 
     /// Sets right what is not as it was left.
     pub(super) async fn correct(
-        &mut self,
+        &self,
         differences: &[Difference],
         releases: &Releases<'_>,
     ) -> Result<(), Failure> {
-        let message = self.drift_message(differences);
-        let mut conditions = report::conditions(self.object, &mut self.status);
-        conditions.mark(Type::Drifted, Truth::True, Reason::DriftDetected, message.as_str());
-        let events = &self.context.events;
-        events.publish(self.object, Severity::Warning, "DriftDetected", &message).await;
+        let events = self.events();
         let mut failed = Vec::new();
         for difference in differences {
             if let Err(words) = set_right(releases, difference).await {

@@ -13,7 +13,6 @@ pub(super) fn refuse(spec: &HelmReleaseSpec) -> Result<(), Failure> {
     let asked = [
         (source != "HelmChart", "spec.chartRef.kind", "only HelmChart is supported yet"),
         (spec.kube_config.is_some(), "spec.kubeConfig", "other clusters are not supported yet"),
-        (!spec.health_check_exprs.is_empty(), "spec.healthCheckExprs", "health checks are not supported yet"),
         (
             spec.post_render_strategy.as_deref() == Some("separate"),
             "spec.postRenderStrategy",

@@ -103,7 +103,10 @@ impl Run<'_> {
             // Who asks to be left alone is left alone in this too.
             Some(object) if object.says(mark::RECONCILE, "disabled") => Health::Current,
             Some(object) => match serde_json::to_value(&object) {
-                Ok(value) => self.expressions.health_of(&id, &value).unwrap_or_else(|| kstatus::of(&value)),
+                Ok(value) => {
+                    let asked = self.expressions.health_of(&id.group, &id.kind, &value);
+                    asked.unwrap_or_else(|| kstatus::of(&value))
+                }
                 Err(error) => return Err(failed(error.to_string())),
             },
         };

@@ -1,5 +1,6 @@
 //! Tries objects out: what applying each of them would change, without writing anything.
 
+use bythos_operator::ObjectKey;
 use futures::{StreamExt as _, TryStreamExt as _};
 use kube::ResourceExt as _;
 use kube::api::{Patch, PatchParams};
@@ -9,7 +10,7 @@ use serde_json::Value;
 use super::{body, boxed, params, takeover, without_scope};
 use crate::ignored::{Ignored, differs};
 use crate::kinds::{Kind, KindError};
-use crate::kustomization::object::{Id, Object, mark};
+use crate::kustomization::object::{Id, OWNER_NAME, OWNER_NAMESPACE, Object, mark};
 use crate::kustomization::report::Failure;
 use crate::kustomization::{FIELD_MANAGER, Run, verified};
 use crate::metadata::Marked as _;
@@ -38,6 +39,8 @@ pub(super) struct Configuration {
     pub(super) takeover: Option<Value>,
     /// What is applied: without the fields that are left to others.
     pub(super) body: Value,
+    /// The kustomization that it names as the one that keeps it.
+    pub(super) owner: Option<ObjectKey>,
 }
 
 impl Run<'_> {
@@ -139,7 +142,12 @@ fn compare(
     }
     let mut body = body(object, &kind);
     Ignored::leave_to_others(FIELD_MANAGER, &mut body, existing, outcome, &paths);
-    Verdict::Configure(kind, Box::new(Configuration { takeover, body }))
+    Verdict::Configure(kind, Box::new(Configuration { takeover, body, owner: owner_of(existing) }))
+}
+
+fn owner_of(object: &DynamicObject) -> Option<ObjectKey> {
+    let label = |key: &str| object.labels().get(key);
+    Some(ObjectKey::namespaced(label(OWNER_NAMESPACE)?.as_str(), label(OWNER_NAME)?.as_str()))
 }
 
 /// What a set of objects brings, that others of the set may need.
