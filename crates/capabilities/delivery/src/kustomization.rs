@@ -48,6 +48,7 @@ use crate::status::{self, WriteError};
 use crate::storage::Storage;
 pub(crate) use apply::{body as apply_body, params as apply_params};
 pub(crate) use build::selector;
+pub(crate) use finalize::goes_with;
 pub(crate) use object::{Id, Object};
 use report::{Failure, Outcome};
 pub(crate) use source::key_of as source_key;

@@ -48,6 +48,20 @@ fn policy(spec: &KustomizationSpec) -> Policy {
     }
 }
 
+/// What is deleted when a kustomization is.
+pub(crate) fn goes_with(object: &Kustomization) -> Vec<Id> {
+    if policy(&object.spec) == Policy::Leave {
+        return Vec::new();
+    }
+    kept_by(object).into_iter().map(|(id, _)| id).collect()
+}
+
+/// What a kustomization keeps.
+fn kept_by(object: &Kustomization) -> Vec<(Id, ResourceRef)> {
+    let inventory = object.status.as_ref().and_then(|status| status.inventory.clone()).unwrap_or_default();
+    inventory.entries.into_iter().filter_map(|entry| Some((Id::parse(&entry)?, entry))).collect()
+}
+
 /// As in Flux, the wait is bounded by the timeout, and what is left then goes on in the background.
 fn has_waited_enough(object: &Kustomization) -> bool {
     let since = object.meta().deletion_timestamp.as_ref().map(|it| it.0);
@@ -70,14 +84,10 @@ impl Context {
             return Ok(Next::Wait);
         }
         let policy = policy(&object.spec);
-        if policy != Policy::Leave {
-            let inventory =
-                object.status.as_ref().and_then(|status| status.inventory.clone()).unwrap_or_default();
-            let all: Vec<_> =
-                inventory.entries.iter().filter_map(|it| Some((Id::parse(it)?, it.clone()))).collect();
-            if let Some(next) = self.delete_kept(object, policy, all).await? {
-                return Ok(next);
-            }
+        if policy != Policy::Leave
+            && let Some(next) = self.delete_kept(object, policy, kept_by(object)).await?
+        {
+            return Ok(next);
         }
         let_go(api, object).await
     }
