@@ -36,7 +36,10 @@ impl Run<'_> {
             Action::Install => self.make(ReleaseAction::Install, wish, releases, before).await,
             Action::Upgrade => self.make(ReleaseAction::Upgrade, wish, releases, before).await,
             Action::Resume => self.resume(wish, releases, before).await,
-            Action::Recognize => self.recognize(&before),
+            Action::Recognize => match standing {
+                Standing::RolledBack => self.recognize_rollback(wish, releases, &before).await,
+                _ => self.recognize(&before),
+            },
             Action::Unlock => self.unlock(wish, releases, &before).await,
             Action::Test => self.test(wish, releases, before).await,
             Action::RollBack(revision) => self.roll_back_to(*revision, wish, releases, before).await,
