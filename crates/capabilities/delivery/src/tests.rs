@@ -12,6 +12,7 @@ mod lossy;
 mod releases;
 mod remote;
 mod repositories;
+mod shape;
 mod site;
 mod sources;
 mod ssh;
