@@ -146,7 +146,7 @@ pub(crate) struct Replacement {
 #[derive(Debug, Clone)]
 pub(crate) enum ReplacementSource {
     Field {
-        object: Selector,
+        object: Box<Selector>,
         path: String,
         options: Part,
     },

@@ -162,7 +162,7 @@ mod tests {
         let own = || json!({ "auth": { "user": "me", "password": "placeholder" }, "size": 1 });
         let password = (at("auth.password"), "secret");
         check(
-            &[password.clone()],
+            std::slice::from_ref(&password),
             own(),
             &json!({ "auth": { "user": "me", "password": "secret" }, "size": 1 }),
         );

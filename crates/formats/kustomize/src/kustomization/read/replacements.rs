@@ -72,7 +72,7 @@ fn read_replacement(reader: &Reader<'_>) -> Result<Replacement, Error> {
 fn read_source(source: Reader<'_>) -> Result<ReplacementSource, Error> {
     let path = source.text("fieldPath")?.unwrap_or_else(|| "metadata.name".to_owned());
     let options = read_part(&source)?;
-    let object = Selector::read_from(&source)?;
+    let object = Box::new(Selector::read_from(&source)?);
     source.finish()?;
     Ok(ReplacementSource::Field { object, path, options })
 }
