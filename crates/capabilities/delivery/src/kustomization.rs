@@ -158,7 +158,8 @@ impl Context {
 
     async fn tell(&self, object: &Kustomization, run: &Run<'_>, outcome: &Outcome) {
         let (namespace, name) = (object.namespace(), object.name_any());
-        let events = self.events.annotated(run.event_annotations());
+        let about = event_annotations(run.revision.as_deref(), run.origin_revision.as_deref());
+        let events = self.events.annotated(about);
         if !run.changes.is_empty() {
             let changes = run.changes.join("\n");
             info!(namespace, name, changes, "applied");
@@ -189,6 +190,12 @@ impl Context {
             Outcome::Applied { .. } | Outcome::Waiting { .. } => {}
         }
     }
+}
+
+/// What events say beside their message: what they are about.
+fn event_annotations(revision: Option<&str>, origin_revision: Option<&str>) -> BTreeMap<String, String> {
+    let about = [("revision", revision), ("originRevision", origin_revision)];
+    about.into_iter().filter_map(|(key, value)| Some((format!("{GROUP}/{key}"), value?.to_owned()))).collect()
 }
 
 /// Under which account its objects are written.
@@ -291,14 +298,6 @@ impl<'a> Run<'a> {
             origin_revision: built.origin_revision,
         };
         history::note(&mut self.status.history, attempt, Timestamp::now());
-    }
-
-    /// What events say beside their message.
-    fn event_annotations(&self) -> BTreeMap<String, String> {
-        let about = [("revision", &self.revision), ("originRevision", &self.origin_revision)];
-        let annotation =
-            |(key, value): (&str, &Option<String>)| Some((format!("{GROUP}/{key}"), value.clone()?));
-        about.into_iter().filter_map(annotation).collect()
     }
 
     async fn write(&mut self) -> Result<(), WriteError> {

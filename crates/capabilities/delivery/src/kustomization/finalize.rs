@@ -10,7 +10,7 @@ use kube::{Api, Resource as _};
 
 use super::object::Id;
 use super::prune::{DeleteError, Deleted};
-use super::{Context, account_of};
+use super::{Context, account_of, event_annotations};
 use crate::finalizer;
 use crate::impersonate::{self, AccountError};
 
@@ -99,7 +99,12 @@ impl Context {
         policy: Policy,
         all: Vec<(Id, ResourceRef)>,
     ) -> Result<Option<Next>, FinalizeError> {
-        let (tell, error) = (&self.events, Severity::Warning);
+        let status = object.status.as_ref();
+        let about = event_annotations(
+            status.and_then(|status| status.last_applied_revision.as_deref()),
+            status.and_then(|status| status.last_applied_origin_revision.as_deref()),
+        );
+        let (tell, error) = (self.events.annotated(about), Severity::Warning);
         if !impersonate::is_possible(&self.client, account_of(object)).await? {
             let names: Vec<String> = all.iter().map(|(id, _)| id.to_string()).collect();
             let message = format!("unable to prune objects: \n{}", names.join("\n"));
