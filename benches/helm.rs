@@ -14,8 +14,8 @@ use anyhow::{Result, anyhow, bail, ensure};
 use bythos_benches::{median, workspace, write_into_readme};
 use bythos_helm::set::UserValues;
 use bythos_helm::{
-    ArchiveLimits, Capabilities, Chart, File, KeyAlgorithm, Limits, Manifest, Release, Request, Wanted,
-    World, render,
+    ArchiveLimits, Capabilities, Chart, File, KeyAlgorithm, Limits, Manifest, Notes, Release, Request,
+    Schemas, Wanted, World, render,
 };
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -171,7 +171,16 @@ fn render_chart(path: &Path) -> Result<()> {
     let api_versions = ["v1", "apps/v1", "networking.k8s.io/v1"].map(str::to_owned).to_vec();
     let capabilities = Capabilities { kube_version: KUBE_VERSION.to_owned(), api_versions };
     let world = Arc::new(Machine);
-    let request = Request { chart: &chart, values: &values, release, capabilities, world, is_linting: false };
+    let request = Request {
+        chart: &chart,
+        values: &values,
+        release,
+        capabilities,
+        world,
+        is_linting: false,
+        schemas: Schemas::default(),
+        notes: Notes::default(),
+    };
     let manifests = render(&request, Limits::CHARTS)?.manifests;
     let mut out = BufWriter::new(std::io::stdout().lock());
     let last = manifests.resources.len().saturating_sub(1);

@@ -6,7 +6,9 @@ use std::io::Write as _;
 use std::sync::Arc;
 
 use bythos_fuzz::{Still, files};
-use bythos_helm::{ArchiveLimits, Capabilities, Chart, Error, File, Limits, Release, Request, render};
+use bythos_helm::{
+    ArchiveLimits, Capabilities, Chart, Error, File, Limits, Notes, Release, Request, Schemas, render,
+};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use libfuzzer_sys::fuzz_target;
@@ -38,6 +40,8 @@ fn rendered(chart: &Chart) {
         capabilities: Capabilities { kube_version: "v1.37.0".into(), api_versions: vec!["v1".into()] },
         world: Arc::new(Still),
         is_linting: false,
+        schemas: Schemas::default(),
+        notes: Notes::default(),
     };
     chart.crds();
     let rendered = render(&request, LIMITS);

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use bythos_fuzz::Still;
 use bythos_helm::set::UserValues;
-use bythos_helm::{ArchiveLimits, Capabilities, Chart, Error, File, Limits, Release, Request, render};
+use bythos_helm::{
+    ArchiveLimits, Capabilities, Chart, Error, File, Limits, Notes, Release, Request, Schemas, render,
+};
 use libfuzzer_sys::fuzz_target;
 
 const LIMITS: Limits = Limits { steps_max: 20_000, bytes_max: 1 << 20, depth_max: 60 };
@@ -31,6 +33,8 @@ fuzz_target!(|text: &str| {
         capabilities: Capabilities { kube_version: "v1.37.0".into(), api_versions: vec!["v1".into()] },
         world: Arc::new(Still),
         is_linting: false,
+        schemas: Schemas::default(),
+        notes: Notes::default(),
     };
     let rendered = render(&request, LIMITS);
     assert!(!matches!(rendered, Err(Error::Thread(_))), "{rendered:?}");

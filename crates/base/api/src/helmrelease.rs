@@ -129,7 +129,7 @@ pub struct HelmReleaseSpec {
     /// How health is told. Kept, not acted on: there is one way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wait_strategy: Option<WaitStrategy>,
-    /// CEL expressions that tell the health of a kind. An object that asks for them is refused by a condition.
+    /// CEL expressions that tell the health of a kind.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub health_check_exprs: Vec<CustomHealthCheck>,
 }

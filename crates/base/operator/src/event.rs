@@ -1,5 +1,7 @@
 //! Events, as `kubectl describe` shows them: what happened to an object, said once and counted.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::api::core::v1::{Event, EventSource, ObjectReference};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use k8s_openapi::jiff::Timestamp;
@@ -36,12 +38,19 @@ impl Severity {
 pub struct Publisher {
     client: Client,
     component: &'static str,
+    annotations: BTreeMap<String, String>,
 }
 
 impl Publisher {
     /// `component` is shown in the `From` column, for example `kubelet`.
     pub fn new(client: Client, component: &'static str) -> Self {
-        Publisher { client, component }
+        Publisher { client, component, annotations: BTreeMap::new() }
+    }
+
+    /// The same publisher, of events with these annotations. An event that is said again gets those of the last time.
+    #[must_use]
+    pub fn annotated(&self, annotations: BTreeMap<String, String>) -> Self {
+        Publisher { annotations, ..self.clone() }
     }
 
     /// Says that `reason` happened to `object`. The same words about the same object raise the count of the event
@@ -93,12 +102,20 @@ impl Publisher {
         let now = Time(Timestamp::now());
         if let Some(known) = api.get_opt(&name).await? {
             let count = known.count.unwrap_or(1).saturating_add(1);
-            let patch = json!({ "count": count, "lastTimestamp": now });
+            let mut patch = json!({ "count": count, "lastTimestamp": now });
+            if !self.annotations.is_empty() {
+                patch["metadata"] = json!({ "annotations": self.annotations });
+            }
             api.patch(&name, &PatchParams::default(), &Patch::Merge(patch)).await?;
             return Ok(());
         }
         let event = Event {
-            metadata: ObjectMeta { name: Some(name), namespace: Some(namespace), ..ObjectMeta::default() },
+            metadata: ObjectMeta {
+                name: Some(name),
+                namespace: Some(namespace),
+                annotations: (!self.annotations.is_empty()).then(|| self.annotations.clone()),
+                ..ObjectMeta::default()
+            },
             involved_object: regarding,
             type_: Some(severity.as_str().to_owned()),
             reason: Some(reason.to_owned()),

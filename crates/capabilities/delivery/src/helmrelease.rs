@@ -7,8 +7,8 @@
 //! Different from Flux, for the sake of who comes after a kill: a revision that was begun with the very wish that holds is
 //! gone on with, and not failed and begun anew, so that no hook runs twice.
 //!
-//! Left out: charts from OCIRepository and ExternalArtifact, other clusters, CEL health checks, values that break the
-//! chart's schema; asked for, they are refused by a condition. What is under way is not cancelled by a newer wish.
+//! Left out: charts from OCIRepository and ExternalArtifact, other clusters; asked for, they are refused by a condition.
+//! What is under way is not cancelled by a newer wish.
 
 mod act;
 mod chart;
@@ -39,6 +39,7 @@ use kube::{Api, Client, Resource as _, ResourceExt as _};
 use tracing::info;
 
 use crate::condition::{Reason, Truth, Type};
+use crate::expressions::HealthExpressions;
 use crate::finalizer;
 use crate::impersonate::{self, Account};
 use crate::kinds::Kinds;
@@ -47,6 +48,7 @@ use crate::status::{self, WriteError};
 use crate::storage::Storage;
 use decide::{Action, Decision, Role};
 use report::{Failure, Outcome};
+use state::Standing;
 
 /// Releases that may be worked on at once. Most of the time they wait for objects to become ready.
 const WORKERS: usize = 16;
@@ -128,7 +130,7 @@ impl Context {
         let outcome = run.steps().await?;
         let next = report::finish(&object, &mut run.status, &outcome);
         run.write().await?;
-        self.tell(&object, &run.began, &outcome).await;
+        self.tell(&run, &outcome).await;
         match outcome {
             Outcome::Failed(failure) if failure.is_retried() => Err(failure.into()),
             _ => Ok(next),
@@ -136,10 +138,11 @@ impl Context {
     }
 
     /// Says once what did not work before anything was released; what the actions did, they say themselves.
-    async fn tell(&self, object: &HelmRelease, began: &HelmReleaseStatus, outcome: &Outcome) {
+    async fn tell(&self, run: &Run<'_>, outcome: &Outcome) {
         let Outcome::Failed(failure) = outcome else { return };
+        let object = run.object;
         let (reason, message) = (failure.reason().as_str(), failure.message());
-        let before = bythos_operator::condition::get(&began.conditions, Type::Ready.as_str());
+        let before = bythos_operator::condition::get(&run.began.conditions, Type::Ready.as_str());
         if before.is_some_and(|ready| ready.message == message) || failure.was_told() {
             return;
         }
@@ -149,7 +152,7 @@ impl Context {
             Failure::Dependency { .. } | Failure::SourceNotReady { .. } => Severity::Normal,
             _ => Severity::Warning,
         };
-        self.events.publish(object, severity, reason, &message).await;
+        run.events().publish(object, severity, reason, &message).await;
     }
 }
 
@@ -204,13 +207,14 @@ struct Run<'a> {
     /// The status as it is going to be.
     status: HelmReleaseStatus,
     log: Log,
+    expressions: Arc<HealthExpressions>,
 }
 
 impl<'a> Run<'a> {
     fn of(context: &'a Context, object: &'a HelmRelease) -> Self {
         let status = object.status.clone().unwrap_or_default();
         let (began, written) = (status.clone(), status.clone());
-        Run { context, object, began, written, status, log: Log::default() }
+        Run { context, object, began, written, status, log: Log::default(), expressions: Arc::default() }
     }
 
     async fn write(&mut self) -> Result<(), WriteError> {
@@ -234,13 +238,15 @@ impl<'a> Run<'a> {
         }
         self.begin(&wish);
         let storage = self.object.storage_namespace();
-        let releases = Releases::new(&self.context.kinds, client, &storage, self.log.tell());
+        let releases = Releases::new(&self.context.kinds, client, &storage, self.log.tell())
+            .with_expressions(Arc::clone(&self.expressions));
         self.until_done(&wish, &releases).await
     }
 
     /// What is to be released, if it can be told and may be released now.
     async fn wish(&mut self) -> Result<Wish, Failure> {
         unsupported::refuse(&self.object.spec)?;
+        self.expressions = Arc::new(HealthExpressions::compile(&self.object.spec.health_check_exprs)?);
         self.bring_chart().await?;
         dependency::check(self.object, &self.context.releases)?;
         let artifact = chart::artifact(self.object, &self.context.charts)?;
@@ -301,6 +307,9 @@ impl<'a> Run<'a> {
                 Ok(state) => state,
                 Err(failure) => return Ok(Outcome::Failed(failure)),
             };
+            if let Standing::Drifted(differences) = &state.standing {
+                self.tell_drift(differences).await;
+            }
             // A forced release is forced once.
             let is_forced = is_forced && !done.contains(&Role::Release);
             let action = match self.decide(&state, is_forced) {

@@ -1,11 +1,16 @@
-//! Which files stay out of an artifact, by the rules of "gitignore" and with Flux' defaults.
+//! Which files stay out of an artifact, by the rules of "gitignore" as Flux reads them: a pattern is held against the whole
+//! way to a file, so that a file may be taken again from a folder that is left out, which Git does not know.
 
-/// What Flux leaves out of every artifact: what belongs to Git, pictures and archives, and settings of CI services.
-const DEFAULTS: &str = "\
+/// What belongs to Git, and stays out of every artifact unless a rule takes it.
+const OF_GIT: &str = "\
 .git/
 .gitignore
 .gitmodules
 .gitattributes
+";
+
+/// What stays out as well where nobody gave a rule: pictures and archives, settings of CI services.
+const DEFAULTS: &str = "\
 *.jpg
 *.jpeg
 *.gif
@@ -33,7 +38,22 @@ pub(crate) const IGNORE_FILE: &str = ".sourceignore";
 
 /// Patterns in the order of their weight: the last that matches decides.
 #[derive(Debug)]
-pub(crate) struct Ignore(Vec<Pattern>);
+pub(crate) struct Ignore {
+    of_git: Vec<Pattern>,
+    defaults: Vec<Pattern>,
+    /// What the repository and the source say. The first rule puts them in the place of the defaults.
+    given: Vec<Pattern>,
+}
+
+impl Default for Ignore {
+    fn default() -> Self {
+        Ignore { of_git: parsed("", OF_GIT), defaults: parsed("", DEFAULTS), given: Vec::new() }
+    }
+}
+
+fn parsed(folder: &str, lines: &str) -> Vec<Pattern> {
+    lines.lines().filter_map(|line| Pattern::parse(folder, line)).collect()
+}
 
 #[derive(Debug)]
 struct Pattern {
@@ -47,26 +67,17 @@ struct Pattern {
 }
 
 impl Ignore {
-    /// Flux' defaults.
-    pub(crate) fn defaults() -> Self {
-        let mut ignore = Ignore(Vec::new());
-        ignore.add("", DEFAULTS);
-        ignore
-    }
-
     /// Adds the lines of an ignore file that stands in `folder`.
     pub(crate) fn add(&mut self, folder: &str, lines: &str) {
-        self.0.extend(lines.lines().filter_map(|line| Pattern::parse(folder, line)));
+        self.given.extend(parsed(folder, lines));
     }
 
-    /// Whether the file stays out: itself, or a folder on the way to it, is left out.
+    /// Whether the file stays out.
     pub(crate) fn leaves_out(&self, path: &str) -> bool {
         let steps: Vec<&str> = path.split('/').collect();
-        (1..=steps.len()).any(|length| {
-            let (prefix, is_folder) = (steps.get(..length).unwrap_or_default(), length < steps.len());
-            let decisive = self.0.iter().rev().find(|pattern| pattern.matches(prefix, is_folder));
-            decisive.is_some_and(|pattern| !pattern.takes)
-        })
+        let last = if self.given.is_empty() { &self.defaults } else { &self.given };
+        let mut from_last = last.iter().rev().chain(self.of_git.iter().rev());
+        from_last.find(|pattern| pattern.matches(&steps)).is_some_and(|pattern| !pattern.takes)
     }
 }
 
@@ -91,12 +102,12 @@ impl Pattern {
         Some(Pattern { domain, steps, takes, only_folders })
     }
 
-    fn matches(&self, path: &[&str], is_folder: bool) -> bool {
-        if self.only_folders && !is_folder {
-            return false;
-        }
+    /// Whether it means the file at `path`, or a folder on the way to it.
+    fn matches(&self, path: &[&str]) -> bool {
         let Some((domain, below)) = path.split_at_checked(self.domain.len()) else { return false };
-        domain.iter().zip(&self.domain).all(|(step, mine)| step == mine) && steps_match(&self.steps, below)
+        let mut ways = (1..=below.len()).filter(|&length| !self.only_folders || length < below.len());
+        domain.iter().zip(&self.domain).all(|(step, mine)| step == mine)
+            && ways.any(|length| below.get(..length).is_some_and(|way| steps_match(&self.steps, way)))
     }
 }
 
@@ -179,7 +190,7 @@ mod tests {
 
     #[track_caller]
     fn check(lines: &str, path: &str, expected: bool) {
-        let mut ignore = Ignore::defaults();
+        let mut ignore = Ignore::default();
         ignore.add("", lines);
         assert_eq!(ignore.leaves_out(path), expected, "{path} with {lines:?}");
     }
@@ -191,7 +202,6 @@ mod tests {
         check("", "docs/picture.png", true);
         check("", "deep/er/.sops.yaml", true);
         check("", ".gitignore", true);
-        check("!*.png", "docs/picture.png", false);
     }
 
     #[test]
@@ -219,11 +229,28 @@ mod tests {
         let lines = "/*\n!/deploy";
         check(lines, "src/main.rs", true);
         check(lines, "deploy/web.yaml", false);
+        let deep = "/*\n!/example/prometheus-operator-crd";
+        check(deep, "example/prometheus-operator-crd/crd.yaml", false);
+        check(deep, "example/other/crd.yaml", true);
+        check("docs/\n!docs/keep/\n*.md", "docs/keep/a.yaml", false);
+        check("docs/\n!docs/keep/\n*.md", "docs/keep/a.md", true);
+    }
+
+    #[test]
+    fn the_first_rule_takes_the_place_of_the_defaults() {
+        for lines in ["", "# a comment\n\n"] {
+            check(lines, "docs/picture.png", true);
+        }
+        check("/src", "docs/picture.png", false);
+        check("/src", ".github/workflows/x.yaml", false);
+        check("/src", ".git/config", true);
+        check("/src", "deep/.gitignore", true);
+        check("!.gitignore", ".gitignore", false);
     }
 
     #[test]
     fn a_file_in_a_folder_holds_for_that_folder() {
-        let mut ignore = Ignore::defaults();
+        let mut ignore = Ignore::default();
         ignore.add("apps", "*.md\n/top.yaml");
         assert!(ignore.leaves_out("apps/deep/a.md"));
         assert!(ignore.leaves_out("apps/top.yaml"));

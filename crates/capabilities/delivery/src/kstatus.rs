@@ -125,18 +125,15 @@ impl View<'_> {
         if self.condition("Progressing").is_some_and(|it| it["reason"] == "ProgressDeadlineExceeded") {
             return Health::Failed(self.why("Progressing"));
         }
-        if self
-            .condition("Progressing")
-            .is_some_and(|it| it["status"] != "True" || it["reason"] != "NewReplicaSetAvailable")
-            && self.condition("Available").is_none()
-        {
-            return in_progress("it is being rolled out");
-        }
+        let updated = self.count("updatedReplicas");
         self.counts(&[("replicas", wanted, "there"), ("updatedReplicas", wanted, "updated")])
-            .or_else(|| self.surplus())
+            .or_else(|| self.surplus(wanted))
             .or_else(|| {
-                self.counts(&[("availableReplicas", wanted, "available"), ("readyReplicas", wanted, "ready")])
+                let counts =
+                    [("availableReplicas", updated, "available"), ("readyReplicas", wanted, "ready")];
+                self.counts(&counts)
             })
+            .or_else(|| self.unless_rolled_out())
             .or_else(|| self.unless_available())
             .unwrap_or(Health::Current)
     }
@@ -147,14 +144,28 @@ impl View<'_> {
         Some(in_progress(format!("{} of {wanted} pods are {word}", self.count(field))))
     }
 
-    fn surplus(&self) -> Option<Health> {
-        let surplus = self.count("replicas") - self.count("updatedReplicas").max(self.wanted());
-        (surplus > 0).then(|| in_progress(format!("{surplus} old pods are still there")))
+    fn surplus(&self, wanted: i64) -> Option<Health> {
+        let surplus = self.count("replicas") - wanted;
+        (surplus > 0).then(|| in_progress(format!("{surplus} pods too many are still there")))
+    }
+
+    /// Without a deadline, nobody says how far the pods of a Deployment are.
+    fn unless_rolled_out(&self) -> Option<Health> {
+        let deadline = self.0["spec"]["progressDeadlineSeconds"].as_i64();
+        deadline.filter(|seconds| *seconds != i64::from(i32::MAX))?;
+        match self.condition("Progressing") {
+            Some(it) if it["status"] == "True" && it["reason"] == "NewReplicaSetAvailable" => None,
+            Some(_) => Some(in_progress(self.why("Progressing"))),
+            None => Some(in_progress("it is being rolled out")),
+        }
     }
 
     fn unless_available(&self) -> Option<Health> {
-        (self.condition("Available").is_some() && !self.says("Available", "True"))
-            .then(|| in_progress(self.why("Available")))
+        match self.condition("Available") {
+            Some(it) if it["status"] == "True" => None,
+            Some(_) => Some(in_progress(self.why("Available"))),
+            None => Some(in_progress("it is not available yet")),
+        }
     }
 
     fn replica_set(&self) -> Health {
@@ -167,10 +178,7 @@ impl View<'_> {
             ("availableReplicas", wanted, "available"),
             ("readyReplicas", wanted, "ready"),
         ])
-        .or_else(|| {
-            let surplus = self.count("replicas") - wanted;
-            (surplus > 0).then(|| in_progress(format!("{surplus} pods too many are still there")))
-        })
+        .or_else(|| self.surplus(wanted))
         .unwrap_or(Health::Current)
     }
 
@@ -185,9 +193,8 @@ impl View<'_> {
         {
             return health;
         }
-        let surplus = self.count("replicas") - wanted;
-        if surplus > 0 {
-            return in_progress(format!("{surplus} pods too many are still there"));
+        if let Some(health) = self.surplus(wanted) {
+            return health;
         }
         if let Some(partition) = strategy["rollingUpdate"]["partition"].as_i64().filter(|it| *it > 0) {
             let updated = self.counts(&[("updatedReplicas", wanted - partition, "updated")]);
@@ -247,11 +254,10 @@ impl View<'_> {
     }
 
     fn service(&self) -> Health {
+        // Whether there is a balancer is for the cluster to say: many have none, and the Service works within.
         let spec = &self.0["spec"];
-        if spec["type"] == "LoadBalancer"
-            && self.status("loadBalancer")["ingress"].as_array().is_none_or(Vec::is_empty)
-        {
-            return in_progress("it has no address of a load balancer yet");
+        if spec["type"] == "LoadBalancer" && spec["clusterIP"].as_str().is_none_or(str::is_empty) {
+            return in_progress("it has no address in the cluster yet");
         }
         Health::Current
     }

@@ -7,15 +7,14 @@
 //! Left out: decryption, other clusters, sources but GitRepository; asked for, they are refused by a condition. The check
 //! of health does not notice a Job that somebody deletes while it is waited for.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bythos_api::flux::{Artifact, GoDuration};
 use bythos_api::gitrepository::GitRepository;
-use bythos_api::kustomization::{
-    DependencyReference, Kustomization, KustomizationStatus, ResourceInventory, ResourceRef,
-};
+use bythos_api::kustomization::{Kustomization, KustomizationStatus, ResourceInventory, ResourceRef};
 use bythos_operator::controller::Trigger;
 use bythos_operator::event::{Publisher, Severity};
 use bythos_operator::{BoxError, Cache, Controller, Next, ObjectKey, PartContext};
@@ -26,7 +25,6 @@ use tracing::info;
 mod apply;
 mod build;
 mod dependency;
-mod expressions;
 mod finalize;
 mod health;
 mod history;
@@ -42,6 +40,7 @@ mod unsupported;
 mod variables;
 mod verified;
 
+use crate::expressions::HealthExpressions;
 use crate::finalizer;
 use crate::impersonate::{self, Account};
 use crate::kinds::{Cluster, Kinds};
@@ -49,7 +48,7 @@ use crate::status::{self, WriteError};
 use crate::storage::Storage;
 pub(crate) use apply::{body as apply_body, params as apply_params};
 pub(crate) use build::selector;
-use expressions::HealthExpressions;
+pub(crate) use finalize::goes_with;
 pub(crate) use object::{Id, Object};
 use report::{Failure, Outcome};
 pub(crate) use source::key_of as source_key;
@@ -57,6 +56,9 @@ use verified::{Seen, Verified};
 
 /// Kustomizations that may be worked on at once.
 const WORKERS: usize = 4;
+
+/// Group of Kustomization.
+const GROUP: &str = "kustomize.toolkit.fluxcd.io";
 
 /// Flux' name as a field manager: a cluster can change hands between Flux and Bythos without a conflict.
 const FIELD_MANAGER: &str = "kustomize-controller";
@@ -94,28 +96,6 @@ pub(crate) async fn build_objects(
     files: bythos_kustomize::Files,
 ) -> Result<Vec<Object>, String> {
     build::objects(client, object, files).await.map_err(|failure| failure.message())
-}
-
-/// Whether a dependency is ready, as the expression of the reference at `index` says, or in words why it cannot be told.
-pub(crate) fn is_ready_by_expression(
-    index: usize,
-    reference: &DependencyReference,
-    expression: &str,
-    own: &serde_json::Value,
-    dependency: &serde_json::Value,
-) -> Result<bool, ExpressionError> {
-    expressions::is_ready(index, reference, expression, own, dependency).map_err(|failure| match failure {
-        Failure::Expression { .. } => ExpressionError::Wrong(failure.message()),
-        other => ExpressionError::Unknown(other.message()),
-    })
-}
-
-/// An expression that does not tell.
-pub(crate) enum ExpressionError {
-    /// It makes no sense.
-    Wrong(String),
-    /// It makes none of what it was asked about.
-    Unknown(String),
 }
 
 /// What a kustomization keeps, and these objects are not.
@@ -178,31 +158,44 @@ impl Context {
 
     async fn tell(&self, object: &Kustomization, run: &Run<'_>, outcome: &Outcome) {
         let (namespace, name) = (object.namespace(), object.name_any());
+        let about = event_annotations(run.revision.as_deref(), run.origin_revision.as_deref());
+        let events = self.events.annotated(about);
         if !run.changes.is_empty() {
             let changes = run.changes.join("\n");
             info!(namespace, name, changes, "applied");
-            self.events.publish(object, Severity::Normal, "Progressing", &changes).await;
+            events.publish(object, Severity::Normal, "Progressing", &changes).await;
+        }
+        if !run.rivals.is_empty() {
+            let rivals = run.rivals.join("\n");
+            info!(namespace, name, rivals, "described twice");
+            events.publish(object, Severity::Warning, "Conflict", &rivals).await;
         }
         match outcome {
             Outcome::Applied { revision } if report::is_news(&run.began, &run.status, revision) => {
                 let interval = object.spec.interval;
                 let took = GoDuration(run.began_at.elapsed() + run.waited);
                 let message = format!("Reconciliation finished in {took}, next run in {interval}");
-                self.events.publish(object, Severity::Normal, "ReconciliationSucceeded", &message).await;
+                events.publish(object, Severity::Normal, "ReconciliationSucceeded", &message).await;
             }
             // Many wait at every push: it is no failure, and told as Flux tells it.
             Outcome::Failed(Failure::Dependency { message }) => {
                 info!(namespace, name, message, "waiting for dependencies");
-                self.events.publish(object, Severity::Normal, "DependencyNotReady", message).await;
+                events.publish(object, Severity::Normal, "DependencyNotReady", message).await;
             }
             Outcome::Failed(failure) => {
                 let (reason, message) = (failure.reason().as_str(), failure.message());
                 info!(namespace, name, reason, message, "not applied");
-                self.events.publish(object, Severity::Warning, reason, &message).await;
+                events.publish(object, Severity::Warning, reason, &message).await;
             }
             Outcome::Applied { .. } | Outcome::Waiting { .. } => {}
         }
     }
+}
+
+/// What events say beside their message: what they are about.
+fn event_annotations(revision: Option<&str>, origin_revision: Option<&str>) -> BTreeMap<String, String> {
+    let about = [("revision", revision), ("originRevision", origin_revision)];
+    about.into_iter().filter_map(|(key, value)| Some((format!("{GROUP}/{key}"), value?.to_owned()))).collect()
 }
 
 /// Under which account its objects are written.
@@ -228,11 +221,16 @@ struct Run<'a> {
     status: KustomizationStatus,
     /// One line for each object that was changed.
     changes: Vec<String>,
+    /// One line for each object that was taken from another kustomization, which will take it back.
+    rivals: Vec<String>,
     /// What is in the cluster as described.
     applied: Vec<ResourceRef>,
     /// What the last run saw of the objects, and what this one sees.
     known: Seen,
     seen: Seen,
+    /// What it is about, once that is known.
+    revision: Option<String>,
+    origin_revision: Option<String>,
     /// Revision and origin of what was built, and the digest of the objects; once they are known.
     built: Option<Built>,
 }
@@ -248,7 +246,7 @@ impl Built {
     fn of(artifact: &Artifact, objects: &[Object]) -> Self {
         Built {
             revision: artifact.revision.clone(),
-            origin_revision: artifact.metadata.as_ref().and_then(|it| it.get(ORIGIN_REVISION)).cloned(),
+            origin_revision: origin_revision_of(artifact),
             digest: build::digest_of(objects),
         }
     }
@@ -256,6 +254,10 @@ impl Built {
 
 /// Where Flux' OCI artifacts name the Git revision that they were made from.
 const ORIGIN_REVISION: &str = "org.opencontainers.image.revision";
+
+fn origin_revision_of(artifact: &Artifact) -> Option<String> {
+    artifact.metadata.as_ref()?.get(ORIGIN_REVISION).cloned()
+}
 
 impl<'a> Run<'a> {
     fn of(context: &'a Context, object: &'a Kustomization) -> Self {
@@ -272,9 +274,12 @@ impl<'a> Run<'a> {
             written,
             status,
             changes: Vec::new(),
+            rivals: Vec::new(),
             applied: Vec::new(),
             known: Seen::new(),
             seen: Seen::new(),
+            revision: None,
+            origin_revision: None,
             built: None,
         }
     }
@@ -356,6 +361,8 @@ impl<'a> Run<'a> {
         let client = impersonate::client_for(&self.context.client, account_of(self.object))?;
         self.cluster = self.context.kinds.used_by(client);
         let artifact = source::artifact(self.object, &self.context.sources)?;
+        self.revision = Some(artifact.revision.clone());
+        self.origin_revision = origin_revision_of(&artifact);
         dependency::check(self.object, &artifact, &self.context.kustomizations)?;
         Ok(artifact)
     }

@@ -11,7 +11,7 @@
 //! HelmRelease ────> [`helmrelease`]: chart, values, state, action, remedy ──> a release, by [`release`]
 //! ```
 //!
-//! What all sources have in common is `source`; `web`, `registry` and `charts` reach what is published.
+//! What all sources have in common is `source`; `web`, `registry`, `charts` and `remote` reach what is published.
 //! It works only while it leads (`leadership`): where the real Flux does, it stands by and says so.
 //!
 //! [`commands`] are what the owner asks of it: `bythos sync`, `diff`, `tree`, `events`, `helm`.
@@ -30,6 +30,7 @@ mod artifact;
 mod charts;
 mod condition;
 mod credentials;
+mod expressions;
 mod finalizer;
 mod git;
 mod gitrepository;
@@ -46,6 +47,7 @@ mod leadership;
 mod metadata;
 mod registry;
 mod release;
+mod remote;
 mod source;
 mod status;
 mod storage;

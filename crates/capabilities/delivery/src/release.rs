@@ -36,6 +36,7 @@ pub(crate) use records::{Records, RecordsError};
 pub(crate) use rendering::{Definitions, Finish, RenderError, Wish};
 pub(crate) use world::Machine;
 
+use crate::expressions::HealthExpressions;
 use crate::kinds::{Cluster, Kinds};
 
 /// The longest name that a release may have.
@@ -49,6 +50,7 @@ pub(crate) struct Releases<'k> {
     cluster: Cluster<'k>,
     records: Records,
     tell: Tell,
+    expressions: Arc<HealthExpressions>,
 }
 
 /// What happened to a wish about a release.
@@ -75,7 +77,12 @@ impl<'k> Releases<'k> {
     /// `client` works on the objects and on the records alike; `namespace` is where the records lie.
     pub(crate) fn new(kinds: &'k Kinds, client: Client, namespace: &str, tell: Tell) -> Releases<'k> {
         let records = Records::new(client.clone(), namespace);
-        Releases { cluster: kinds.used_by(client), records, tell }
+        Releases { cluster: kinds.used_by(client), records, tell, expressions: Arc::default() }
+    }
+
+    /// The same, with expressions that tell the health of what is waited for.
+    pub(crate) fn with_expressions(self, expressions: Arc<HealthExpressions>) -> Releases<'k> {
+        Releases { expressions, ..self }
     }
 
     pub(crate) fn records(&self) -> &Records {

@@ -5,6 +5,7 @@
 
 mod conditions;
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Duration;
 
@@ -29,6 +30,9 @@ use crate::condition::{Reason, Type};
 use crate::finalizer;
 use crate::status::{self, WriteError};
 use crate::storage::{Folder, Storage, StorageError};
+
+/// Group of all sources.
+const GROUP: &str = "source.toolkit.fluxcd.io";
 
 /// A kind of source.
 pub(crate) trait Source: Cacheable + Resource<Scope = NamespaceResourceScope> {
@@ -226,21 +230,29 @@ impl Desk {
     /// Says once what happened: a new artifact, an end of failures, or a failure that is not the one of the last time.
     async fn tell<K: Source>(&self, source: &K, old: &K::Status, new: &K::Status, made: Option<&Made>) {
         let (namespace, name) = (source.namespace(), source.name_any());
+        let events = self.events.annotated(event_annotations(new));
         if let Some(Made { reason, news, .. }) = made {
             let (news_reason, message) = (news.0, news.1.as_str());
             let is_new = digest(old) != digest(new);
             if is_new || conditions::is_failing(old.conditions()) {
                 info!(namespace, name, message);
                 let reason = if is_new { news_reason } else { reason.as_str() };
-                self.events.publish(source, Severity::Normal, reason, message).await;
+                events.publish(source, Severity::Normal, reason, message).await;
             }
             return;
         }
         let message = |status: &K::Status| get(status.conditions(), "Ready").map(|it| it.message.clone());
         if let Some(ready) = get(new.conditions(), "Ready").filter(|_| message(old) != message(new)) {
-            self.events.publish(source, Severity::Warning, &ready.reason, &ready.message).await;
+            events.publish(source, Severity::Warning, &ready.reason, &ready.message).await;
         }
     }
+}
+
+/// What events say beside their message: which artifact there is.
+fn event_annotations(status: &impl SourceStatus) -> BTreeMap<String, String> {
+    let Some(artifact) = status.artifact() else { return BTreeMap::new() };
+    let about = [("revision", Some(artifact.revision.clone())), ("digest", artifact.digest.clone())];
+    about.into_iter().filter_map(|(key, value)| Some((format!("{GROUP}/{key}"), value?))).collect()
 }
 
 fn digest(status: &impl SourceStatus) -> Option<&str> {

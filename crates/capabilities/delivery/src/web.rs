@@ -90,6 +90,8 @@ pub(crate) struct Web {
     timeout: Duration,
     /// Knows the names of the cluster, which the host's resolver does not.
     names: Option<Client>,
+    /// Whether nothing goes without TLS.
+    is_only_secure: bool,
 }
 
 /// A file, and what may be told to have it.
@@ -118,7 +120,12 @@ impl Web {
         timeout: Duration,
         names: Option<Client>,
     ) -> Result<Web, WebError> {
-        Ok(Web { tls: Arc::new(certificates.config()?), timeout, names })
+        Ok(Web { tls: Arc::new(certificates.config()?), timeout, names, is_only_secure: false })
+    }
+
+    /// The same, but not without TLS, wherever an answer points on to.
+    pub(crate) fn only_secure(self) -> Web {
+        Web { is_only_secure: true, ..self }
     }
 
     /// The file, if it is there.
@@ -153,6 +160,10 @@ impl Web {
 
     async fn once(&self, wanted: Wanted<'_>) -> Result<Answer, WebError> {
         let address = Address::parse(wanted.url)?;
+        if self.is_only_secure && !address.is_secure {
+            let message = "only https:// is followed here";
+            return Err(WebError::Address { url: shown(wanted.url), message });
+        }
         let stream = connect::connect(&address, &self.tls, self.names.as_ref()).await?;
         let talk = |source| WebError::Talk { host: address.authority.clone(), source };
         let (mut sender, connection) =

@@ -11,8 +11,8 @@ use anyhow::{Context as _, Result};
 use bythos_helm::release::{Driver, RECORD_BYTES_MAX, ReleaseRecord, Status};
 use bythos_helm::set::UserValues;
 use bythos_helm::{
-    ArchiveLimits, Capabilities, Chart, File, KeyAlgorithm, Limits, Manifest, Release, Request, Wanted,
-    World, generate_key, render,
+    ArchiveLimits, Capabilities, Chart, File, KeyAlgorithm, Limits, Manifest, Notes, Release, Request,
+    Schemas, Wanted, World, generate_key, render,
 };
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -88,7 +88,16 @@ fn run() -> Result<String> {
     };
     let release = Release { name, namespace: "default".to_owned(), revision: 1, is_upgrade: false };
     let world = Arc::new(Machine);
-    let request = Request { chart: &chart, values: &values, release, capabilities, world, is_linting: false };
+    let request = Request {
+        chart: &chart,
+        values: &values,
+        release,
+        capabilities,
+        world,
+        is_linting: false,
+        schemas: Schemas::default(),
+        notes: Notes::default(),
+    };
     let rendered = render(&request, Limits::CHARTS)?;
     if let Some(status) = status {
         let mut record = ReleaseRecord::new(&request, &rendered, Timestamp::now());

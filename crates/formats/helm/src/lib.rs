@@ -13,7 +13,8 @@
 //! All work is bounded: templates by [`Limits`], charts by [`ArchiveLimits`], values and manifests by those of the YAML
 //! reader.
 //!
-//! Left out: `genPrivateKey "dsa"`, schemas that refer to other documents, provenance, post-renderers, records in SQL.
+//! Left out: `genPrivateKey "dsa"`, schemas that refer to other documents, which can be
+//! ignored ([`Schemas`]), provenance, post-renderers, records in SQL.
 
 mod capabilities;
 mod cast;
@@ -31,6 +32,7 @@ pub mod repository;
 mod semver;
 pub mod set;
 mod show;
+mod time;
 mod values;
 mod world;
 
@@ -46,8 +48,10 @@ pub use functions::generate_key;
 pub use manifest::{
     DeletePolicy, Hook, HookEvent, LogPolicy, Manifest, Manifests, install_order, split, uninstall_order,
 };
-pub use render::{Release, Rendered, Request, render, used_chart};
+pub use render::{Notes, Release, Rendered, Request, render, used_chart};
 pub use semver::{Constraint, Error as VersionError, Version};
+pub use time::format_time;
+pub use values::Schemas;
 pub use world::{KeyAlgorithm, Wanted, World};
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ use bythos_gotemplate::Limits;
 use crate::capabilities::Capabilities;
 use crate::chart::{ArchiveLimits, Chart, File};
 use crate::set::UserValues;
+use crate::values::Schemas;
 use crate::world::World;
 
 /// How much something matters.
@@ -57,6 +58,8 @@ pub struct LintRequest<'l> {
     pub capabilities: Capabilities,
     /// What templates may ask for.
     pub world: Arc<dyn World>,
+    /// Whether the values must fit the schema.
+    pub schemas: Schemas,
 }
 
 impl fmt::Display for Message {

@@ -45,7 +45,7 @@ mod upgrade;
 mod values;
 mod work;
 
-pub use definitions::{CrdPolicy, definitions};
+pub use definitions::{CrdPolicy, definitions, take_others};
 pub use failure::{FailedPlan, Remedy};
 pub use install::install;
 pub use managed_fields::applied_managed_fields;

@@ -15,7 +15,7 @@ use crate::functions::{Functions, Rendering, without_no_value};
 use crate::manifest::Manifests;
 use crate::semver::{Constraint, Version};
 use crate::set::UserValues;
-use crate::values::{Coalesce, process_dependencies, validate};
+use crate::values::{Coalesce, Schemas, process_dependencies, validate};
 use crate::world::World;
 use context::Renderable;
 
@@ -52,6 +52,20 @@ pub struct Request<'r> {
     pub world: Arc<dyn World>,
     /// Whether `required` and `fail` let pass, to find other faults.
     pub is_linting: bool,
+    /// Whether the values must fit the schemas of the charts.
+    pub schemas: Schemas,
+    /// Whose notes are shown.
+    pub notes: Notes,
+}
+
+/// Whose notes are shown to the user.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Notes {
+    /// Those of the outermost chart.
+    #[default]
+    Outermost,
+    /// Those of the charts inside, too: `--render-subchart-notes`.
+    All,
 }
 
 /// What came out.
@@ -108,17 +122,18 @@ fn render_here(request: &Request<'_>, limits: Limits) -> Result<Rendered, Error>
     check_dependencies(request.chart)?;
     let Prepared { chart, texts, warnings } = prepare(request, &Budget::new(limits))?;
     let own_notes = format!("{}/{NOTES}", chart.name());
-    let mut notes = String::new();
+    let mut notes = Vec::new();
     let mut manifests = Manifests::default();
     // One after the other, so that no text is there twice for long.
     for (name, text) in texts {
-        match name.as_str() {
-            name if name == own_notes => notes = text,
-            name if name.ends_with("NOTES.txt") => {}
-            name => manifests.read(name, &text)?,
+        if !name.ends_with("NOTES.txt") {
+            manifests.read(&name, &text)?;
+        } else if request.notes == Notes::All || name == own_notes {
+            notes.push(text);
         }
     }
-    Ok(Rendered { notes, manifests: manifests.in_install_order(), chart: Some(chart), warnings })
+    let manifests = manifests.in_install_order();
+    Ok(Rendered { notes: notes.join("\n"), manifests, chart: Some(chart), warnings })
 }
 
 /// What all templates gave, before it is read.
@@ -134,7 +149,9 @@ fn prepare(request: &Request<'_>, budget: &Budget) -> Result<Prepared, Error> {
     process_dependencies(&mut chart, request.values, budget, &mut coalesce)?;
     let values = request.values.seen();
     coalesce.chart(&chart, &values, crate::values::Nulls::Removed)?;
-    validate(&chart, &values, budget)?;
+    if request.schemas == Schemas::Enforced {
+        validate(&chart, &values, budget)?;
+    }
     let rendering = Rendering::new(Arc::clone(&request.world), request.is_linting);
     let root = context::root(request, &values);
     let texts = render_templates(&chart, &root, budget, &rendering);

@@ -161,6 +161,18 @@ impl UserValues {
         }
     }
 
+    /// As [`UserValues::set`], but nothing changes, comes or goes at the top: only what is inside of its tables and lists.
+    ///
+    /// # Errors
+    /// The line is wrong.
+    pub fn set_inside(&mut self, line: &str, kind: Kind<'_>) -> Result<(), SetError> {
+        let before = self.fields.clone();
+        self.set(line, kind)?;
+        self.fields.retain(|name, _| before.contains_key(name));
+        self.fields.extend(before.into_iter().filter(|(_, field)| !field.is_object() && !field.is_array()));
+        Ok(())
+    }
+
     /// Lays the values of a later file over those of the files before: maps are merged, everything else gives way. A null
     /// stays, and takes the chart's default away.
     pub fn merge(&mut self, over: UserValues) {

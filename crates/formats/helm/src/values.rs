@@ -6,6 +6,7 @@ mod schema;
 
 pub(crate) use coalesce::{Coalesce, Nulls};
 pub(crate) use dependencies::process_dependencies;
+pub use schema::Schemas;
 pub(crate) use schema::{validate, validate_against};
 
 use bythos_gotemplate::{Budget, Limits, Map, Value};

@@ -16,7 +16,7 @@ pub use load::{Fetch, Fetched};
 use crate::budget::{Budget, Meter};
 use crate::config::{self, Config, Conflict};
 use crate::files::{self, Files};
-use crate::kustomization::{Kustomization, Overlay};
+use crate::kustomization::{Kustomization, Overlay, Role};
 use crate::merge::Definitions;
 use crate::resource::Resource;
 use crate::vars::{self, Vars};
@@ -29,7 +29,7 @@ pub enum Manner {
     #[default]
     Kustomize,
     /// A folder without a kustomization stands for all manifests in it and below; files may stand anywhere in the
-    /// source. Base64 is handed out in one line, and every object has an `apiVersion`: so the API wants it.
+    /// source, and the outermost kustomization may name nothing. Base64 is handed out in one line, and every object has an `apiVersion`: so the API wants it.
     Flux,
 }
 
@@ -149,7 +149,8 @@ impl At<'_> {
 
 impl Build<'_> {
     fn root(&mut self, folder: &str, overlay: &Overlay) -> Result<Vec<Value>, Error> {
-        let found = self.kustomization_of(folder, false)?;
+        let role = if self.manner == Manner::Flux { Role::Overlaid } else { Role::Alone };
+        let found = self.kustomization_of(folder, role)?;
         let mut kustomization = match (found, self.manner) {
             (Some(kustomization), _) => kustomization,
             (None, Manner::Flux) => self.generate(folder),

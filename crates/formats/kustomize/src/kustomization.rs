@@ -48,6 +48,17 @@ pub(crate) struct Kustomization {
     pub(crate) openapi: Option<Entry>,
 }
 
+/// As what a kustomization file is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// As one that says by itself what it is made of.
+    Alone,
+    /// As the outermost one of Flux: it may leave all there is to what is laid over it.
+    Overlaid,
+    /// As a part of the one that names it under `components`.
+    Component,
+}
+
 /// A text of a list, and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entry {
@@ -122,15 +133,25 @@ pub(crate) enum ReplacementField {
     File(Entry),
 }
 
-/// A value of one object for fields of others.
+/// A value for fields of objects.
 #[derive(Debug, Clone)]
 pub(crate) struct Replacement {
     pub(crate) file: String,
     pub(crate) field: String,
-    pub(crate) source: Selector,
-    pub(crate) source_path: String,
-    pub(crate) source_options: Part,
+    pub(crate) source: ReplacementSource,
     pub(crate) targets: Vec<ReplacementTarget>,
+}
+
+/// Where the value of a replacement comes from.
+#[derive(Debug, Clone)]
+pub(crate) enum ReplacementSource {
+    Field {
+        object: Box<Selector>,
+        path: String,
+        options: Part,
+    },
+    /// It stands there: `sourceValue`.
+    Value(String),
 }
 
 #[derive(Debug, Clone)]

@@ -12,7 +12,8 @@
 //!
 //! It is a pure library: it reads nothing but the files that it is given and what the caller fetches for it, knows no
 //! cluster, and takes a [`Budget`]. The behaviour is that of kustomize 5.5, as kubectl 1.32 carries it: `tests/golden`
-//! holds what `kubectl kustomize` printed for some 280 folders, byte for byte. [`Manner`] says where Flux differs.
+//! holds what `kubectl kustomize` printed for some 280 folders, byte for byte; and `sourceValue` of replacements, which came
+//! with 5.8. [`Manner`] says where Flux differs.
 //!
 //! Strategic merge (`merge`) is kustomize's own, not the API server's: `$retainKeys` and `$setElementOrder` have no
 //! meaning in it and stay where they are.

@@ -7,7 +7,10 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::{Budget, Error, Files, Image, Overlay, OverlayPatch, Selector, build, build_with};
+use crate::{
+    Budget, Error, Files, Image, Manner, Options, Overlay, OverlayPatch, Selector, build, build_with,
+    kustomize,
+};
 
 fn files<const N: usize>(files: [(&str, &str); N]) -> Files {
     files.map(|(path, text)| (path.to_owned(), text.as_bytes().to_vec())).into()
@@ -104,9 +107,58 @@ fn without_a_kustomization_all_manifests_below_are_taken() {
 }
 
 #[test]
-fn an_empty_kustomization_is_a_mistake_but_an_empty_folder_is_not() {
-    check_refused([("kustomization.yaml", "")], "kustomization.yaml: kustomization: is empty; name at least");
+fn an_empty_kustomization_is_a_mistake_but_for_the_outermost_one_of_flux() {
+    let bare = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n";
+    let (root, inner) = (("kustomization.yaml", "resources: [inner]"), ("inner/kustomization.yaml", bare));
+    check_refused([root, inner], "inner/kustomization.yaml: kustomization: is empty; name at least");
+    let alone = Options {
+        manner: Manner::Kustomize,
+        overlay: Overlay::default(),
+        fetch: None,
+        budget: Budget::STANDARD,
+    };
+    assert!(kustomize(&files([inner]), "inner", &alone).is_err());
+    assert_eq!(build(&files([inner]), "inner", Budget::STANDARD), Ok(vec![]));
     assert_eq!(build(&files([("README.md", "")]), "", Budget::STANDARD), Ok(vec![]));
+}
+
+#[test]
+fn components_of_the_caller_need_no_resources_beside_them() {
+    let component = "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nresources: [a.yaml]\n";
+    let a = map("a");
+    let files = files([
+        ("app/kustomization.yaml", "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"),
+        ("parts/kustomization.yaml", component),
+        ("parts/a.yaml", &a),
+    ]);
+    let overlay = Overlay {
+        name_prefix: Some("p-".to_owned()),
+        components: vec!["../parts".to_owned()],
+        ..Overlay::default()
+    };
+    assert_eq!(names(build_with(&files, "app", &overlay, Budget::STANDARD)), ["p-a"]);
+}
+
+/// What kustomize 5.8 knows and the kubectl of the corpus does not.
+#[test]
+fn a_replacement_may_say_its_value_itself() {
+    let deployment = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\n\
+                      spec: {replicas: 1, template: {spec: {containers: [{name: db, image: 'postgres:1.8.0'}]}}}";
+    let target = |path: &str| {
+        format!("{{select: {{kind: Deployment}}, fieldPaths: ['{path}'], options: {{create: true}}}}")
+    };
+    let kustomization = format!(
+        "resources: [web.yaml]\nreplacements:\n- sourceValue: custom/postgres:1.9.0\n  targets: [{}, {}]\n- sourceValue: \
+         '3'\n  targets: [{}]\n",
+        target("spec.template.spec.containers.[name=db].image"),
+        target("metadata.annotations.from"),
+        target("spec.replicas"),
+    );
+    let files = files([("kustomization.yaml", &kustomization), ("web.yaml", deployment)]);
+    let built = build(&files, "", Budget::STANDARD).unwrap();
+    assert_eq!(built[0]["spec"]["template"]["spec"]["containers"][0]["image"], "custom/postgres:1.9.0");
+    assert_eq!(built[0]["metadata"]["annotations"]["from"], "custom/postgres:1.9.0");
+    assert_eq!(built[0]["spec"]["replicas"], 3);
 }
 
 #[test]
@@ -194,6 +246,14 @@ fn fields_of_a_kustomization_are_refused_with_their_path() {
         (
             "replacements: [{}]",
             "kustomization.yaml: replacements[0].source: is missing; a replacement has a source and targets",
+        ),
+        (
+            "replacements: [{source: {kind: A}, sourceValue: b, targets: []}]",
+            "replacements[0].sourceValue: \"source\" is there too; only one may be given",
+        ),
+        (
+            "replacements: [{path: a.yaml, sourceValue: b}]",
+            "replacements[0].path: the replacement is in this file; it may not say",
         ),
         ("resources: a.yaml", "resources: expected a list, found the text \"a.yaml\""),
         ("resources: [1]", "resources[0]: expected a text, found 1"),

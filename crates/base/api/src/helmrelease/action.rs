@@ -39,7 +39,7 @@ pub struct Install {
     /// Has no meaning here: the API validates.
     #[serde(rename = "disableOpenAPIValidation", default, skip_serializing_if = "std::ops::Not::not")]
     pub disable_open_api_validation: bool,
-    /// Whether values may break the chart's schema. An object that asks for it is refused by a condition.
+    /// Whether values may break the chart's schema.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub disable_schema_validation: bool,
     /// Whether the name of a release that was taken away with its history kept may be taken.
@@ -89,7 +89,7 @@ pub struct Upgrade {
     /// Has no meaning here: the API validates.
     #[serde(rename = "disableOpenAPIValidation", default, skip_serializing_if = "std::ops::Not::not")]
     pub disable_open_api_validation: bool,
-    /// Whether values may break the chart's schema. An object that asks for it is refused by a condition.
+    /// Whether values may break the chart's schema.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub disable_schema_validation: bool,
     /// Whether objects are replaced, where they are not applied by the server.

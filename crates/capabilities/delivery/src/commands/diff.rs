@@ -1,17 +1,18 @@
 //! `bythos diff`: what a push of a folder would change, before it is pushed. The folder is built as its Kustomization
-//! builds it, and every object is tried out by the API without being written.
+//! builds it, and as those that this one brings do in turn; every object is tried out by the API without being written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use bythos_api::gitrepository::GitRepository;
 use bythos_api::kustomization::Kustomization;
 use bythos_api::names::{FLUX_NAMESPACE, PLATFORM};
-use bythos_operator::error_chain;
+use bythos_operator::{ObjectKey, error_chain};
 use kube::api::{Patch, PatchParams};
 use kube::core::DynamicObject;
-use kube::{Api, Client};
+use kube::{Api, Client, Resource as _};
 use serde_json::{Value, json};
 
 use super::{CommandError, asked};
@@ -19,7 +20,7 @@ use crate::artifact::{FILES_BYTES_MAX, FILES_MAX};
 use crate::git::{Call, Git, GitError};
 use crate::ignore::{IGNORE_FILE, Ignore};
 use crate::kinds::{Cluster, KindError, Kinds};
-use crate::kustomization::{self, Object};
+use crate::kustomization::{self, Id, Object};
 use crate::status::words;
 
 const LISTING_BYTES_MAX: usize = 64 << 20;
@@ -56,41 +57,147 @@ pub async fn run(args: &Args, client: &Client, out: &mut impl Write) -> Result<D
         let name = &args.kustomization;
         CommandError::Refuse(format!("there is no Kustomization {name:?} in namespace {FLUX_NAMESPACE:?}"))
     };
-    let object = found.ok_or_else(missing)?;
-    let files = files_of(&args.folder).await?;
-    let built = kustomization::build_objects(client, &object, files).await;
-    let objects = built.map_err(CommandError::Refuse)?;
+    let outermost = found.ok_or_else(missing)?;
+    let source = kustomization::source_key(&outermost);
+    let files = files_of(&args.folder, &ignored_by(client, &source).await?).await?;
     let kinds = Kinds::new(client.clone());
-    let cluster = kinds.used_by(client.clone());
-    let mut differences = Differences::default();
-    for built in &objects {
-        let change = compare(&cluster, built).await;
-        match change {
-            Change::None => continue,
-            Change::Refused(words) => {
-                differences.refused += 1;
-                writeln!(out, "! {}: {words}", built.id)?;
-            }
-            Change::Made => {
-                differences.changed += 1;
-                writeln!(out, "+ {}", built.id)?;
-            }
-            Change::Fields(fields) => {
-                differences.changed += 1;
-                writeln!(out, "~ {}", built.id)?;
-                for field in fields {
-                    writeln!(out, "    {field}")?;
+    let push = Push { client, cluster: kinds.used_by(client.clone()), files, source };
+    let mut differences = push.compare(&outermost).await.map_err(CommandError::Refuse)?;
+    print(out, &differences.lines)?;
+    let mut seen = BTreeSet::from([ObjectKey::of(&outermost)]);
+    let mut open = VecDeque::from(std::mem::take(&mut differences.inner));
+    while let Some(inner) = open.pop_front() {
+        let key = ObjectKey::of(&inner);
+        if !seen.insert(key.clone()) {
+            continue;
+        }
+        let found = push.compare(&inner).await.unwrap_or_else(|words| Found {
+            lines: vec![format!("! {}: {words}", Id::of(&inner))],
+            refused: 1,
+            ..Found::default()
+        });
+        if !found.lines.is_empty() {
+            writeln!(out, "Kustomization {key}:")?;
+            print(out, &found.lines)?;
+        }
+        differences.changed += found.changed;
+        differences.refused += found.refused;
+        open.extend(found.inner);
+    }
+    Ok(Differences { changed: differences.changed, refused: differences.refused })
+}
+
+fn print(out: &mut impl Write, lines: &[String]) -> Result<(), CommandError> {
+    lines.iter().try_for_each(|line| writeln!(out, "{line}"))?;
+    Ok(())
+}
+
+/// What would be pushed.
+struct Push<'c> {
+    client: &'c Client,
+    cluster: Cluster<'c>,
+    files: BTreeMap<String, Vec<u8>>,
+    /// The source that it would be pushed to.
+    source: ObjectKey,
+}
+
+/// What a push would change for one Kustomization.
+#[derive(Default)]
+struct Found {
+    lines: Vec<String>,
+    changed: usize,
+    refused: usize,
+    /// Kustomizations that it brings, and that build of the same push.
+    inner: Vec<Kustomization>,
+}
+
+impl Push<'_> {
+    async fn compare(&self, object: &Kustomization) -> Result<Found, String> {
+        let objects = kustomization::build_objects(self.client, object, self.files.clone()).await?;
+        let mut found = Found::default();
+        for built in &objects {
+            found.note(&built.id, compare(&self.cluster, built).await);
+        }
+        if object.spec.prune {
+            for id in kustomization::no_longer_described(object, &objects) {
+                found.gone(&id);
+                for id in self.goes_with(&id).await? {
+                    found.gone(&id);
                 }
             }
         }
+        for built in objects.iter().filter(|built| is_kustomization(&built.id)) {
+            found.inner.extend(self.inner(built).await?);
+        }
+        Ok(found)
     }
-    if object.spec.prune {
-        for id in kustomization::no_longer_described(&object, &objects) {
-            differences.changed += 1;
-            writeln!(out, "- {id}")?;
+
+    /// The Kustomization that an object is, if it builds of this push: as it is described, and as the cluster knows it.
+    async fn inner(&self, built: &Object) -> Result<Option<Kustomization>, String> {
+        // One that makes no sense was refused by the API a moment ago.
+        let Ok(mut inner) = serde_json::from_value::<Kustomization>(built.value.clone()) else {
+            return Ok(None);
+        };
+        let builds_of_it = inner.spec.source_ref.kind == "GitRepository"
+            && kustomization::source_key(&inner) == self.source
+            && !inner.spec.suspend;
+        if !builds_of_it {
+            return Ok(None);
+        }
+        inner.status = self.known(&built.id).await?.and_then(|known| known.status);
+        Ok(Some(inner))
+    }
+
+    /// What is deleted with a Kustomization.
+    async fn goes_with(&self, id: &Id) -> Result<Vec<Id>, String> {
+        if !is_kustomization(id) {
+            return Ok(Vec::new());
+        }
+        let known = self.known(id).await?;
+        Ok(known.map(|known| kustomization::goes_with(&known)).unwrap_or_default())
+    }
+
+    async fn known(&self, id: &Id) -> Result<Option<Kustomization>, String> {
+        let api = Api::<Kustomization>::namespaced(self.client.clone(), &id.namespace);
+        api.get_opt(&id.name).await.map_err(|error| words(&error))
+    }
+}
+
+fn is_kustomization(id: &Id) -> bool {
+    id.group == Kustomization::group(&()) && id.kind == Kustomization::kind(&())
+}
+
+impl Found {
+    fn note(&mut self, id: &Id, change: Change) {
+        match change {
+            Change::None => {}
+            Change::Refused(words) => {
+                self.refused += 1;
+                self.lines.push(format!("! {id}: {words}"));
+            }
+            Change::Made => {
+                self.changed += 1;
+                self.lines.push(format!("+ {id}"));
+            }
+            Change::Fields(fields) => {
+                self.changed += 1;
+                self.lines.push(format!("~ {id}"));
+                self.lines.extend(fields.into_iter().map(|field| format!("    {field}")));
+            }
         }
     }
-    Ok(differences)
+
+    fn gone(&mut self, id: &Id) {
+        self.changed += 1;
+        self.lines.push(format!("- {id}"));
+    }
+}
+
+/// What the source leaves out beside what its files say.
+async fn ignored_by(client: &Client, source: &ObjectKey) -> Result<String, CommandError> {
+    let api = Api::<GitRepository>::namespaced(client.clone(), &source.namespace);
+    let found = api.get_opt(&source.name).await.map_err(asked("read the source"))?;
+    Ok(found.and_then(|source| source.spec.ignore).unwrap_or_default())
 }
 
 enum Change {
@@ -168,7 +275,7 @@ fn fields(lines: &mut Vec<String>, path: &str, old: &Value, new: &Value, is_secr
 }
 
 /// The files that git knows or would take, without those that stay out of artifacts.
-async fn files_of(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>, CommandError> {
+async fn files_of(folder: &Path, ignored: &str) -> Result<BTreeMap<String, Vec<u8>>, CommandError> {
     let failed =
         |error: GitError| CommandError::Refuse(format!("{}: {}", folder.display(), error_chain(&error)));
     let folder = tokio::fs::canonicalize(folder)
@@ -208,11 +315,11 @@ async fn files_of(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>, CommandErr
             content.map_err(|error| CommandError::Refuse(format!("{}: {error}", file.display())))?;
         all.insert(path.to_owned(), content);
     }
-    Ok(without_ignored(all))
+    Ok(without_ignored(all, ignored))
 }
 
-fn without_ignored(mut files: BTreeMap<String, Vec<u8>>) -> BTreeMap<String, Vec<u8>> {
-    let mut ignore = Ignore::defaults();
+fn without_ignored(mut files: BTreeMap<String, Vec<u8>>, ignored: &str) -> BTreeMap<String, Vec<u8>> {
+    let mut ignore = Ignore::default();
     let mut rules: Vec<&String> =
         files.keys().filter(|path| path.rsplit('/').next() == Some(IGNORE_FILE)).collect();
     rules.sort_by_key(|path| path.matches('/').count());
@@ -221,6 +328,7 @@ fn without_ignored(mut files: BTreeMap<String, Vec<u8>>) -> BTreeMap<String, Vec
         let lines = files.get(path).map(|lines| String::from_utf8_lossy(lines).into_owned());
         ignore.add(folder, &lines.unwrap_or_default());
     }
+    ignore.add("", ignored);
     files.retain(|path, _| !ignore.leaves_out(path));
     files
 }

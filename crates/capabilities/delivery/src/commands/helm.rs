@@ -3,9 +3,8 @@
 //! For who works by hand, or by a script that was written for Helm. What a platform needs for good belongs into its
 //! repository, as a HelmRelease.
 //!
-//! Left out: repositories by name (`helm repo`), signatures, plugins, post-renderers that are programs.
-//! Of releases: `--skip-schema-validation`, `--enable-dns`, `--render-subchart-notes`, `--hide-secret`, selectors, and
-//! patterns in `list --filter`, which is text here. `bythos tree` and `bythos sync` do not show HelmReleases yet.
+//! Left out: repositories by name (`helm repo`), signatures, plugins, post-renderers that are programs, and
+//! `template --validate`.
 
 use std::io::Write;
 

@@ -1,5 +1,5 @@
-//! `bythos sync`: asks the sources, then the kustomizations, then the Helm releases that these brought to look now, and shows
-//! how it goes.
+//! `bythos sync`: asks the sources, then the kustomizations with those that they bring, then the Helm releases that these
+//! brought, with their charts and repositories, to look now; and shows how it goes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
@@ -7,7 +7,9 @@ use std::io::Write;
 use std::time::Duration;
 
 use bythos_api::gitrepository::GitRepository;
+use bythos_api::helmchart::HelmChart;
 use bythos_api::helmrelease::HelmRelease;
+use bythos_api::helmrepository::HelmRepository;
 use bythos_api::kustomization::Kustomization;
 use bythos_api::names::RECONCILE_REQUESTED_AT;
 use bythos_operator::ObjectKey;
@@ -15,7 +17,7 @@ use bythos_operator::condition::get;
 use futures::TryStreamExt as _;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use k8s_openapi::jiff::Timestamp;
-use kube::api::{Patch, PatchParams};
+use kube::api::{ListParams, Patch, PatchParams};
 use kube::core::NamespaceResourceScope;
 use kube::runtime::WatchStreamExt as _;
 use kube::runtime::watcher::{self, watcher};
@@ -69,7 +71,7 @@ macro_rules! followed {
     )+};
 }
 
-followed!(GitRepository, Kustomization, HelmRelease);
+followed!(GitRepository, HelmRepository, HelmChart, Kustomization, HelmRelease);
 
 /// Asks and follows.
 ///
@@ -91,25 +93,107 @@ pub async fn run(args: &Args, client: &Client, out: &mut impl Write) -> Result<O
         .into_iter()
         .filter(|source| args.name.is_none() || needed.contains(&ObjectKey::of(source)))
         .collect();
-    let limit = Duration::from_secs(args.timeout);
-    let fetched = follow(client, sources, limit, out).await?;
-    let keys: Vec<ObjectKey> = chosen.iter().map(ObjectKey::of).collect();
-    let applied = follow(client, chosen, limit, out).await?;
-    let released = follow(client, releases_of(client, &keys).await?, limit, out).await?;
-    let all = [fetched, applied, released];
-    Ok(if all.contains(&Outcome::Failed) { Outcome::Failed } else { Outcome::Applied })
+    let mut round = Round { client, limit: Duration::from_secs(args.timeout), outcome: Outcome::Applied };
+    round.follow(sources, out).await?;
+    let keys = round.follow_kustomizations(chosen, out).await?;
+    let releases = releases_of(client, &keys).await?;
+    let charts = charts_of(client, &releases).await?;
+    round.follow(repositories_of(client, &charts).await?, out).await?;
+    round.follow(charts, out).await?;
+    round.follow(releases, out).await?;
+    Ok(round.outcome)
 }
 
-/// The releases that these kustomizations brought by now.
-async fn releases_of(client: &Client, keys: &[ObjectKey]) -> Result<Vec<HelmRelease>, CommandError> {
-    let applied =
-        super::kustomizations(client).await?.into_iter().filter(|it| keys.contains(&ObjectKey::of(it)));
-    let inventories = applied.filter_map(|it| it.status?.inventory);
-    let brought: BTreeSet<Id> =
-        inventories.flat_map(|it| it.entries).filter_map(|entry| Id::parse(&entry)).collect();
+/// One sync under way.
+struct Round<'c> {
+    client: &'c Client,
+    limit: Duration,
+    outcome: Outcome,
+}
+
+impl Round<'_> {
+    async fn follow<K: Followed>(
+        &mut self,
+        objects: Vec<K>,
+        out: &mut impl Write,
+    ) -> Result<(), CommandError> {
+        if follow(self.client, objects, self.limit, out).await? == Outcome::Failed {
+            self.outcome = Outcome::Failed;
+        }
+        Ok(())
+    }
+
+    /// These, then those that they brought by then, and so on. Returns all of them.
+    async fn follow_kustomizations(
+        &mut self,
+        chosen: Vec<Kustomization>,
+        out: &mut impl Write,
+    ) -> Result<BTreeSet<ObjectKey>, CommandError> {
+        let mut keys = BTreeSet::new();
+        let mut next = chosen;
+        while !next.is_empty() {
+            keys.extend(next.iter().map(ObjectKey::of));
+            self.follow(next, out).await?;
+            let all = super::kustomizations(self.client).await?;
+            let brought = brought_by(&all, &keys);
+            let is_new =
+                |it: &Kustomization| brought.contains(&Id::of(it)) && !keys.contains(&ObjectKey::of(it));
+            next = all.into_iter().filter(is_new).collect();
+        }
+        Ok(keys)
+    }
+}
+
+/// What these kustomizations brought by now.
+fn brought_by(all: &[Kustomization], keys: &BTreeSet<ObjectKey>) -> BTreeSet<Id> {
+    let meant = all.iter().filter(|it| keys.contains(&ObjectKey::of(*it)));
+    let inventories = meant.filter_map(|it| it.status.as_ref()?.inventory.as_ref());
+    inventories.flat_map(|it| &it.entries).filter_map(Id::parse).collect()
+}
+
+async fn releases_of(client: &Client, keys: &BTreeSet<ObjectKey>) -> Result<Vec<HelmRelease>, CommandError> {
+    let brought = brought_by(&super::kustomizations(client).await?, keys);
     let mut releases = super::releases(client).await?;
     releases.retain(|release| brought.contains(&Id::of(release)));
     Ok(releases)
+}
+
+/// The charts that these releases are made from.
+async fn charts_of(client: &Client, releases: &[HelmRelease]) -> Result<Vec<HelmChart>, CommandError> {
+    let named: BTreeSet<ObjectKey> = releases.iter().filter_map(chart_of).collect();
+    let listed = Api::<HelmChart>::all(client.clone()).list(&ListParams::default()).await;
+    let charts = listed.map_err(asked("list the charts"))?.items;
+    Ok(charts.into_iter().filter(|chart| named.contains(&ObjectKey::of(chart))).collect())
+}
+
+fn chart_of(release: &HelmRelease) -> Option<ObjectKey> {
+    let (namespace, name) = match &release.spec.chart_ref {
+        Some(reference) => {
+            let own = release.metadata.namespace.clone();
+            (reference.namespace.clone().or(own)?, reference.name.clone())
+        }
+        None => {
+            let (namespace, name) = release.status.as_ref()?.helm_chart.as_ref()?.split_once('/')?;
+            (namespace.to_owned(), name.to_owned())
+        }
+    };
+    Some(ObjectKey::namespaced(namespace, name.as_str()))
+}
+
+/// The repositories that these charts come from. A registry has nothing to look at before a chart is asked for.
+async fn repositories_of(client: &Client, charts: &[HelmChart]) -> Result<Vec<HelmRepository>, CommandError> {
+    let named: BTreeSet<ObjectKey> = charts
+        .iter()
+        .filter(|chart| chart.spec.source_ref.kind == "HelmRepository")
+        .map(|chart| {
+            let namespace = chart.metadata.namespace.clone().unwrap_or_default();
+            ObjectKey::namespaced(namespace, chart.spec.source_ref.name.as_str())
+        })
+        .collect();
+    let listed = Api::<HelmRepository>::all(client.clone()).list(&ListParams::default()).await;
+    let repositories = listed.map_err(asked("list the repositories"))?.items;
+    let is_meant = |it: &HelmRepository| named.contains(&ObjectKey::of(it)) && !it.is_oci();
+    Ok(repositories.into_iter().filter(is_meant).collect())
 }
 
 /// Asks all objects of a kind, and prints what they say until each has answered.

@@ -7,6 +7,8 @@ use std::time::Duration;
 use crate::git::{Call, Git, GitError, Setting};
 
 const REFERENCES_BYTES_MAX: usize = 8 << 20;
+/// Commits of which the newest is looked for.
+const COMPARED_MAX: usize = 100;
 
 /// How to prove who we are.
 #[derive(Clone, PartialEq, Eq)]
@@ -122,16 +124,45 @@ impl Remote {
     /// Brings what `reference` means now into a new bare repository at `folder`, without its history, and returns
     /// the commit.
     pub(crate) async fn fetch(&self, git: &Git, folder: &Path, reference: &str) -> Result<String, GitError> {
+        self.bring(git, folder, &[], &[reference]).await?;
+        self.print(git, folder, &["rev-parse", "--verify", "--quiet", "FETCH_HEAD^{commit}"]).await
+    }
+
+    /// The newest commit among those that full references mean, by the time that it was made. Brings nothing of them but the
+    /// commits, where the remote can leave the rest out.
+    pub(crate) async fn newest(
+        &self,
+        git: &Git,
+        folder: &Path,
+        references: &[String],
+    ) -> Result<String, GitError> {
+        let last = references.len().saturating_sub(COMPARED_MAX);
+        let wanted: Vec<String> =
+            references.iter().skip(last).map(|reference| format!("{reference}:{reference}")).collect();
+        let arguments: Vec<&str> = wanted.iter().map(String::as_str).collect();
+        self.bring(git, folder, &["--filter=tree:0"], &arguments).await?;
+        self.print(git, folder, &["log", "--no-walk=sorted", "--max-count=1", "--format=%H", "--all"]).await
+    }
+
+    /// Fetches into a new bare repository at `folder`, without history.
+    async fn bring(
+        &self,
+        git: &Git,
+        folder: &Path,
+        options: &[&str],
+        references: &[&str],
+    ) -> Result<(), GitError> {
         let place = folder.to_string_lossy();
         let init = ["init", "--quiet", "--bare", "--template=", &place];
         git.run(Call { arguments: &init, output_bytes_max: 1 << 10, ..Call::default() }, self.timeout)
             .await?;
-        let fetch =
-            ["fetch", "--quiet", "--depth=1", "--no-tags", "--no-write-commit-graph", "origin", reference];
-        self.call(git, &fetch, Some(folder), 1 << 10).await?;
-        let parse = ["rev-parse", "--verify", "--quiet", "FETCH_HEAD^{commit}"];
-        let call =
-            Call { arguments: &parse, folder: Some(folder), output_bytes_max: 1 << 10, ..Call::default() };
+        let fetch = ["fetch", "--quiet", "--depth=1", "--no-tags", "--no-write-commit-graph"];
+        let fetch = [fetch.as_slice(), options, &["origin"], references].concat();
+        self.call(git, &fetch, Some(folder), 1 << 10).await.map(drop)
+    }
+
+    async fn print(&self, git: &Git, folder: &Path, arguments: &[&str]) -> Result<String, GitError> {
+        let call = Call { arguments, folder: Some(folder), output_bytes_max: 1 << 10, ..Call::default() };
         let printed = git.run(call, self.timeout).await?;
         Ok(String::from_utf8_lossy(&printed).trim().to_owned())
     }

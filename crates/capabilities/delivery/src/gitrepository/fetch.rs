@@ -16,7 +16,7 @@ use super::validate::{Scheme, Wanted, wanted};
 use super::{Context, pack, timeout_of};
 use crate::credentials::{self, HttpAccess, SecretError};
 use crate::git::GitError;
-use crate::git::remote::Remote;
+use crate::git::remote::{Advertised, Remote};
 use crate::git::ssh::{self, SshHost};
 use crate::storage::Folder;
 
@@ -43,7 +43,7 @@ impl Context {
         let remote = self.remote(key, source, &wanted, scratch.path()).await?;
         let included = self.included(key, source).await?;
         let failed = |error| Failure::git(&wanted, error);
-        let (reference, commit) = self.commit_of(&remote, &wanted).await?;
+        let (reference, commit) = self.commit_of(&remote, &wanted, scratch.path()).await?;
         if let Some(artifact) = self.known(source, status, &reference.revision(&commit), &included).await {
             return Ok(Obtained { artifact, included });
         }
@@ -122,7 +122,12 @@ impl Context {
     }
 
     /// The commit that the remote has for the reference; of a range, the tag within it.
-    async fn commit_of(&self, remote: &Remote, wanted: &Wanted) -> Result<(Reference, String), Failure> {
+    async fn commit_of(
+        &self,
+        remote: &Remote,
+        wanted: &Wanted,
+        scratch: &Path,
+    ) -> Result<(Reference, String), Failure> {
         if let Reference::Commit { commit, .. } = &wanted.reference {
             return Ok((wanted.reference.clone(), commit.clone()));
         }
@@ -130,7 +135,13 @@ impl Context {
         let full = wanted.reference.full_name();
         let peeled = format!("{full}^{{}}");
         let advertised = remote.list(&self.git, &[&full, &peeled]).await.map_err(failed)?;
-        if let Some(reference) = wanted.reference.resolve(&advertised)
+        let candidates = wanted.reference.candidates(&advertised);
+        let meant = match candidates.as_slice() {
+            [] => None,
+            [only] => Some(only.clone()),
+            tags => Some(self.newest(remote, tags, &advertised, scratch).await.map_err(failed)?),
+        };
+        if let Some(reference) = meant
             && let Some(commit) = reference.find(&advertised)
         {
             let commit = commit.to_owned();
@@ -144,6 +155,21 @@ impl Context {
         let branches: Vec<&str> = branches.take(BRANCHES_NAMED_MAX).collect();
         let words = format!("couldn't find {}; branches there: {}", wanted.reference, branches.join(", "));
         Err(failed(GitError::Failed { words }))
+    }
+
+    /// Of tags whose versions are equal, the one with the newest commit, as in Flux.
+    async fn newest(
+        &self,
+        remote: &Remote,
+        tags: &[Reference],
+        advertised: &[Advertised],
+        scratch: &Path,
+    ) -> Result<Reference, GitError> {
+        let names: Vec<String> = tags.iter().map(Reference::full_name).collect();
+        let commit = remote.newest(&self.git, &scratch.join("tags.git"), &names).await?;
+        let is_meant = |tag: &&Reference| tag.find(advertised) == Some(&commit);
+        let words = || format!("{} moved while it was looked at", names.join(" or "));
+        tags.iter().rfind(is_meant).cloned().ok_or_else(|| GitError::Failed { words: words() })
     }
 
     /// The artifact that is there, if it is of this revision, made as the source asks, and still whole on disk.

@@ -67,7 +67,7 @@ async fn read(
     Ok(tree::read(git, &tree.repository, &entries, timeout).await?)
 }
 
-/// Flux' defaults, then what the repository says, then what the source says: the last word counts.
+/// What the repository says, then what the source says: the last word counts.
 async fn rules(
     git: &Git,
     all: &[Found<'_>],
@@ -75,7 +75,7 @@ async fn rules(
     spec: &GitRepositorySpec,
     timeout: Duration,
 ) -> Result<Ignore, Failure> {
-    let mut ignore = Ignore::defaults();
+    let mut ignore = Ignore::default();
     let is_rules = |path: &str| path.rsplit('/').next() == Some(IGNORE_FILE);
     let mut found: Vec<&Found<'_>> = all.iter().filter(|found| is_rules(&found.path)).collect();
     found.sort_by_key(|found| found.path.matches('/').count());

@@ -66,17 +66,20 @@ impl Reference {
         }
     }
 
-    /// What is meant now: of a range its highest tag, else the reference itself.
-    pub(crate) fn resolve(&self, advertised: &[Advertised]) -> Option<Reference> {
-        let Reference::Range(range) = self else { return Some(self.clone()) };
-        let constraint = Constraint::parse(range).ok()?;
+    /// What may be meant now: of a range the tags of its highest version, which differ at most in what does not count; else
+    /// the reference itself.
+    pub(crate) fn candidates(&self, advertised: &[Advertised]) -> Vec<Reference> {
+        let Reference::Range(range) = self else { return vec![self.clone()] };
+        let Ok(constraint) = Constraint::parse(range) else { return Vec::new() };
         let tags = advertised.iter().filter_map(|it| it.name.strip_prefix("refs/tags/"));
-        let versions = tags
-            .filter(|tag| !tag.ends_with("^{}"))
-            .filter_map(|tag| Some((Version::parse(tag).ok()?, tag)))
-            .filter(|(version, _)| constraint.allows(version));
-        let highest = versions.max_by(|(one, _), (other, _)| one.compare(other));
-        highest.map(|(_, tag)| Reference::Tag(tag.to_owned()))
+        let versions =
+            tags.filter(|tag| !tag.ends_with("^{}")).filter_map(|tag| Some((version_of(tag)?, tag)));
+        let allowed: Vec<(Version, &str)> =
+            versions.filter(|(version, _)| constraint.allows(version)).collect();
+        let highest = allowed.iter().map(|(version, _)| version).max_by(|one, other| one.compare(other));
+        let Some(highest) = highest else { return Vec::new() };
+        let of_highest = allowed.iter().filter(|(version, _)| version.compare(highest).is_eq());
+        of_highest.map(|(_, tag)| Reference::Tag((*tag).to_owned())).collect()
     }
 
     /// The commit among what the remote has; a tag of its own object stands for the commit that it points to.
@@ -112,6 +115,13 @@ impl std::fmt::Display for Reference {
             Reference::Commit { commit, .. } => write!(f, "commit {commit}"),
         }
     }
+}
+
+/// The version that a tag stands for. As in Flux, `v1` and `1.2` are names like any other.
+fn version_of(tag: &str) -> Option<Version> {
+    const NUMBERS: usize = 3;
+    let is_whole = tag.splitn(NUMBERS, '.').count() == NUMBERS;
+    Version::parse(tag).ok().filter(|_| is_whole)
 }
 
 /// The rules of "git check-ref-format" that keep a name from being anything but a name.
@@ -168,19 +178,34 @@ mod tests {
 
     #[test]
     fn a_range_means_its_highest_tag() {
-        let tags = ["v1.0.0", "v1.2.0", "v1.10.1", "v2.0.0-rc.1", "v2.0.0", "nightly", "v1.10.1^{}"];
+        let tags = [
+            "v1.0.0",
+            "v1.2.0",
+            "v1.10.1",
+            "v2.0.0-rc.1",
+            "v2.0.0",
+            "nightly",
+            "v1.10.1^{}",
+            "20260101",
+            "v9.9",
+            "4.0.0+a",
+            "4.0.0+b",
+        ];
         let remote: Vec<Advertised> = tags
             .iter()
             .map(|tag| Advertised { name: format!("refs/tags/{tag}"), object: "x".to_owned() })
             .collect();
-        let check = |range: &str, expected: Option<&str>| {
-            let found = Reference::Range(range.to_owned()).resolve(&remote);
-            assert_eq!(found, expected.map(|tag| Reference::Tag(tag.to_owned())), "{range}");
+        let check = |range: &str, expected: &[&str]| {
+            let found = Reference::Range(range.to_owned()).candidates(&remote);
+            let expected: Vec<Reference> =
+                expected.iter().map(|tag| Reference::Tag((*tag).to_owned())).collect();
+            assert_eq!(found, expected, "{range}");
         };
-        check("1.x", Some("v1.10.1"));
-        check(">=1.0.0 <1.3.0", Some("v1.2.0"));
-        check("*", Some("v2.0.0"));
-        check(">=3", None);
+        check("1.x", &["v1.10.1"]);
+        check(">=1.0.0 <1.3.0", &["v1.2.0"]);
+        check("<3", &["v2.0.0"]);
+        check("*", &["4.0.0+a", "4.0.0+b"]);
+        check(">=5", &[]);
     }
 
     #[test]

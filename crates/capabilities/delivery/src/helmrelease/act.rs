@@ -10,7 +10,7 @@ use bythos_api::helmrelease::ReleaseAction;
 use bythos_api::kustomization::ResourceInventory;
 use bythos_helm::plan;
 use bythos_helm::release::{History, ReleaseRecord, Status};
-use bythos_operator::event::Severity;
+use bythos_operator::event::{Publisher, Severity};
 use kube::ResourceExt as _;
 use tracing::info;
 
@@ -36,7 +36,10 @@ impl Run<'_> {
             Action::Install => self.make(ReleaseAction::Install, wish, releases, before).await,
             Action::Upgrade => self.make(ReleaseAction::Upgrade, wish, releases, before).await,
             Action::Resume => self.resume(wish, releases, before).await,
-            Action::Recognize => self.recognize(&before),
+            Action::Recognize => match standing {
+                Standing::RolledBack => self.recognize_rollback(wish, releases, &before).await,
+                _ => self.recognize(&before),
+            },
             Action::Unlock => self.unlock(wish, releases, &before).await,
             Action::Test => self.test(wish, releases, before).await,
             Action::RollBack(revision) => self.roll_back_to(*revision, wish, releases, before).await,
@@ -77,14 +80,19 @@ impl Run<'_> {
         latest.map(|latest| (latest.full_name(), latest.versioned_chart())).unwrap_or_default()
     }
 
-    async fn publish(&self, severity: Severity, reason: Reason, message: &str) {
+    pub(super) async fn publish(&self, severity: Severity, reason: Reason, message: &str) {
         let log = self.log.take();
         let text = match log.is_empty() {
             true => message.to_owned(),
             false => format!("{message}\n\nLast Helm logs:\n\n{log}"),
         };
         info!(namespace = self.object.namespace(), name = self.object.name_any(), message, "release");
-        self.context.events.publish(self.object, severity, reason.as_str(), &text).await;
+        self.events().publish(self.object, severity, reason.as_str(), &text).await;
+    }
+
+    /// Events name the chart's version and the digest of the values, as those of Flux do.
+    pub(super) fn events(&self) -> Publisher {
+        self.context.events.annotated(report::event_annotations(&self.status))
     }
 }
 

@@ -181,7 +181,7 @@ impl Run<'_> {
         match &state.standing {
             Standing::InSync => self.when_in_sync(is_forced),
             Standing::Stopped | Standing::Leaving => Decision::Act(Action::Resume),
-            Standing::Unseen => Decision::Act(Action::Recognize),
+            Standing::Unseen | Standing::RolledBack => Decision::Act(Action::Recognize),
             Standing::Locked => Decision::Act(Action::Unlock),
             Standing::Absent => self.unless_exhausted(ReleaseAction::Install, Action::Install, is_forced),
             Standing::OutOfSync => self.unless_exhausted(ReleaseAction::Upgrade, Action::Upgrade, is_forced),
@@ -192,12 +192,7 @@ impl Run<'_> {
             Standing::Drifted(_) if self.object.spec.drift_mode() == DriftMode::Enabled => {
                 Decision::Act(Action::CorrectDrift)
             }
-            Standing::Drifted(differences) => {
-                let message = self.drift_message(differences);
-                let mut conditions = report::conditions(self.object, &mut self.status);
-                conditions.mark(Type::Drifted, Truth::True, Reason::DriftDetected, message);
-                Decision::Done
-            }
+            Standing::Drifted(_) => Decision::Done,
             Standing::Untested => {
                 self.forget_remedy();
                 Decision::Act(Action::Test)

@@ -6,7 +6,7 @@ use bythos_operator::{Cache, ObjectKey};
 use kube::{Resource as _, ResourceExt as _};
 
 use super::report::Failure;
-use crate::kustomization::{ExpressionError, is_ready_by_expression};
+use crate::expressions::{self, ReadyError};
 
 /// The releases that must be ready before `object`.
 pub(super) fn keys_of(object: &HelmRelease) -> Vec<ObjectKey> {
@@ -28,11 +28,12 @@ pub(super) fn check(object: &HelmRelease, releases: &Cache<HelmRelease>) -> Resu
             return if is_ready(&dependency) { Ok(()) } else { refuse("is not ready") };
         }
         let print = |it: &HelmRelease| serde_json::to_value(it).unwrap_or_default();
-        match is_ready_by_expression(index, reference, expression, &print(object), &print(&dependency)) {
+        let (own, other) = (print(object), print(&dependency));
+        match expressions::is_ready(index, reference, expression, &own, &other) {
             Ok(true) => Ok(()),
             Ok(false) => refuse("is not ready according to readyExpr eval"),
-            Err(ExpressionError::Wrong(message)) => Err(Failure::Expression { message }),
-            Err(ExpressionError::Unknown(message)) => Err(Failure::Dependency { message }),
+            Err(ReadyError::Wrong(wrong)) => Err(wrong.into()),
+            Err(ReadyError::Unknown(message)) => Err(Failure::Dependency { message }),
         }
     })
 }

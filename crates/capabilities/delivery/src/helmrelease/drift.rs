@@ -13,11 +13,13 @@ use super::Run;
 use super::report::{self, Failure};
 use crate::condition::{Reason, Truth, Type};
 use crate::ignored::{Ignored, differs};
+use crate::metadata::Marked as _;
 use crate::release::{Force, Releases, apply_params, body};
 use crate::status::words;
 
 /// Label or annotation of an object that asks to be left alone.
 const MARK: &str = "helm.toolkit.fluxcd.io/driftDetection";
+const LEFT_ALONE: &str = "disabled";
 const FIELD: &str = "spec.driftDetection.ignore";
 
 /// An object that is not as it was left.
@@ -57,23 +59,24 @@ impl Run<'_> {
         Ok(found)
     }
 
-    pub(super) fn drift_message(&self, differences: &[Difference]) -> String {
+    /// Says what is not as it was left, whether it is to be set right or not.
+    pub(super) async fn tell_drift(&mut self, differences: &[Difference]) {
         let name = self.status.latest().map(|latest| latest.full_name()).unwrap_or_default();
         let lines: Vec<String> = differences.iter().map(Difference::words).collect();
-        format!("Cluster state of release {name} has drifted from the desired state:\n{}", lines.join("\n"))
+        let lines = lines.join("\n");
+        let message = format!("Cluster state of release {name} has drifted from the desired state:\n{lines}");
+        let mut conditions = report::conditions(self.object, &mut self.status);
+        conditions.mark(Type::Drifted, Truth::True, Reason::DriftDetected, message.as_str());
+        self.publish(Severity::Warning, Reason::DriftDetected, &message).await;
     }
 
     /// Sets right what is not as it was left.
     pub(super) async fn correct(
-        &mut self,
+        &self,
         differences: &[Difference],
         releases: &Releases<'_>,
     ) -> Result<(), Failure> {
-        let message = self.drift_message(differences);
-        let mut conditions = report::conditions(self.object, &mut self.status);
-        conditions.mark(Type::Drifted, Truth::True, Reason::DriftDetected, message.as_str());
-        let events = &self.context.events;
-        events.publish(self.object, Severity::Warning, "DriftDetected", &message).await;
+        let events = self.events();
         let mut failed = Vec::new();
         for difference in differences {
             if let Err(words) = set_right(releases, difference).await {
@@ -98,7 +101,7 @@ async fn compare(
     object: &Object,
     ignored: &Ignored,
 ) -> Result<Option<Difference>, String> {
-    if is_left_alone(&object.value) {
+    if object.value.says(MARK, LEFT_ALONE) {
         return Ok(None);
     }
     let way = releases.way_to(&object.key).await.map_err(|error| error_chain(&error))?;
@@ -106,7 +109,7 @@ async fn compare(
     let key = object.key.clone();
     let existing = way.api.get_opt(&key.name).await.map_err(|error| words(&error))?;
     let Some(existing) = existing else { return Ok(Some(Difference { key, is_missing: true, body })) };
-    if is_left_alone(&serde_json::json!(existing)) {
+    if existing.says(MARK, LEFT_ALONE) {
         return Ok(None);
     }
     let params = PatchParams { dry_run: true, ..apply_params(Force::Yes) };
@@ -119,11 +122,6 @@ async fn compare(
     let mut body = body;
     Ignored::leave_to_others(bythos_helm::plan::FIELD_MANAGER, &mut body, &existing, &outcome, &paths);
     Ok(Some(Difference { key, is_missing: false, body }))
-}
-
-fn is_left_alone(object: &Value) -> bool {
-    let says = |marks: &str| object["metadata"][marks].get(MARK).is_some_and(|mark| mark == "disabled");
-    says("labels") || says("annotations")
 }
 
 async fn set_right(releases: &Releases<'_>, difference: &Difference) -> Result<(), String> {

@@ -1,5 +1,6 @@
 //! How it went, as conditions; and why it did not, as types.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bythos_api::helmrelease::{HelmRelease, HelmReleaseStatus};
@@ -10,9 +11,13 @@ use kube::{Resource as _, ResourceExt as _};
 
 use super::{SOON, Wish};
 use crate::condition::{Conditions, Reason, Truth, Type};
+use crate::expressions::WrongExpression;
 use crate::ignored::RuleError;
 use crate::impersonate::AccountError;
 use crate::storage::StorageError;
+
+/// Group of HelmRelease.
+const GROUP: &str = "helm.toolkit.fluxcd.io";
 
 /// How often what a release waits for is looked at, though somebody tells.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
@@ -44,8 +49,8 @@ pub(crate) enum Failure {
     Unsupported { field: &'static str, message: &'static str },
     #[error("invalid Chart reference: set either spec.chart or spec.chartRef")]
     ChartReference,
-    #[error("{message}")]
-    Expression { message: String },
+    #[error(transparent)]
+    Expression(#[from] WrongExpression),
     #[error(transparent)]
     Rule(#[from] RuleError),
     #[error(transparent)]
@@ -85,7 +90,7 @@ impl Failure {
         match self {
             Failure::Unsupported { .. } => Reason::UnsupportedSpec,
             Failure::ChartReference => Reason::InvalidChartReference,
-            Failure::Expression { .. } => Reason::InvalidCelExpression,
+            Failure::Expression(_) => Reason::InvalidCelExpression,
             Failure::Account(_) => Reason::AccountFailed,
             Failure::Dependency { .. } => Reason::DependencyNotReady,
             Failure::SourceNotReady { .. } => Reason::SourceNotReady,
@@ -112,7 +117,7 @@ impl Failure {
             self,
             Failure::Unsupported { .. }
                 | Failure::ChartReference
-                | Failure::Expression { .. }
+                | Failure::Expression(_)
                 | Failure::Rule(_)
                 | Failure::Exhausted { .. }
                 | Failure::NoRollbackTarget
@@ -132,6 +137,14 @@ impl Failure {
     pub(super) fn was_told(&self) -> bool {
         matches!(self, Failure::Action { .. } | Failure::Drift { .. })
     }
+}
+
+/// What events say beside their message: what was tried.
+pub(super) fn event_annotations(status: &HelmReleaseStatus) -> BTreeMap<String, String> {
+    let tried =
+        [("revision", &status.last_attempted_revision), ("token", &status.last_attempted_config_digest)];
+    let annotation = |(key, value): (&str, &Option<String>)| Some((format!("{GROUP}/{key}"), value.clone()?));
+    tried.into_iter().filter_map(annotation).collect()
 }
 
 pub(super) fn conditions<'a>(object: &HelmRelease, status: &'a mut HelmReleaseStatus) -> Conditions<'a> {

@@ -1,6 +1,6 @@
 //! How a release is, seen from what is wished.
 
-use bythos_api::helmrelease::{DriftMode, HelmRelease, HelmReleaseStatus};
+use bythos_api::helmrelease::{DriftMode, HelmRelease, HelmReleaseStatus, Snapshot};
 use bythos_helm::plan::{ValuesPolicy, upgrade_values};
 use bythos_helm::release::{History, ReleaseRecord, Status};
 use bythos_helm::set::UserValues;
@@ -25,6 +25,8 @@ pub(super) enum Standing {
     Stopped,
     /// It is what this object tried last, and nobody saw the end.
     Unseen,
+    /// It is the rollback with which this object made up for a failure, and nobody saw the end.
+    RolledBack,
     /// It was begun with another wish, and stopped.
     Locked,
     /// It is being taken away, and that was stopped.
@@ -102,6 +104,7 @@ impl Run<'_> {
                 Ok(Standing::Unseen)
             }
             (_, None) => Ok(Standing::Unmanaged),
+            (Status::Deployed, Some(latest)) if self.is_last_remedy(last, latest) => Ok(Standing::RolledBack),
             (_, Some(latest)) if !snapshot::is_of(latest, last) => Ok(Standing::Unmanaged),
             (Status::Failed, _) => Ok(Standing::Failed),
             (Status::Deployed, Some(latest)) => {
@@ -134,6 +137,14 @@ impl Run<'_> {
         Ok(is_noted && is_newer && is_marked && is_wished(record, wish)?)
     }
 
+    /// Whether a record is the rollback that an earlier run carried out before it was stopped: the one after the revision
+    /// that failed, back to the one that is remembered as good.
+    fn is_last_remedy(&self, record: &ReleaseRecord, latest: &Snapshot) -> bool {
+        let ignores_tests = super::decide::ignores_tests(self.object, &self.status);
+        let good = snapshot::previous(&self.status.history, ignores_tests).map(|good| good.version);
+        record.revision == latest.version + 1 && good == Some(record.info.rollback_revision)
+    }
+
     /// Whether what is laid over the chart is not what it was at the last action. Only a new generation can tell.
     fn has_other_postrender(&self, wish: &Wish) -> bool {
         self.status.observed_generation != self.object.meta().generation
@@ -141,7 +152,7 @@ impl Run<'_> {
                 || self.status.observed_common_metadata_digest != wish.postrender.common_metadata)
     }
 
-    fn test_standing(&self, latest: &bythos_api::helmrelease::Snapshot) -> Option<Standing> {
+    fn test_standing(&self, latest: &Snapshot) -> Option<Standing> {
         self.object.spec.test.as_ref().filter(|test| test.enable)?;
         if !latest.has_been_tested() {
             return Some(Standing::Untested);

@@ -10,21 +10,13 @@ pub(super) fn refuse(spec: &HelmReleaseSpec) -> Result<(), Failure> {
         return Err(Failure::ChartReference);
     }
     let source = spec.chart_ref.as_ref().map_or("HelmChart", |reference| reference.kind.as_str());
-    let breaks_schema = spec.install.as_ref().is_some_and(|it| it.disable_schema_validation)
-        || spec.upgrade.as_ref().is_some_and(|it| it.disable_schema_validation);
     let asked = [
         (source != "HelmChart", "spec.chartRef.kind", "only HelmChart is supported yet"),
         (spec.kube_config.is_some(), "spec.kubeConfig", "other clusters are not supported yet"),
-        (!spec.health_check_exprs.is_empty(), "spec.healthCheckExprs", "health checks are not supported yet"),
         (
             spec.post_render_strategy.as_deref() == Some("separate"),
             "spec.postRenderStrategy",
             "\"separate\" is not supported yet, only \"combined\" and \"nohooks\"",
-        ),
-        (
-            breaks_schema,
-            "spec.install.disableSchemaValidation, spec.upgrade.disableSchemaValidation",
-            "values must fit the chart's schema",
         ),
     ];
     match asked.into_iter().find(|(asked, ..)| *asked) {

@@ -1,7 +1,7 @@
 //! With which values: those of ConfigMaps and Secrets, one over the other, and those of the spec over all of them.
 
 use bythos_api::helmrelease::{HelmRelease, ValuesReference};
-use bythos_helm::set::{Kind, SetError, UserValues};
+use bythos_helm::set::{Kind, UserValues};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::{Api, Client, ResourceExt as _};
 
@@ -61,19 +61,21 @@ async fn read(
     }
 }
 
-/// As in Flux: a reference with a path sets its value over everything before it, the spec's own values included; one
-/// without lies over what was there; and at the end the spec's own values lie over all of it.
+/// As in Flux: a reference without a path lies over what was there, and at the end the spec's own values lie over all of
+/// it. One with a path sets its value inside of the spec's own values too, so that it stays; only where the path is a
+/// single name, the spec's own value comes back at the end.
 fn merged<'r>(
     found: &[(&'r ValuesReference, String)],
-    own: UserValues,
+    mut own: UserValues,
 ) -> Result<UserValues, (&'r ValuesReference, String)> {
     let mut values = UserValues::default();
     for (reference, text) in found {
         match reference.target_path.as_deref().filter(|path| !path.is_empty()) {
             Some(path) => {
                 values.merge(own.clone());
-                set_at(&mut values, path, text, reference.literal)
-                    .map_err(|error| (*reference, format!("failed to merge value: {error}")))?;
+                let (line, kind) = set_line(path, text, reference.literal);
+                let set = values.set(&line, kind).and_then(|()| own.set_inside(&line, kind));
+                set.map_err(|error| (*reference, format!("failed to merge value: {error}")))?;
             }
             None => {
                 let read = UserValues::read(VALUES_KEY, text);
@@ -88,16 +90,16 @@ fn merged<'r>(
 }
 
 /// A value in quotes is text; another one is what `--set` makes of it.
-fn set_at(values: &mut UserValues, path: &str, value: &str, literal: bool) -> Result<(), SetError> {
+fn set_line(path: &str, value: &str, literal: bool) -> (String, Kind<'static>) {
     if literal {
-        return values.set(&format!("{path}={}", escaped(value)), Kind::Text);
+        return (format!("{path}={}", escaped(value)), Kind::Text);
     }
     let is_in = |quote: char| value.starts_with(quote) && value.ends_with(quote);
     if is_in('\'') || is_in('"') {
         let bare = value.trim_matches(['\'', '"']);
-        return values.set(&format!("{path}={bare}"), Kind::Text);
+        return (format!("{path}={bare}"), Kind::Text);
     }
-    values.set(&format!("{path}={value}"), Kind::Typed)
+    (format!("{path}={value}"), Kind::Typed)
 }
 
 /// What means something in the language of `--set` means itself.
@@ -148,10 +150,25 @@ mod tests {
         let at = |path: &str| json!({ "targetPath": path });
         check(&[(at("a.b"), "3")], json!({}), &json!({ "a": { "b": 3 } }));
         check(&[(at("a.b"), "'3'")], json!({}), &json!({ "a": { "b": "3" } }));
-        check(&[(at("a[1]"), "x")], json!({ "a": ["p", "q"] }), &json!({ "a": ["p", "q"] }));
+        check(&[(at("a[1]"), "x")], json!({ "a": ["p", "q"] }), &json!({ "a": ["p", "x"] }));
         check(&[(at("c"), "one,d=two")], json!({}), &json!({ "c": "one", "d": "two" }));
         let literal = json!({ "targetPath": "c", "literal": true });
         check(&[(literal, "{one,d=[two]\\")], json!({}), &json!({ "c": "{one,d=[two]\\" }));
+    }
+
+    #[test]
+    fn a_path_wins_over_the_spec_but_for_a_single_name() {
+        let at = |path: &str| json!({ "targetPath": path });
+        let own = || json!({ "auth": { "user": "me", "password": "placeholder" }, "size": 1 });
+        let password = (at("auth.password"), "secret");
+        check(
+            std::slice::from_ref(&password),
+            own(),
+            &json!({ "auth": { "user": "me", "password": "secret" }, "size": 1 }),
+        );
+        let all = [(json!({}), "auth: {host: db}\n"), password, (at("auth.user"), "you"), (at("size"), "2")];
+        let expected = json!({ "auth": { "host": "db", "user": "you", "password": "secret" }, "size": 1 });
+        check(&all, own(), &expected);
     }
 
     #[test]

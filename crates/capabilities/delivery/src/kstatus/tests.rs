@@ -49,17 +49,44 @@ fn deployments() {
         ]),
     });
     deployment(2, whole, Current);
-    deployment(0, json!({ "observedGeneration": 2 }), Current);
+    let none = json!({ "observedGeneration": 2, "conditions": conditions(&[("Available", "True", "", "")]) });
+    deployment(0, none, Current);
+    deployment(0, json!({ "observedGeneration": 2 }), InProgress("not available yet"));
     deployment(1, json!({ "observedGeneration": 1 }), InProgress("generation 2 is not observed yet, only 1"));
     deployment(1, json!({ "observedGeneration": 2 }), InProgress("0 of 1 pods are there"));
     deployment(2, json!({ "replicas": 2, "updatedReplicas": 1 }), InProgress("1 of 2 pods are updated"));
-    deployment(1, json!({ "replicas": 2, "updatedReplicas": 1 }), InProgress("1 old pods are still there"));
+    deployment(
+        1,
+        json!({ "replicas": 2, "updatedReplicas": 1 }),
+        InProgress("1 pods too many are still there"),
+    );
     deployment(1, json!({ "replicas": 1, "updatedReplicas": 1 }), InProgress("0 of 1 pods are available"));
     deployment(
         1,
         json!({ "conditions": conditions(&[("Progressing", "False", "ProgressDeadlineExceeded", "too slow")]) }),
         Failed("too slow"),
     );
+}
+
+#[test]
+fn a_deployment_with_a_deadline_is_rolled_out_when_its_controller_says_so() {
+    let deployment = |deadline: i64, conditions: Value, expected| {
+        let status = json!({
+            "replicas": 1, "updatedReplicas": 1, "availableReplicas": 1, "readyReplicas": 1, "conditions": conditions,
+        });
+        let rest = json!({ "spec": { "progressDeadlineSeconds": deadline }, "status": status });
+        check("apps/v1", "Deployment", &rest, expected);
+    };
+    let available = ("Available", "True", "", "");
+    let progressing = |reason| ("Progressing", "True", reason, "");
+    deployment(600, conditions(&[available, progressing("NewReplicaSetAvailable")]), Current);
+    deployment(
+        600,
+        conditions(&[available, progressing("ReplicaSetUpdated")]),
+        InProgress("ReplicaSetUpdated"),
+    );
+    deployment(600, conditions(&[available]), InProgress("rolled out"));
+    deployment(i64::from(i32::MAX), conditions(&[available]), Current);
 }
 
 #[test]
@@ -124,7 +151,7 @@ fn pods() {
 fn services_claims_and_jobs() {
     check("v1", "Service", &json!({ "spec": { "type": "ClusterIP" } }), Current);
     check("v1", "Service", &json!({ "spec": { "type": "LoadBalancer" } }), InProgress("no address"));
-    let balanced = json!({ "spec": { "type": "LoadBalancer" }, "status": { "loadBalancer": { "ingress": [{ "ip": "1.2.3.4" }] } } });
+    let balanced = json!({ "spec": { "type": "LoadBalancer", "clusterIP": "10.0.0.1" }, "status": { "loadBalancer": {} } });
     check("v1", "Service", &balanced, Current);
     check("v1", "PersistentVolumeClaim", &json!({ "status": { "phase": "Bound" } }), Current);
     check("v1", "PersistentVolumeClaim", &json!({ "status": { "phase": "Pending" } }), InProgress("Pending"));

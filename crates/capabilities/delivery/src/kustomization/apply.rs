@@ -18,7 +18,7 @@ mod trial;
 use super::object::{Id, Object};
 use super::report::Failure;
 use super::stage::{self, Stage};
-use super::{FIELD_MANAGER, Run, verified};
+use super::{FIELD_MANAGER, Run, source, verified};
 use crate::ignored::Ignored;
 use crate::kinds::{Kind, KindError};
 use crate::status::words;
@@ -84,6 +84,7 @@ impl Run<'_> {
                     (Some("created"), version)
                 }
                 Verdict::Configure(kind, configuration) => {
+                    self.note_rival(&object.id, configuration.owner.as_ref());
                     (Some("configured"), self.configure(&object.id, &kind, *configuration).await?)
                 }
                 Verdict::Recreate(kind) => {
@@ -109,11 +110,26 @@ impl Run<'_> {
         Ok(Applied::All)
     }
 
+    /// Notes that another kustomization describes an object as well. One that has not come to this revision yet may be
+    /// about to let it go.
+    fn note_rival(&mut self, id: &Id, owner: Option<&ObjectKey>) {
+        let other = owner.filter(|owner| **owner != ObjectKey::of(self.object));
+        let Some(rival) = other.and_then(|owner| self.context.kustomizations.get(owner)) else { return };
+        let Some(status) = &rival.status else { return };
+        let is_behind = source::key_of(&rival) == source::key_of(self.object)
+            && status.last_applied_revision != self.revision;
+        let mut kept = status.inventory.iter().flat_map(|inventory| &inventory.entries);
+        if !is_behind && kept.any(|entry| Id::parse(entry).as_ref() == Some(id)) {
+            self.rivals
+                .push(format!("{id} is described by Kustomization/{} as well", ObjectKey::of(&*rival)));
+        }
+    }
+
     async fn configure(
         &self,
         id: &Id,
         kind: &Kind,
-        Configuration { takeover, body }: Configuration,
+        Configuration { takeover, body, .. }: Configuration,
     ) -> Result<Option<String>, Failure> {
         let mut has_all = true;
         if let Some(takeover) = takeover {

@@ -2,7 +2,7 @@
 
 use bythos_api::flux::Artifact;
 use bythos_api::kustomization::{Kustomization, KustomizationSpec};
-use bythos_kustomize::{Budget, Files, Image, Overlay, OverlayPatch, Selector, build_with};
+use bythos_kustomize::{Budget, Files, Image, Manner, Options, Overlay, OverlayPatch, Selector, kustomize};
 use kube::{Client, ResourceExt as _};
 use serde_json::Value;
 
@@ -11,6 +11,7 @@ use super::report::Failure;
 use super::{Run, source, substitute};
 use crate::artifact;
 use crate::metadata::put;
+use crate::remote::Remote;
 
 impl Run<'_> {
     /// The objects that the artifact describes, as this kustomization changes them.
@@ -27,10 +28,16 @@ pub(super) async fn objects(
     files: Files,
 ) -> Result<Vec<Object>, Failure> {
     let variables = substitute::variables(client, object).await?;
-    let object = object.clone();
+    let (object, remote) = (object.clone(), Remote::new(client.clone()));
     let work = move || {
         let path = object.spec.path.as_deref().unwrap_or_default();
-        let built = build_with(&files, path, &overlay(&object.spec, &files), Budget::STANDARD)?;
+        let options = Options {
+            manner: Manner::Flux,
+            overlay: overlay(&object.spec, &files),
+            fetch: Some(&|address| remote.fetch(address)),
+            budget: Budget::STANDARD,
+        };
+        let built = kustomize(&files, path, &options)?;
         let substituted = match variables {
             Some(variables) => substitute::in_all(built, &variables)?,
             None => built,

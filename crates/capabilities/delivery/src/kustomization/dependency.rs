@@ -7,7 +7,8 @@ use bythos_operator::{Cache, ObjectKey};
 use kube::{Resource as _, ResourceExt as _};
 
 use super::report::Failure;
-use super::{expressions, source};
+use super::source;
+use crate::expressions::{self, ReadyError};
 
 /// The kustomizations that must be ready before `object`.
 pub(super) fn keys_of(object: &Kustomization) -> Vec<ObjectKey> {
@@ -34,9 +35,11 @@ pub(super) fn check(
             Some(expression) => {
                 let print = |it: &Kustomization| serde_json::to_value(it).unwrap_or_default();
                 let (own, other) = (print(object), print(&dependency));
-                match expressions::is_ready(index, reference, expression, &own, &other)? {
-                    true => Ok(()),
-                    false => refuse("is not ready according to readyExpr eval"),
+                match expressions::is_ready(index, reference, expression, &own, &other) {
+                    Ok(true) => Ok(()),
+                    Ok(false) => refuse("is not ready according to readyExpr eval"),
+                    Err(ReadyError::Wrong(wrong)) => Err(wrong.into()),
+                    Err(ReadyError::Unknown(message)) => Err(Failure::Dependency { message }),
                 }
             }
         }

@@ -10,7 +10,7 @@ use kube::{Api, Resource as _};
 
 use super::object::Id;
 use super::prune::{DeleteError, Deleted};
-use super::{Context, account_of};
+use super::{Context, account_of, event_annotations};
 use crate::finalizer;
 use crate::impersonate::{self, AccountError};
 
@@ -48,6 +48,20 @@ fn policy(spec: &KustomizationSpec) -> Policy {
     }
 }
 
+/// What is deleted when a kustomization is.
+pub(crate) fn goes_with(object: &Kustomization) -> Vec<Id> {
+    if policy(&object.spec) == Policy::Leave {
+        return Vec::new();
+    }
+    kept_by(object).into_iter().map(|(id, _)| id).collect()
+}
+
+/// What a kustomization keeps.
+fn kept_by(object: &Kustomization) -> Vec<(Id, ResourceRef)> {
+    let inventory = object.status.as_ref().and_then(|status| status.inventory.clone()).unwrap_or_default();
+    inventory.entries.into_iter().filter_map(|entry| Some((Id::parse(&entry)?, entry))).collect()
+}
+
 /// As in Flux, the wait is bounded by the timeout, and what is left then goes on in the background.
 fn has_waited_enough(object: &Kustomization) -> bool {
     let since = object.meta().deletion_timestamp.as_ref().map(|it| it.0);
@@ -70,14 +84,10 @@ impl Context {
             return Ok(Next::Wait);
         }
         let policy = policy(&object.spec);
-        if policy != Policy::Leave {
-            let inventory =
-                object.status.as_ref().and_then(|status| status.inventory.clone()).unwrap_or_default();
-            let all: Vec<_> =
-                inventory.entries.iter().filter_map(|it| Some((Id::parse(it)?, it.clone()))).collect();
-            if let Some(next) = self.delete_kept(object, policy, all).await? {
-                return Ok(next);
-            }
+        if policy != Policy::Leave
+            && let Some(next) = self.delete_kept(object, policy, kept_by(object)).await?
+        {
+            return Ok(next);
         }
         let_go(api, object).await
     }
@@ -89,7 +99,12 @@ impl Context {
         policy: Policy,
         all: Vec<(Id, ResourceRef)>,
     ) -> Result<Option<Next>, FinalizeError> {
-        let (tell, error) = (&self.events, Severity::Warning);
+        let status = object.status.as_ref();
+        let about = event_annotations(
+            status.and_then(|status| status.last_applied_revision.as_deref()),
+            status.and_then(|status| status.last_applied_origin_revision.as_deref()),
+        );
+        let (tell, error) = (self.events.annotated(about), Severity::Warning);
         if !impersonate::is_possible(&self.client, account_of(object)).await? {
             let names: Vec<String> = all.iter().map(|(id, _)| id.to_string()).collect();
             let message = format!("unable to prune objects: \n{}", names.join("\n"));

@@ -10,11 +10,12 @@ use kube::ResourceExt as _;
 use kube::core::DynamicObject;
 
 use super::Run;
-use super::object::{Id, mark, mark_of};
+use super::object::{Id, mark};
 use super::report::{self, Failure, Outcome};
 use crate::condition::{Truth, Type};
 use crate::kinds::{Cluster, KindError};
 use crate::kstatus::{self, Health};
+use crate::metadata::Marked as _;
 use crate::status::words;
 
 const REQUESTS: usize = 8;
@@ -100,9 +101,12 @@ impl Run<'_> {
             None if id.kind == "Job" && id.group == "batch" && self.keeps(&id) => Health::Current,
             None => Health::NotFound,
             // Who asks to be left alone is left alone in this too.
-            Some(object) if mark_of(&object, mark::RECONCILE) == Some("disabled") => Health::Current,
+            Some(object) if object.says(mark::RECONCILE, "disabled") => Health::Current,
             Some(object) => match serde_json::to_value(&object) {
-                Ok(value) => self.expressions.health_of(&id, &value).unwrap_or_else(|| kstatus::of(&value)),
+                Ok(value) => {
+                    let asked = self.expressions.health_of(&id.group, &id.kind, &value);
+                    asked.unwrap_or_else(|| kstatus::of(&value))
+                }
                 Err(error) => return Err(failed(error.to_string())),
             },
         };

@@ -4,8 +4,10 @@ use std::fmt;
 
 use bythos_api::kustomization::ResourceRef;
 use kube::Resource;
-use kube::core::{DynamicObject, GroupVersionKind};
+use kube::core::GroupVersionKind;
 use serde_json::Value;
+
+use crate::metadata::Marked;
 
 /// What names an object in a cluster, in any version of its kind. It prints as Flux does: `Kind/namespace/name`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -92,19 +94,12 @@ impl Object {
         let version = version.to_owned();
         Object { id, version, value }
     }
-
-    /// A label or annotation.
-    pub(crate) fn mark(&self, key: &str) -> Option<&str> {
-        let of = |field: &str| self.value["metadata"][field].get(key).and_then(Value::as_str);
-        of("annotations").or_else(|| of("labels"))
-    }
 }
 
-/// A label or annotation of an object in the cluster.
-pub(crate) fn mark_of<'a>(object: &'a DynamicObject, key: &str) -> Option<&'a str> {
-    let meta = &object.metadata;
-    let of = |marks: &'a Option<std::collections::BTreeMap<String, String>>| marks.as_ref()?.get(key);
-    of(&meta.annotations).or_else(|| of(&meta.labels)).map(String::as_str)
+impl Marked for Object {
+    fn marks(&self, key: &str) -> [Option<&str>; 2] {
+        self.value.marks(key)
+    }
 }
 
 /// Labels by which objects name the kustomization that keeps them.

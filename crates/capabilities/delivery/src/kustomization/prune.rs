@@ -5,10 +5,11 @@ use kube::ResourceExt as _;
 use kube::api::DeleteParams;
 use kube::core::DynamicObject;
 
-use super::object::{Id, OWNER_NAME, OWNER_NAMESPACE, mark, mark_of};
+use super::object::{Id, OWNER_NAME, OWNER_NAMESPACE, mark};
 use super::report::Failure;
 use super::{Run, inventory, stage};
 use crate::kinds::{Cluster, KindError};
+use crate::metadata::Marked as _;
 use crate::status::words;
 
 /// What became of an object that is no longer described.
@@ -112,7 +113,7 @@ fn is_ours(owner: &Kustomization, object: &DynamicObject) -> bool {
 }
 
 fn asks_to_stay(object: &DynamicObject) -> bool {
-    mark_of(object, mark::PRUNE) == Some("disabled")
-        || mark_of(object, mark::RECONCILE) == Some("disabled")
-        || mark_of(object, mark::SSA) == Some("Ignore")
+    object.says(mark::PRUNE, "disabled")
+        || object.says(mark::RECONCILE, "disabled")
+        || object.says(mark::SSA, "Ignore")
 }

@@ -12,6 +12,7 @@ use super::health::LOOK_AGAIN;
 use super::object::Id;
 use super::prune::DeleteError;
 use crate::condition::{Conditions, Reason, Truth, Type};
+use crate::expressions::WrongExpression;
 use crate::ignored::RuleError;
 use crate::impersonate::AccountError;
 use crate::kinds::KindError;
@@ -54,8 +55,8 @@ impl Outcome {
 pub(super) enum Failure {
     #[error("{field}: {message}")]
     Unsupported { field: &'static str, message: &'static str },
-    #[error("{field}: {message}")]
-    Expression { field: String, message: String },
+    #[error(transparent)]
+    Expression(#[from] WrongExpression),
     #[error(transparent)]
     Rule(#[from] RuleError),
     #[error(transparent)]
@@ -115,7 +116,7 @@ impl Failure {
     pub(super) fn reason(&self) -> Reason {
         match self {
             Failure::Unsupported { .. } => Reason::UnsupportedSpec,
-            Failure::Expression { .. } => Reason::InvalidCelExpression,
+            Failure::Expression(_) => Reason::InvalidCelExpression,
             Failure::NoSource { .. }
             | Failure::NoArtifact { .. }
             | Failure::Artifact(_)
@@ -145,7 +146,7 @@ impl Failure {
 
     /// Whether only a change of the object can help.
     fn is_stalled(&self) -> bool {
-        matches!(self, Failure::Unsupported { .. } | Failure::Expression { .. })
+        matches!(self, Failure::Unsupported { .. } | Failure::Expression(_))
     }
 }
 

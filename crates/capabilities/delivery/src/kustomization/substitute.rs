@@ -14,6 +14,7 @@ mod pattern;
 
 use super::object::{Object, mark};
 use super::report::Failure;
+use crate::metadata::Marked as _;
 use expand::expand;
 
 /// Names and values.
@@ -86,7 +87,7 @@ pub(super) fn in_all(objects: Vec<Value>, variables: &Variables) -> Result<Vec<V
 
 fn in_object(value: Value, variables: &Variables) -> Result<Value, Failure> {
     let object = Object::of(value);
-    if object.mark(mark::SUBSTITUTE) == Some("disabled") {
+    if object.marks(mark::SUBSTITUTE).contains(&Some("disabled")) {
         return Ok(object.value);
     }
     let failed = |message: String| Failure::Substitute { message: format!("{}: {message}", object.id) };

@@ -1,6 +1,7 @@
 //! Waiting for objects: each is looked at once, and those that are not there yet are watched until all are, or until
 //! nothing more will come of it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bythos_api::flux::GoDuration;
@@ -13,6 +14,7 @@ use serde_json::{Value, json};
 
 use super::Releases;
 use super::objects::ObjectError;
+use crate::expressions::HealthExpressions;
 use crate::kinds::KindError;
 use crate::kstatus::{self, Health};
 
@@ -92,7 +94,7 @@ impl Releases<'_> {
         awaited: Awaited,
     ) -> Result<(&'k ObjectKey, State), ObjectError> {
         let found = self.find(key).await?;
-        Ok((key, awaited.state_of(key, found.as_ref())))
+        Ok((key, awaited.state_of(key, found.as_ref(), &self.expressions)))
     }
 
     /// What happens to those that are on their way.
@@ -112,9 +114,9 @@ impl Releases<'_> {
                 way => way?,
             };
             let changes = watcher::watch_object(way.api, &key.name).default_backoff();
-            let key = (*key).clone();
+            let (key, expressions) = ((*key).clone(), Arc::clone(&self.expressions));
             let news = changes.map(move |change| match change {
-                Ok(found) => (index, awaited.state_of(&key, found.as_ref())),
+                Ok(found) => (index, awaited.state_of(&key, found.as_ref(), &expressions)),
                 Err(error) => (index, State::Waiting(bythos_operator::error_chain(&error))),
             });
             watches.push(news.boxed());
@@ -156,12 +158,22 @@ fn short(key: &ObjectKey) -> String {
 }
 
 impl Awaited {
-    fn state_of(self, key: &ObjectKey, found: Option<&DynamicObject>) -> State {
+    fn state_of(
+        self,
+        key: &ObjectKey,
+        found: Option<&DynamicObject>,
+        expressions: &HealthExpressions,
+    ) -> State {
         let Some(object) = found else { return self.state_of_nothing() };
         let mut value = json!(object);
         // An object of a list does not say what it is.
         value["apiVersion"] = key.api_version.as_str().into();
         value["kind"] = key.kind.as_str().into();
+        if matches!(self, Awaited::Ready | Awaited::ReadyAndJobsDone)
+            && let Some(health) = expressions.health_of(key.group(), &key.kind, &value)
+        {
+            return of_health(health);
+        }
         match self {
             Awaited::Gone => State::Waiting("it is still there".to_owned()),
             Awaited::HookDone => hook_state(&value),
@@ -229,7 +241,7 @@ mod tests {
     fn check(awaited: Awaited, object: Value, expected: &str) {
         let object: Option<DynamicObject> = serde_json::from_value(object).unwrap();
         let key = ObjectKey::of(&object.as_ref().map(|it| json!(it)).unwrap_or_default(), "ns");
-        let found = match awaited.state_of(&key, object.as_ref()) {
+        let found = match awaited.state_of(&key, object.as_ref(), &HealthExpressions::default()) {
             State::Reached => "reached".to_owned(),
             State::Waiting(why) => format!("waiting: {why}"),
             State::Failed(why) => format!("failed: {why}"),

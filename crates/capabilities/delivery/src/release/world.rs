@@ -1,5 +1,7 @@
 //! What templates may ask for while they are rendered: the machine's time and chance, and objects of a cluster.
 
+use std::net::ToSocketAddrs as _;
+
 use bythos_helm::{KeyAlgorithm, Wanted, World, generate_key};
 use k8s_openapi::jiff::Timestamp;
 use k8s_openapi::jiff::tz::TimeZone;
@@ -20,12 +22,18 @@ const LIST_MAX: u32 = 10_000;
 #[derive(Default)]
 pub(crate) struct Machine {
     cluster: Option<Looker>,
+    knows_names: bool,
 }
 
 impl Machine {
     /// With a cluster, as one identity sees it. Templates ask from a thread of their own, outside of the runtime.
     pub(super) fn before(client: Client) -> Machine {
-        Machine { cluster: Some(Looker { runtime: Handle::current(), client }) }
+        Machine { cluster: Some(Looker { runtime: Handle::current(), client }), knows_names: false }
+    }
+
+    /// The same, and whether hosts may be looked up by their names: what they are called is told to others.
+    pub(crate) fn with_names(self, knows_names: bool) -> Machine {
+        Machine { knows_names, ..self }
     }
 }
 
@@ -105,8 +113,9 @@ impl World for Machine {
         }
     }
 
-    /// As Helm without `--enable-dns`: a chart learns nothing of names.
-    fn host_addresses(&self, _name: &str) -> Vec<String> {
-        Vec::new()
+    /// As in Helm, a chart learns nothing of names without `--enable-dns`.
+    fn host_addresses(&self, name: &str) -> Vec<String> {
+        let found = self.knows_names.then(|| (name, 0).to_socket_addrs().ok()).flatten();
+        found.into_iter().flatten().map(|address| address.ip().to_string()).collect()
     }
 }

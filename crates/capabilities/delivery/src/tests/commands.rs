@@ -1,5 +1,6 @@
 //! The owner's commands, against the part at work.
 
+use kube::ResourceExt as _;
 use serde_json::json;
 
 use super::harness::{Delivery, Remote, map, maps, pairs};
@@ -81,6 +82,12 @@ async fn events_tell_what_happened() {
     })
     .await
     .unwrap();
+    let told = delivery.event("good", "ReconciliationSucceeded", "Reconciliation finished").await;
+    let revision =
+        delivery.source_says("True", "Succeeded", "").await.status.unwrap().artifact.unwrap().revision;
+    assert_eq!(told.annotations()["kustomize.toolkit.fluxcd.io/revision"], revision);
+    let told = delivery.event("app", "NewArtifact", "").await;
+    assert_eq!(told.annotations()["source.toolkit.fluxcd.io/revision"], revision);
 }
 
 #[tokio::test]
@@ -122,4 +129,64 @@ async fn diff_tells_what_a_push_would_change() {
     }
     assert!(!printed.contains("same"), "{printed}");
     assert_eq!(maps(&delivery).await, pairs(&[("a", "1"), ("b", "1"), ("same", "1")]));
+}
+
+/// A Kustomization of the source `app`, as it stands in a repository.
+fn inner(name: &str) -> String {
+    format!(
+        "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {{name: {name}, namespace: flux-system}}\n\
+         spec: {{interval: 1h, prune: true, path: {name}, sourceRef: {{kind: GitRepository, name: app}}}}\n"
+    )
+}
+
+#[tokio::test]
+async fn diff_follows_the_kustomizations_that_a_push_holds() {
+    let (delivery, remote) = (Delivery::start().await, Remote::new(None));
+    let (apps, old) = (inner("apps"), inner("old"));
+    let commit = remote.push(&[
+        ("clusters/apps.yaml", &apps),
+        ("clusters/old.yaml", &old),
+        ("apps/a.yaml", &map("a", "1")),
+        ("old/o.yaml", &map("o", "1")),
+    ]);
+    delivery.source(&remote, &json!({ "ignore": "/apps/ignored.yaml" })).await;
+    delivery.kustomization("clusters", &json!({ "path": "clusters" })).await;
+    for name in ["clusters", "apps", "old"] {
+        delivery.applied(name, &commit).await;
+    }
+    let folder = remote.folder();
+    std::fs::write(folder.join("apps/a.yaml"), map("a", "2")).unwrap();
+    std::fs::write(folder.join("apps/ignored.yaml"), map("ignored", "1")).unwrap();
+    std::fs::remove_file(folder.join("clusters/old.yaml")).unwrap();
+    std::fs::create_dir(folder.join("new")).unwrap();
+    std::fs::write(folder.join("clusters/new.yaml"), inner("new")).unwrap();
+    std::fs::write(folder.join("new/n.yaml"), map("n", "1")).unwrap();
+    let mut printed = Vec::new();
+    let args = diff::Args { folder, kustomization: "clusters".to_owned() };
+    let found = diff::run(&args, &delivery.engine.admin, &mut printed).await.unwrap();
+    let printed = text(printed);
+    assert_eq!(
+        printed,
+        "+ Kustomization/flux-system/new\n- Kustomization/flux-system/old\n- ConfigMap/shop/o\nKustomization \
+         flux-system/apps:\n~ ConfigMap/shop/a\n    data.key: \"1\" -> \"2\"\nKustomization flux-system/new:\n+ ConfigMap/shop/n\n"
+    );
+    assert_eq!(found, diff::Differences { changed: 5, refused: 0 });
+}
+
+#[tokio::test]
+async fn sync_follows_the_kustomizations_that_it_brings() {
+    let (delivery, remote) = (Delivery::start().await, Remote::new(None));
+    let first = remote.push(&[("clusters/a.yaml", &map("a", "1"))]);
+    delivery.source(&remote, &json!({})).await;
+    delivery.kustomization("clusters", &json!({ "path": "clusters" })).await;
+    delivery.applied("clusters", &first).await;
+    let second = remote.push(&[("clusters/apps.yaml", &inner("apps")), ("apps/b.yaml", &map("b", "1"))]);
+    let mut printed = Vec::new();
+    let args = sync::Args { name: Some("clusters".to_owned()), timeout: 60 };
+    let outcome = sync::run(&args, &delivery.engine.admin, &mut printed).await.unwrap();
+    let printed = text(printed);
+    assert_eq!(outcome, sync::Outcome::Applied, "{printed}");
+    let words = format!("✓ Kustomization flux-system/apps: Applied revision: main@sha1:{second}");
+    assert!(printed.contains(&words), "{printed}");
+    assert_eq!(maps(&delivery).await, pairs(&[("b", "1")]));
 }

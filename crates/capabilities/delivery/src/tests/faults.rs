@@ -89,6 +89,14 @@ async fn of_two_who_describe_one_object_only_its_owner_deletes_it() {
     let object = delivery.api::<ConfigMap>("shop").get("a").await.unwrap();
     assert_eq!(object.labels()["kustomize.toolkit.fluxcd.io/name"], "two");
     assert_eq!(maps(&delivery).await, pairs(&[("a", "two")]));
+    let words = "ConfigMap/shop/a is described by Kustomization/flux-system/one as well";
+    let told = delivery.event("two", "Conflict", words).await;
+    assert_eq!(told.type_.as_deref(), Some("Warning"));
+    // The first one takes it back when it looks again, and says so too.
+    delivery.ask("one").await;
+    delivery.event("one", "Conflict", "is described by Kustomization/flux-system/two as well").await;
+    delivery.event("one", "Progressing", "ConfigMap/shop/a configured").await;
+    delivery.ask("two").await;
     // Who no longer describes it, and no longer owns it, does not delete it.
     let second = push(&map("other", "one"), &map("a", "two"));
     delivery.announce().await;
@@ -186,4 +194,30 @@ async fn a_source_that_is_unreachable_leaves_its_kustomizations_at_work() {
     config_maps.delete("a", &Default::default()).await.unwrap();
     delivery.ask("apps").await;
     assert_eq!(maps(&delivery).await, pairs(&[("a", "1")]));
+    // It comes back, with news.
+    let commit = remote.push(&[("a.yaml", &map("a", "2"))]);
+    delivery.source(&remote, &json!({ "url": remote.url() })).await;
+    let source = delivery.source_says("True", "Succeeded", &commit).await;
+    assert!(!bythos_operator::condition::is_true(&source.status.unwrap().conditions, "FetchFailed"));
+    delivery.applied("apps", &commit).await;
+    assert_eq!(maps(&delivery).await, pairs(&[("a", "2")]));
+}
+
+#[tokio::test]
+async fn what_moves_from_one_to_another_is_no_conflict() {
+    let (delivery, remote) = (Delivery::start().await, Remote::new(None));
+    let (a, b) = (map("a", "1"), map("b", "1"));
+    let first = remote.push(&[("one/a.yaml", &a), ("two/b.yaml", &b)]);
+    delivery.source(&remote, &json!({})).await;
+    delivery.kustomization("one", &json!({ "path": "one" })).await;
+    delivery.kustomization("two", &json!({ "path": "two" })).await;
+    delivery.applied("one", &first).await;
+    delivery.applied("two", &first).await;
+    let c = map("c", "1");
+    let second = remote.push(&[("one/c.yaml", &c), ("two/a.yaml", &a), ("two/b.yaml", &b)]);
+    delivery.announce().await;
+    delivery.applied("two", &second).await;
+    delivery.applied("one", &second).await;
+    let reasons = delivery.event_reasons("two").await;
+    assert!(!reasons.contains(&"Conflict".to_owned()), "{reasons:?}");
 }

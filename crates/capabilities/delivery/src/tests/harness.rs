@@ -16,7 +16,7 @@ use bythos_api::kustomization::Kustomization;
 use bythos_operator::condition::get;
 use bythos_operator::{Health, HealthReport, HealthState, PartContext, PlatformInfo};
 use bythos_testing::Engine;
-use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::api::core::v1::{ConfigMap, Event};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::{ListParams, Patch, PatchParams};
 use kube::core::NamespaceResourceScope;
@@ -29,11 +29,17 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::lossy::Writes;
 
 fn git(folder: &Path, arguments: &[&str]) -> String {
+    git_at(folder, arguments, None)
+}
+
+/// [`git`], as if at that time.
+fn git_at(folder: &Path, arguments: &[&str], time: Option<&str>) -> String {
     let mut command = Command::new("git");
     command.args(arguments).current_dir(folder).env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin");
     command.env("HOME", folder).env("GIT_CONFIG_NOSYSTEM", "1");
     for role in ["AUTHOR", "COMMITTER"] {
         command.env(format!("GIT_{role}_NAME"), "me").env(format!("GIT_{role}_EMAIL"), "me@example.org");
+        command.envs(time.map(|time| (format!("GIT_{role}_DATE"), time)));
     }
     let output = command.output().unwrap();
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
@@ -84,6 +90,15 @@ impl Remote {
             std::fs::write(file, text).unwrap();
         }
         self.push_all()
+    }
+
+    /// [`Remote::push`], as if at that time.
+    pub(super) fn push_at(&self, files: &[(&str, &str)], time: &str) -> String {
+        self.push(files);
+        let work = self.folder.path().join("work");
+        git_at(&work, &["commit", "--quiet", "--amend", "--no-edit"], Some(time));
+        git(&work, &["push", "--quiet", "--force", "../app.git", "HEAD:main"]);
+        git(&work, &["rev-parse", "HEAD"])
     }
 
     /// Pushes what is in the working copy. Returns the commit.
@@ -447,6 +462,28 @@ impl Delivery {
     pub(super) async fn applied(&self, name: &str, commit: &str) -> Kustomization {
         let message = format!("Applied revision: main@sha1:{commit}");
         self.says(name, "True", "ReconciliationSucceeded", &message).await
+    }
+
+    /// Waits for an event about an object of `flux-system`, and returns it.
+    pub(super) async fn event(&self, name: &str, reason: &str, part: &str) -> Event {
+        let is_meant = |it: &Event| {
+            it.involved_object.name.as_deref() == Some(name)
+                && it.reason.as_deref() == Some(reason)
+                && it.message.as_deref().is_some_and(|message| message.contains(part))
+        };
+        let what = format!("the event {reason} of {name}: {part}");
+        let look = || async { self.events().await.into_iter().find(is_meant) };
+        eventually(&what, look).await.unwrap()
+    }
+
+    /// The reasons of all events about an object of `flux-system`.
+    pub(super) async fn event_reasons(&self, name: &str) -> Vec<String> {
+        let all = self.events().await.into_iter();
+        all.filter(|it| it.involved_object.name.as_deref() == Some(name)).filter_map(|it| it.reason).collect()
+    }
+
+    async fn events(&self) -> Vec<Event> {
+        self.api::<Event>("flux-system").list(&ListParams::default()).await.unwrap().items
     }
 
     pub(super) fn artifacts(&self) -> PathBuf {

@@ -80,6 +80,47 @@ async fn a_folder_is_rendered_as_helm_prints_it() {
 }
 
 #[tokio::test]
+async fn templates_can_be_written_into_files() {
+    let (folder, out) = (folder(), tempfile::tempdir().unwrap());
+    let (chart, to) = (folder.path().to_str().unwrap(), out.path().to_str().unwrap());
+    let words = ["template", "rel", chart, "--output-dir", to, "--release-name", "--include-crds"];
+    let printed = helm(&words).await.unwrap();
+    let written: Vec<String> = ["crds/a", "templates/a", "templates/b", "templates/h", "templates/t"]
+        .iter()
+        .map(|name| format!("wrote {to}/rel/shop/{name}.yaml"))
+        .collect();
+    assert_eq!(printed.lines().collect::<Vec<_>>(), written);
+    let text = std::fs::read_to_string(out.path().join("rel/shop/templates/t.yaml")).unwrap();
+    let expected = "---\n# Source: shop/templates/t.yaml\nkind: Pod\nmetadata: {name: t, annotations: {helm.sh/hook: test}}\n\n";
+    assert_eq!(text, expected);
+    helm(&["template", chart, "--release-name"]).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn values_may_break_the_schema_where_that_is_asked() {
+    let folder = folder();
+    let chart = folder.path().to_str().unwrap();
+    let schema = r#"{"properties":{"count":{"type":"string"}}}"#;
+    std::fs::write(folder.path().join("values.schema.json"), schema).unwrap();
+    for verb in ["template", "lint"] {
+        helm(&[verb, chart]).await.unwrap_err();
+        helm(&[verb, chart, "--skip-schema-validation"]).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn names_of_hosts_are_looked_up_only_where_that_is_asked() {
+    let folder = folder();
+    let chart = folder.path().to_str().unwrap();
+    std::fs::write(folder.path().join("templates/a.yaml"), "ip: {{ getHostByName \"localhost\" | quote }}\n")
+        .unwrap();
+    let show = ["template", chart, "-s", "templates/a.yaml"];
+    assert!(helm(&show).await.unwrap().contains("ip: \"\""));
+    let found = helm(&[&show[..], &["--enable-dns"]].concat()).await.unwrap();
+    assert!(found.contains("ip: \"127.0.0.1\"") || found.contains("ip: \"::1\""), "{found}");
+}
+
+#[tokio::test]
 async fn what_is_ignored_is_not_even_read() {
     let folder = folder();
     std::fs::write(folder.path().join(".helmignore"), ".git/\n*.bad\n").unwrap();

@@ -190,6 +190,9 @@ async fn objects_that_somebody_changed_are_set_right_or_told() {
     assert_eq!((drifted.status.as_str(), drifted.reason.as_str()), ("True", "DriftDetected"));
     assert!(drifted.message.ends_with("ConfigMap/shop/web changed"), "{}", drifted.message);
     assert_eq!(maps(&delivery).await, pairs(&[("web", "drifted")]));
+    let told = delivery.event("web", "DriftDetected", "ConfigMap/shop/web changed").await;
+    assert_eq!(told.annotations()["helm.toolkit.fluxcd.io/revision"], "1.0.0");
+    assert_eq!(told.type_.as_deref(), Some("Warning"));
 
     release(&delivery, "web", &mode("enabled")).await;
     published::map_becomes(&delivery, "none").await;

@@ -155,6 +155,10 @@ async fn health_is_waited_for_and_told() {
     assert_eq!(get(&conditions, "Reconciling").unwrap().status, "True");
     let status = json!({ "status": {
         "observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "readyReplicas": 1, "availableReplicas": 1,
+        "conditions": [
+            { "type": "Progressing", "status": "True", "reason": "NewReplicaSetAvailable" },
+            { "type": "Available", "status": "True", "reason": "MinimumReplicasAvailable" },
+        ],
     } });
     let deployments = delivery.api::<Deployment>("shop");
     deployments.patch_status("web", &PatchParams::default(), &Patch::Merge(status)).await.unwrap();

@@ -10,7 +10,7 @@ async fn a_push_becomes_an_artifact() {
     let (delivery, remote) = (Delivery::start().await, Remote::new(None));
     let commit = remote.push(&[
         ("apps/web.yaml", "kind: Web\n"),
-        ("logo.png", "not in the artifact"),
+        ("logo.png", "in the artifact: rules take the place of the defaults"),
         (".sourceignore", "/docs\n"),
         ("docs/a.md", "left out"),
         ("run.sh", "left out by the source"),
@@ -28,7 +28,7 @@ async fn a_push_becomes_an_artifact() {
     let bytes = std::fs::read(delivery.artifacts().join(&stored.path)).unwrap();
     assert_eq!(stored.digest, Some(artifact::digest(&bytes)));
     let files = artifact::unpack(&bytes).unwrap();
-    assert_eq!(files.keys().collect::<Vec<_>>(), [".sourceignore", "apps/web.yaml"]);
+    assert_eq!(files.keys().collect::<Vec<_>>(), [".sourceignore", "apps/web.yaml", "logo.png"]);
 }
 
 #[tokio::test]
@@ -231,4 +231,20 @@ async fn a_suspended_source_stays_as_it_is() {
     delivery.source(&remote, &json!({ "suspend": false })).await;
     let source = delivery.source_says("True", "Succeeded", &second).await;
     assert_eq!(source.metadata.generation, Some(3));
+}
+
+#[tokio::test]
+async fn of_equal_versions_the_newest_commit_is_taken() {
+    let (delivery, remote) = (Delivery::start().await, Remote::new(None));
+    // Names say nothing of which is newer.
+    for (tag, time) in [
+        ("1.0.0+b", "2026-01-02T00:00:00Z"),
+        ("1.0.0+z", "2026-01-01T00:00:00Z"),
+        ("20260303", "2026-01-03T00:00:00Z"),
+    ] {
+        remote.push_at(&[("a", tag)], time);
+        remote.tag(tag);
+    }
+    delivery.source(&remote, &json!({ "ref": { "semver": ">=1.0.0" } })).await;
+    delivery.source_says("True", "Succeeded", "1.0.0+b@sha1:").await;
 }

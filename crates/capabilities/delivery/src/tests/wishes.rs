@@ -186,25 +186,29 @@ async fn marks_of_an_object_ask_for_another_treatment() {
     };
     let files = |value: &str| {
         let texts = [
-            marked("left", "reconcile: disabled"),
-            marked("once", "ssa: IfNotPresent"),
+            marked("left", "reconcile: Disabled"),
+            marked("once", "ssa: ifNotPresent"),
             marked("never", "ssa: Ignore"),
             marked("merged", "ssa: Merge"),
+            marked("kept", "prune: Disabled"),
         ];
         texts.map(|text| text.replace("'1'", &format!("'{value}'")))
     };
-    let [left, once, never, merged] = files("1");
-    let (delivery, remote, _) = applied(
-        &[("left.yaml", &left), ("once.yaml", &once), ("never.yaml", &never), ("merged.yaml", &merged)],
-        &json!({}),
-    )
-    .await;
-    assert_eq!(maps(&delivery).await, pairs(&[("merged", "1"), ("once", "1")]));
-    let [_, once, _, merged] = files("2");
+    let [left, once, never, merged, kept] = files("1");
+    let all = [
+        ("left.yaml", left.as_str()),
+        ("once.yaml", &once),
+        ("never.yaml", &never),
+        ("merged.yaml", &merged),
+        ("kept.yaml", &kept),
+    ];
+    let (delivery, remote, _) = applied(&all, &json!({})).await;
+    assert_eq!(maps(&delivery).await, pairs(&[("kept", "1"), ("merged", "1"), ("once", "1")]));
+    let [_, once, _, merged, _] = files("2");
     let commit = remote.push(&[("once.yaml", &once), ("merged.yaml", &merged)]);
     delivery.announce().await;
     delivery.applied("apps", &commit).await;
-    assert_eq!(maps(&delivery).await, pairs(&[("merged", "2"), ("once", "1")]));
+    assert_eq!(maps(&delivery).await, pairs(&[("kept", "1"), ("merged", "2"), ("once", "1")]));
 }
 
 #[tokio::test]

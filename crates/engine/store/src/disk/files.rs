@@ -59,12 +59,24 @@ pub(crate) trait DiskFile: Send {
 /// The file system of the machine.
 pub(crate) struct SystemFiles;
 
+/// A lock file. A process that was just forked has it too, until it becomes another program: so the lock is given back, and
+/// not only closed.
+struct Held(File);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Err(error) = flock(&self.0, FlockOperation::Unlock) {
+            tracing::warn!(%error, "failed to give the store's lock back; closing its file does");
+        }
+    }
+}
+
 impl Files for SystemFiles {
     fn lock(&self, directory: &Path) -> io::Result<Box<dyn Send>> {
         make_durably(directory)?;
         let file = open_options().create(true).truncate(false).open(directory.join("lock"))?;
         flock(&file, FlockOperation::NonBlockingLockExclusive)?;
-        Ok(Box::new(file))
+        Ok(Box::new(Held(file)))
     }
 
     fn list(&self, directory: &Path) -> io::Result<Vec<String>> {

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use crate::testing::volume::rand_source::Random;
 use crate::testing::volume::{Faults, Volume};
-use crate::testing::{commit, contents, delete, key, open_on, put, wait};
+use crate::testing::{commit, contents, delete, key, open_on, put, wait_on_one_thread};
 use crate::{Entry, Expect, Operation, Revision, Store};
 
 /// One transaction of one to three operations on few objects, of very different sizes.
@@ -29,7 +29,7 @@ type Contents = (Revision, Vec<Arc<Entry>>);
 /// commit.
 fn lose_power_in_a_commit(volume: &Volume, store: &Store, random: &mut Random) -> (Volume, Contents) {
     volume.set_faults(Faults { syncs_wait: true, ..Faults::default() });
-    let lost = wait(async {
+    let lost = wait_on_one_thread(async {
         let mut commit = Box::pin(store.commit(transaction(store, random)));
         assert!(futures::poll!(&mut commit).is_pending());
         volume.wait_for_a_waiting_sync();
@@ -77,7 +77,7 @@ fn what_is_read_after_a_kill_survives_a_loss_of_power() {
         let volume = Volume::default();
         let store = open_on(&volume, u64::MAX).expect("it opens");
         volume.set_faults(Faults { syncs_wait: true, ..Faults::default() });
-        let killed = wait(async {
+        let killed = wait_on_one_thread(async {
             let mut unanswered =
                 Box::pin(store.commit(vec![put("pods/a/1", Expect::Absent, &"x".repeat(3000))]));
             assert!(futures::poll!(&mut unanswered).is_pending());

@@ -4,7 +4,8 @@ use std::path::Path;
 use crate::testing::volume::rand_source::Random;
 use crate::testing::volume::{Faults, Volume};
 use crate::testing::{
-    DIRECTORY, commit, commit_each, contents, create, key, next_line, open_on, scope, update, wait,
+    DIRECTORY, commit, commit_each, contents, create, key, next_line, open_on, scope, update,
+    wait_on_one_thread,
 };
 use crate::{CommitError, Revision, Store};
 
@@ -116,7 +117,7 @@ fn writes_that_come_together_share_one_sync() {
     let store = filled(&volume);
     let before = volume.syncs();
     volume.set_faults(Faults { syncs_wait: true, ..Faults::default() });
-    wait(async {
+    wait_on_one_thread(async {
         let mut commits: Vec<_> =
             (0..50).map(|number| Box::pin(store.commit(vec![create(&format!("pods/c/{number}"))]))).collect();
         assert!(futures::poll!(&mut commits[0]).is_pending());
@@ -138,7 +139,7 @@ fn later_transactions_of_a_group_see_the_earlier_ones_and_fail_with_them() {
     let store = filled(&volume);
     let run = |faults: Faults| {
         volume.set_faults(Faults { syncs_wait: true, ..Faults::default() });
-        wait(async {
+        wait_on_one_thread(async {
             let mut first = Box::pin(store.commit(vec![create("nodes//first")]));
             assert!(futures::poll!(&mut first).is_pending());
             volume.wait_for_a_waiting_sync();
@@ -165,7 +166,7 @@ fn an_expectation_that_fails_because_of_a_write_that_fails_is_a_failed_write() {
     let volume = Volume::default();
     let store = filled(&volume);
     volume.set_faults(Faults { syncs_wait: true, ..Faults::default() });
-    let outcomes = wait(async {
+    let outcomes = wait_on_one_thread(async {
         let mut first = Box::pin(store.commit(vec![create("nodes//first")]));
         assert!(futures::poll!(&mut first).is_pending());
         volume.wait_for_a_waiting_sync();

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{LintRequest, Messages, Severity, deprecated, names};
 use crate::chart::Chart;
 use crate::error::Error;
-use crate::render::{Release, Request, texts};
+use crate::render::{Notes, Release, Request, texts};
 
 const FOLDER: &str = "templates/";
 const ENDINGS: [&str; 4] = ["yaml", "yml", "tpl", "txt"];
@@ -38,6 +38,8 @@ pub(super) fn check(
         capabilities: request.capabilities.clone(),
         world: std::sync::Arc::clone(&request.world),
         is_linting: true,
+        schemas: request.schemas,
+        notes: Notes::default(),
     };
     let rendered = match texts(&rendering, limits) {
         Ok(rendered) => rendered,

@@ -4,9 +4,13 @@ use serde_json::{Map, Value, json};
 
 use super::{LintRequest, lint};
 use crate::tests::{Frozen, chart, files};
-use crate::{ArchiveLimits, Capabilities, Limits};
+use crate::{ArchiveLimits, Capabilities, Limits, Schemas};
 
 fn messages(texts: &[(&str, &str)], values: Value) -> Vec<String> {
+    messages_with(texts, values, Schemas::Enforced)
+}
+
+fn messages_with(texts: &[(&str, &str)], values: Value, schemas: Schemas) -> Vec<String> {
     let Value::Object(values) = values else { panic!("values are fields") };
     let files = files(texts);
     let request = LintRequest {
@@ -16,6 +20,7 @@ fn messages(texts: &[(&str, &str)], values: Value) -> Vec<String> {
         namespace: "ns",
         capabilities: Capabilities { kube_version: "v1.37.0".to_owned(), api_versions: Vec::new() },
         world: Arc::new(Frozen),
+        schemas,
     };
     let messages = lint(&request, ArchiveLimits::CHARTS, Limits::CHARTS);
     messages.iter().map(ToString::to_string).collect()
@@ -126,6 +131,7 @@ fn values_are_held_against_the_schema_with_those_of_the_user() {
     assert_eq!(messages(&texts, json!({})), [""; 0]);
     let found = messages(&texts, json!({"a": "x"}));
     assert!(found[0].starts_with("[ERROR] values.yaml: - at '/a': "), "{found:?}");
+    assert_eq!(messages_with(&texts, json!({"a": "x"}), Schemas::Ignored), [""; 0]);
     let found = messages(&with("values.yaml", "- a\n"), json!({}));
     assert!(found[0].starts_with("[ERROR] values.yaml: unable to parse YAML: expected fields"), "{found:?}");
 }

@@ -6,7 +6,7 @@ use serde_json::Map;
 use super::{LintRequest, Messages, Severity, text};
 use crate::error::Error;
 use crate::set::UserValues;
-use crate::values::validate_against;
+use crate::values::{Schemas, validate_against};
 
 const PATH: &str = "values.yaml";
 
@@ -28,9 +28,8 @@ pub(super) fn check(request: &LintRequest<'_>, limits: Limits, messages: &mut Me
     };
     let mut values = UserValues::from(values);
     values.merge(request.values.clone());
-    let Some(schema) = request.file("values.schema.json").filter(|schema| !schema.data.is_empty()) else {
-        return;
-    };
+    let schema = request.file("values.schema.json").filter(|schema| !schema.data.is_empty());
+    let Some(schema) = schema.filter(|_| request.schemas == Schemas::Enforced) else { return };
     let checked =
         validate_against(request.folder, &schema.data, &Value::Map(values.seen()), &Budget::new(limits));
     let faults = checked.map_err(|error| match error {

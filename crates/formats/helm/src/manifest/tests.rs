@@ -1,4 +1,4 @@
-use super::{DeletePolicy, HookEvent, Manifests, split, uninstall_order};
+use super::{DeletePolicy, HookEvent, Manifests, install_order, split, uninstall_order};
 
 #[test]
 fn documents_are_split_at_lines_that_begin_with_dashes() {
@@ -21,6 +21,36 @@ fn kinds_are_taken_away_the_other_way_round() {
     let mut kinds = ["Namespace", "Zebra", "Deployment", "Service", "Ingress", "IngressClass", "Secret"];
     kinds.sort_by(|left, right| uninstall_order(left, right));
     assert_eq!(kinds, ["Ingress", "IngressClass", "Service", "Deployment", "Secret", "Namespace", "Zebra"]);
+}
+
+/// As Helm 4 lists them, and what it knows nothing of.
+const INSTALLED: &str = "PriorityClass Namespace NetworkPolicy ResourceQuota LimitRange PodSecurityPolicy \
+    PodDisruptionBudget ServiceAccount Secret SecretList ConfigMap StorageClass PersistentVolume PersistentVolumeClaim \
+    CustomResourceDefinition ClusterRole ClusterRoleList ClusterRoleBinding ClusterRoleBindingList Role RoleList RoleBinding \
+    RoleBindingList Service DaemonSet Pod ReplicationController ReplicaSet Deployment HorizontalPodAutoscaler StatefulSet \
+    Job CronJob IngressClass Ingress APIService MutatingWebhookConfiguration ValidatingWebhookConfiguration Apple Zebra";
+
+const UNINSTALLED: &str = "ValidatingWebhookConfiguration MutatingWebhookConfiguration APIService Ingress IngressClass \
+    Service CronJob Job StatefulSet HorizontalPodAutoscaler Deployment ReplicaSet ReplicationController Pod DaemonSet \
+    RoleBindingList RoleBinding RoleList Role ClusterRoleBindingList ClusterRoleBinding ClusterRoleList ClusterRole \
+    CustomResourceDefinition PersistentVolumeClaim PersistentVolume StorageClass ConfigMap SecretList Secret ServiceAccount \
+    PodDisruptionBudget PodSecurityPolicy LimitRange ResourceQuota NetworkPolicy Namespace PriorityClass Apple Zebra";
+
+#[test]
+fn every_kind_has_its_place() {
+    let by_name = |order: &'static str| {
+        let mut kinds: Vec<&str> = order.split_whitespace().collect();
+        kinds.sort_unstable();
+        kinds
+    };
+    for (expected, order) in
+        [(INSTALLED, install_order as fn(&str, &str) -> std::cmp::Ordering), (UNINSTALLED, uninstall_order)]
+    {
+        let mut kinds = by_name(expected);
+        assert_eq!(kinds.len(), 40);
+        kinds.sort_by(|left, right| order(left, right));
+        assert_eq!(kinds, expected.split_whitespace().collect::<Vec<_>>());
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Definitions of kinds, from `crds/`: they come before everything else and outlive the release.
 
 use super::PlanError;
-use super::object::{Home, keys, read};
+use super::object::{Home, ObjectKey, keys, read};
 use super::step::Step;
 use crate::chart::Chart;
 
@@ -44,4 +44,26 @@ pub fn definitions(chart: &Chart, policy: CrdPolicy) -> Result<Vec<Step>, PlanEr
     let names = keys(&definitions);
     let apply = policy == CrdPolicy::CreateReplace;
     Ok(vec![Step::CreateDefinitions { definitions, apply }, Step::AwaitDefinitions(names)])
+}
+
+/// Takes out of `steps` what `crds/` holds beside definitions, and returns what that was. Helm applies it, and never takes
+/// it away again; Flux leaves it out.
+pub fn take_others(steps: &mut Vec<Step>) -> Vec<ObjectKey> {
+    let mut others = Vec::new();
+    steps.retain_mut(|step| match step {
+        Step::CreateDefinitions { definitions, .. } => {
+            others.extend(definitions.extract_if(.., |it| !is_definition(&it.key)).map(|it| it.key));
+            !definitions.is_empty()
+        }
+        Step::AwaitDefinitions(names) => {
+            names.retain(is_definition);
+            !names.is_empty()
+        }
+        _ => true,
+    });
+    others
+}
+
+fn is_definition(key: &ObjectKey) -> bool {
+    key.group() == "apiextensions.k8s.io" && key.kind == "CustomResourceDefinition"
 }

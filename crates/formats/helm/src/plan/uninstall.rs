@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::hooks::{Progress, Run};
 use super::object::{Home, Object, ObjectKey, keys, read};
-use super::options::Uninstall;
+use super::options::{Uninstall, Wait};
 use super::ownership::Policy;
 use super::step::{DeleteIf, Step};
 use super::work::{home, supersede_deployed};
@@ -59,7 +59,9 @@ pub(super) fn work(
         propagation: request.propagation,
     };
     steps.extend(names.iter().map(delete));
-    steps.push(Step::AwaitGone { objects: names });
+    if request.options.wait() != Wait::Hooks {
+        steps.push(Step::AwaitGone { objects: names });
+    }
     steps.extend(hooks(record, request, HookEvent::PostDelete, progress)?);
     if request.keep_history {
         let description = request.options.description.clone();

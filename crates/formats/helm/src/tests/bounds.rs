@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use super::world::{chart, render_with, request, texts_of};
+use super::world::{chart, request, texts_of};
 use crate::set::UserValues;
 use crate::{Limits, render};
 

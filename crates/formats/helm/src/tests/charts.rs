@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::world::{chart, files, render_with, texts_of};
-use crate::{ArchiveLimits, Chart, Error, File};
+use crate::{ArchiveLimits, Chart, Error, File, Notes, Schemas};
 
 const OUTER: &str = "apiVersion: v2\nname: outer\nversion: 1.0.0\n";
 const INNER: &str = "apiVersion: v2\nname: inner\nversion: 1.2.3\n";
@@ -149,6 +149,37 @@ fn of_a_library_chart_only_the_definitions_count() {
 }
 
 #[test]
+fn a_schema_can_be_ignored_and_one_that_stands_on_others_names_the_switch() {
+    let schema = r#"{"properties":{"image":{"$ref":"https://example.org/image.json"}}}"#;
+    let chart = chart(&[("Chart.yaml", OUTER), ("values.schema.json", schema)]);
+    let error = render_with(&chart, json!({ "image": 1 })).unwrap_err().to_string();
+    assert!(error.contains("https://example.org/image.json"), "{error}");
+    assert!(error.contains("use --skip-schema-validation or"), "{error}");
+    let values = crate::set::UserValues::default();
+    let request = crate::Request { schemas: Schemas::Ignored, ..super::world::request(&chart, &values) };
+    crate::render(&request, crate::Limits::CHARTS).unwrap();
+}
+
+#[test]
+fn notes_of_charts_inside_are_shown_where_they_are_asked_for() {
+    let chart = chart(&[
+        ("Chart.yaml", OUTER),
+        ("templates/NOTES.txt", "outer"),
+        ("charts/inner/Chart.yaml", "apiVersion: v2\nname: inner\nversion: 1.0.0\n"),
+        ("charts/inner/templates/NOTES.txt", "inner"),
+    ]);
+    let values = crate::set::UserValues::default();
+    let notes = |notes: Notes| {
+        let request = crate::Request { notes, ..super::world::request(&chart, &values) };
+        crate::render(&request, crate::Limits::CHARTS).unwrap().notes
+    };
+    assert_eq!(notes(Notes::Outermost), "outer");
+    let mut all: Vec<String> = notes(Notes::All).lines().map(str::to_owned).collect();
+    all.sort();
+    assert_eq!(all, ["inner", "outer"]);
+}
+
+#[test]
 fn values_that_do_not_fit_the_schema_are_refused_with_their_path() {
     let schema = r#"{"type":"object","properties":{"port":{"type":"integer"}},"required":["port"]}"#;
     let chart = chart(&[("Chart.yaml", OUTER), ("values.schema.json", schema)]);
@@ -242,6 +273,53 @@ fn helmignore_leaves_files_out() {
     let names: Vec<&str> = chart.files.iter().map(|file: &File| file.name.as_str()).collect();
     assert_eq!(names, [".helmignore", "deep/secret/y", "sub/abbc.txt"]);
     assert!(chart.templates.is_empty());
+}
+
+#[test]
+fn helmignore_with_an_exclamation_mark_keeps_what_it_names_and_nothing_else() {
+    let given = files(&[
+        ("Chart.yaml", OUTER),
+        (".helmignore", "*.md\n!*.yaml\n"),
+        ("a.yaml", ""),
+        ("b.txt", ""),
+        ("c.md", ""),
+    ]);
+    let chart = Chart::from_folder(given, ArchiveLimits::CHARTS).unwrap();
+    let names: Vec<&str> = chart.files.iter().map(|file: &File| file.name.as_str()).collect();
+    assert_eq!(names, ["a.yaml"]);
+}
+
+#[test]
+fn helmignore_refuses_two_stars() {
+    let given = files(&[("Chart.yaml", OUTER), (".helmignore", "docs/**/*.md\n")]);
+    let error = Chart::from_folder(given, ArchiveLimits::CHARTS).unwrap_err().to_string();
+    assert!(error.contains("docs/**/*.md: double-star (**) syntax is not supported"), "{error}");
+}
+
+#[test]
+fn a_chart_of_the_first_generation_is_rendered_with_the_archives_that_it_requires() {
+    let inner = chart(&[
+        ("Chart.yaml", "apiVersion: v1\nname: inner\nversion: 1.2.3\n"),
+        ("values.yaml", "color: none\n"),
+        ("templates/a.yaml", SHOW),
+    ]);
+    let mut given = files(&[
+        ("Chart.yaml", "apiVersion: v1\nname: outer\nversion: 1.0.0\n"),
+        (
+            "requirements.yaml",
+            "dependencies:\n- {name: inner, version: 1.x, repository: 'https://h', alias: first, condition: first.enabled}\n\
+             - {name: inner, version: 1.x, repository: 'https://h', condition: second.enabled}\n",
+        ),
+        ("values.yaml", "first: {color: red}\nsecond: {enabled: false}\n"),
+    ]);
+    given.push(File::new("charts/inner-1.2.3.tgz", &inner.to_archive().unwrap()));
+    let chart = Chart::from_folder(given, ArchiveLimits::CHARTS).unwrap();
+    let texts = texts_of(&chart, json!({ "first": { "size": 2 } })).unwrap();
+    let expected = "v: {\"color\":\"red\",\"global\":{},\"size\":2}\n";
+    assert!(
+        texts.iter().eq([(&"outer/charts/first/templates/a.yaml".to_owned(), &expected.to_owned())]),
+        "{texts:?}"
+    );
 }
 
 #[test]

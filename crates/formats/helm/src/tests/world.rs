@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use crate::render::texts;
 use crate::set::UserValues;
 use crate::{
-    Capabilities, Chart, Error, File, KeyAlgorithm, Limits, Release, Rendered, Request, Wanted, World,
-    generate_key, render,
+    Capabilities, Chart, Error, File, KeyAlgorithm, Limits, Notes, Release, Rendered, Request, Schemas,
+    Wanted, World, generate_key, render,
 };
 
 /// A world in which it is always the same second, and in which there is one secret.
@@ -59,6 +59,8 @@ pub(crate) fn request<'r>(chart: &'r Chart, values: &'r UserValues) -> Request<'
         },
         world: Arc::new(Frozen),
         is_linting: false,
+        schemas: Schemas::default(),
+        notes: Notes::default(),
     }
 }
 

@@ -6,6 +6,16 @@ use crate::chart::Chart;
 use crate::error::Error;
 use crate::functions::to_json_value;
 
+/// Whether values must fit the schemas of charts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Schemas {
+    /// They must.
+    #[default]
+    Enforced,
+    /// They need not: `--skip-schema-validation`.
+    Ignored,
+}
+
 /// Whether the values fit the schemas of the chart and those inside.
 pub(crate) fn validate(chart: &Chart, values: &Map, budget: &Budget) -> Result<(), Error> {
     if let Some(schema) = &chart.schema {
@@ -39,7 +49,7 @@ pub(crate) fn validate_against(
     };
     let schema: serde_json::Value =
         serde_json::from_slice(schema).map_err(|error| wrong(error.to_string()))?;
-    let validator = jsonschema::validator_for(&schema).map_err(|error| wrong(error.to_string()))?;
+    let validator = jsonschema::validator_for(&schema).map_err(|error| wrong(in_words(&error)))?;
     let values = to_json_value(values, budget).map_err(|failure| wrong(failure.to_string()))?;
     let faults = validator.iter_errors(&values).take(FAULTS_MAX);
     let faults: Vec<String> =
@@ -48,4 +58,16 @@ pub(crate) fn validate_against(
         return Ok(());
     }
     Err(Error::Schema { chart: chart.to_owned(), faults: faults.join("\n") })
+}
+
+/// Why a schema is none. One that stands on others, elsewhere, asks for what nobody fetches.
+fn in_words(error: &jsonschema::ValidationError<'_>) -> String {
+    match error.kind() {
+        jsonschema::error::ValidationErrorKind::Referencing(_) => format!(
+            "{error}; a schema may refer only to what is in it, nothing is fetched from elsewhere. To install without the \
+             schema, use --skip-schema-validation or, in a HelmRelease, install.disableSchemaValidation and \
+             upgrade.disableSchemaValidation"
+        ),
+        _ => error.to_string(),
+    }
 }

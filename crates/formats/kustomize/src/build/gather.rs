@@ -7,7 +7,7 @@ use super::load::Led;
 use super::{At, Build, Gathered};
 use crate::config::{self, Config};
 use crate::files;
-use crate::kustomization::{Entry, Kustomization};
+use crate::kustomization::{Entry, Kustomization, Role};
 use crate::origin::{ConfiguredBy, Origin};
 use crate::reader::Reader;
 use crate::resource::Resource;
@@ -76,7 +76,7 @@ impl Build<'_> {
                 Ok(Gathered { resources, ..Gathered::default() })
             }
             Led::Folder(folder) => {
-                let inner = self.kustomization_of(&folder, false)?;
+                let inner = self.kustomization_of(&folder, Role::Alone)?;
                 let inner = inner.ok_or_else(|| no_kustomization(at, entry))?;
                 self.enter(
                     At { folder: &folder, kustomization: &inner, origin: &origin },
@@ -94,7 +94,7 @@ impl Build<'_> {
                 Err(at.refuse(&entry.field, format!("{:?} is a file; a component is a folder", entry.text)))
             }
             Led::Folder(folder) => {
-                let inner = self.kustomization_of(&folder, true)?;
+                let inner = self.kustomization_of(&folder, Role::Component)?;
                 let inner = inner.ok_or_else(|| no_kustomization(at, entry))?;
                 self.enter(At { folder: &folder, kustomization: &inner, origin: &origin }, gathered)
             }
@@ -113,12 +113,12 @@ impl Build<'_> {
     ) -> Result<Gathered, Error> {
         let refuse = || at.refuse(&entry.field, format!("{:?} holds no folder {path:?}", entry.text));
         let folder = files::resolve("", path).ok_or_else(refuse)?;
-        let is_component = component_of.is_some();
+        let role = if component_of.is_some() { Role::Component } else { Role::Alone };
         let home = std::mem::replace(&mut self.files, Cow::Owned(files));
         let depth = self.chain.len();
         // Paths of one source say nothing of another; only the depth goes on to count.
         let chain = std::mem::replace(&mut self.chain, vec!["\0".to_owned(); depth]);
-        let built = match self.kustomization_of(&folder, is_component) {
+        let built = match self.kustomization_of(&folder, role) {
             Ok(Some(inner)) => {
                 let at = At { folder: &folder, kustomization: &inner, origin: &entry.text };
                 self.enter(at, component_of.unwrap_or_default())

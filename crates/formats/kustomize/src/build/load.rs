@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{At, Build, Manner};
 use crate::Error;
 use crate::files::{self, Files};
-use crate::kustomization::{Entry, Kustomization};
+use crate::kustomization::{Entry, Kustomization, Role};
 
 /// What stands at an address.
 #[derive(Debug, Clone)]
@@ -44,7 +44,7 @@ impl Build<'_> {
     pub(super) fn kustomization_of(
         &mut self,
         folder: &str,
-        component: bool,
+        role: Role,
     ) -> Result<Option<Kustomization>, Error> {
         let found = files::kustomizations_in(&self.files, folder);
         let [file] = found.as_slice() else {
@@ -59,7 +59,7 @@ impl Build<'_> {
         };
         let bytes = self.files.get(file).cloned().unwrap_or_default();
         let text = self.text_of(file, bytes)?;
-        Kustomization::read(file, &text, self.meter.budget.yaml_limits(), component).map(Some)
+        Kustomization::read(file, &text, self.meter.budget.yaml_limits(), role).map(Some)
     }
 
     fn text_of(&mut self, file: &str, bytes: Vec<u8>) -> Result<String, Error> {

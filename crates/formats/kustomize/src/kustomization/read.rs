@@ -9,7 +9,9 @@ use serde_json::Value;
 pub(crate) use generators::read_generator;
 pub(crate) use replacements::{read_replacement_file, read_replacements};
 
-use super::{Entry, Image, ImageChange, Kustomization, LabelReach, Labels, Patch, PatchText, Replicas, Var};
+use super::{
+    Entry, Image, ImageChange, Kustomization, LabelReach, Labels, Patch, PatchText, Replicas, Role, Var,
+};
 use crate::Error;
 use crate::config::{self, Gvk};
 use crate::order::{Order, Ranks};
@@ -22,14 +24,16 @@ const HELM: [&str; 3] = ["helmCharts", "helmChartInflationGenerator", "helmGloba
 
 impl Kustomization {
     /// Reads a kustomization file.
-    pub(crate) fn read(file: &str, text: &str, limits: Limits, component: bool) -> Result<Self, Error> {
+    pub(crate) fn read(file: &str, text: &str, limits: Limits, role: Role) -> Result<Self, Error> {
         let value = bythos_yaml::parse(text, limits)
             .map_err(|source| Error::Yaml { file: file.to_owned(), source })?;
         let empty = Value::Object(serde_json::Map::new());
         let value = if value.is_null() { &empty } else { &value };
         let reader = Reader::new(file, String::new(), value)?;
-        check_kind(&reader, component)?;
-        refuse_empty(&reader, value)?;
+        check_kind(&reader, role)?;
+        if role != Role::Overlaid {
+            refuse_empty(&reader, value)?;
+        }
         refuse_helm(&reader)?;
         reader.accept("metadata");
         let kustomization = Kustomization {
@@ -65,9 +69,12 @@ impl Kustomization {
     }
 }
 
-fn check_kind(reader: &Reader<'_>, component: bool) -> Result<(), Error> {
+fn check_kind(reader: &Reader<'_>, role: Role) -> Result<(), Error> {
     let kind = reader.text("kind")?.unwrap_or_else(|| "Kustomization".to_owned());
-    let expected = if component { "Component" } else { "Kustomization" };
+    let (expected, wanted) = match role {
+        Role::Component => ("Component", "kustomize.config.k8s.io/v1alpha1"),
+        Role::Alone | Role::Overlaid => ("Kustomization", "kustomize.config.k8s.io/v1beta1"),
+    };
     if kind != expected {
         let hint = match kind.as_str() {
             "Component" => "; a component is named under \"components\"",
@@ -75,7 +82,6 @@ fn check_kind(reader: &Reader<'_>, component: bool) -> Result<(), Error> {
         };
         return Err(reader.refuse("kind", format!("expected {expected:?}, found {kind:?}{hint}")));
     }
-    let wanted = format!("kustomize.config.k8s.io/{}", if component { "v1alpha1" } else { "v1beta1" });
     match reader.text("apiVersion")? {
         Some(version) if version != wanted => {
             Err(reader.refuse("apiVersion", format!("expected {wanted:?}, found {version:?}")))

@@ -1,10 +1,10 @@
-//! `replacements`: the value of one object's field for fields of others.
+//! `replacements`: a value, mostly that of one object's field, for fields of others.
 
 use serde_json::Value;
 
 use crate::Error;
 use crate::field::scalar_text;
-use crate::kustomization::{Part, Replacement, ReplacementTarget};
+use crate::kustomization::{Part, Replacement, ReplacementSource, ReplacementTarget};
 use crate::path::{self, Found, Walk};
 use crate::reader::kind_of;
 use crate::resource::Resource;
@@ -17,8 +17,13 @@ pub(super) fn replace(resources: &mut [Resource], replacement: &Replacement) -> 
         field: field.to_owned(),
         message,
     };
-    let value =
-        source_value(resources, replacement).map_err(|message| refuse(&replacement.field, message))?;
+    let value = match &replacement.source {
+        ReplacementSource::Value(text) => Value::String(text.clone()),
+        ReplacementSource::Field { object, path, options } => {
+            let found = value_of(resources, object, path).and_then(|found| part_of(found, options));
+            found.map_err(|message| refuse(&replacement.field, message))?
+        }
+    };
     for target in &replacement.targets {
         let targets = Targets::of(target).map_err(|message| refuse(&target.field, message))?;
         for resource in resources.iter_mut().filter(|resource| targets.hold(resource)) {
@@ -29,17 +34,15 @@ pub(super) fn replace(resources: &mut [Resource], replacement: &Replacement) -> 
     Ok(())
 }
 
-fn source_value(resources: &[Resource], replacement: &Replacement) -> Result<Value, String> {
-    let mut named = resources.iter().filter(|resource| replacement.source.names(resource));
-    let source = named.next().ok_or_else(|| format!("there is no {}", in_words(&replacement.source)))?;
+fn value_of<'r>(resources: &'r [Resource], object: &Selector, path: &str) -> Result<&'r Value, String> {
+    let mut named = resources.iter().filter(|resource| object.names(resource));
+    let source = named.next().ok_or_else(|| format!("there is no {}", in_words(object)))?;
     if let Some(second) = named.next() {
         let (first, second) = (source.label(), second.label());
-        return Err(format!("{} could be {first} or {second}", in_words(&replacement.source)));
+        return Err(format!("{} could be {first} or {second}", in_words(object)));
     }
-    let path = &replacement.source_path;
     let found = path::get(&source.value, &path::steps(path)).filter(|found| !is_empty(found));
-    let found = found.ok_or_else(|| format!("{} has no field {path:?}", source.label()))?;
-    part_of(found, &replacement.source_options)
+    found.ok_or_else(|| format!("{} has no field {path:?}", source.label()))
 }
 
 fn is_empty(value: &Value) -> bool {

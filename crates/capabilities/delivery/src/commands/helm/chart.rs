@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bythos_helm::repository::{Location, Reference};
 use bythos_helm::set::{Kind, UserValues};
-use bythos_helm::{ArchiveLimits, Chart, ChartType, Dependency, File, Ignore};
+use bythos_helm::{ArchiveLimits, Chart, ChartType, Dependency, File, Ignore, Schemas};
 use bythos_operator::error_chain;
 
 use crate::charts::{self, ChartsError, Publisher};
@@ -82,6 +82,20 @@ pub struct ValuesOptions {
     /// One value, as it stands there
     #[arg(long, value_name = "LINE")]
     pub set_literal: Vec<String>,
+}
+
+/// Whether values must fit the schemas of charts.
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
+pub struct SchemaOptions {
+    /// Take the values whatever values.schema.json says
+    #[arg(long)]
+    pub skip_schema_validation: bool,
+}
+
+impl SchemaOptions {
+    pub(crate) fn schemas(self) -> Schemas {
+        if self.skip_schema_validation { Schemas::Ignored } else { Schemas::Enforced }
+    }
 }
 
 /// The chart: a folder, a `.tgz`, `oci://...`, `https://.../x.tgz`, or with `--repo` a name in it.

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use bythos_helm::plan::{CrdPolicy, Install, Options};
 use bythos_helm::release::{History, ReleaseRecord, Status};
 use bythos_helm::set::UserValues;
-use bythos_helm::{Chart, Release};
+use bythos_helm::{Chart, Notes, Release};
 use k8s_openapi::jiff::Timestamp;
 use kube::Client;
 
-use super::chart::{self, ChartOptions, ValuesOptions};
+use super::chart::{self, ChartOptions, SchemaOptions, ValuesOptions};
 use super::name::{from_template, name_and_chart};
 use super::options::{ApplyOptions, Desk, NamespaceOptions, Server, WaitOptions, failed};
 use super::print::{self, Format, Show};
@@ -61,6 +61,15 @@ pub struct MakeOptions {
     /// Do not print the notes
     #[arg(long)]
     pub hide_notes: bool,
+    /// Print the notes of the charts inside, too
+    #[arg(long)]
+    pub render_subchart_notes: bool,
+    /// Let templates look hosts up by their names
+    #[arg(long)]
+    pub enable_dns: bool,
+    /// With --dry-run, do not print what Secrets hold
+    #[arg(long)]
+    pub hide_secret: bool,
     /// Labels of the record
     #[arg(short, long, value_name = "NAME=VALUE", value_delimiter = ',')]
     pub labels: Vec<String>,
@@ -82,6 +91,9 @@ pub struct MakeOptions {
     /// With which values
     #[command(flatten)]
     pub values: ValuesOptions,
+    /// Whether they must fit
+    #[command(flatten)]
+    pub schema: SchemaOptions,
 }
 
 /// Where something is tried out.
@@ -98,6 +110,10 @@ pub enum DryRun {
 }
 
 impl MakeOptions {
+    pub(super) fn notes(&self) -> Notes {
+        if self.render_subchart_notes { Notes::All } else { Notes::Outermost }
+    }
+
     pub(super) fn is_dry(&self) -> bool {
         matches!(self.dry_run, Some(DryRun::Client | DryRun::Server))
     }
@@ -119,6 +135,28 @@ impl MakeOptions {
 
     pub(super) fn options(&self, server: Server) -> Options {
         Options { rollback_on_failure: self.rollback_on_failure, ..self.apply.options(&self.wait, server) }
+    }
+
+    /// Prints what would come of it.
+    pub(super) fn print_dry(
+        &self,
+        out: &mut impl Write,
+        mut record: ReleaseRecord,
+    ) -> Result<(), CommandError> {
+        "Dry run complete".clone_into(&mut record.info.description);
+        if self.hide_secret {
+            record.manifest = print::without_secrets(&record.manifest).into();
+        }
+        self.print(out, &record)
+    }
+
+    /// Refuses options that stand against each other.
+    pub(super) fn check(&self) -> Result<(), CommandError> {
+        if self.hide_secret && !self.is_dry() {
+            let words = "hiding Kubernetes secrets requires a dry-run mode";
+            return Err(CommandError::Refuse(words.to_owned()));
+        }
+        Ok(())
     }
 
     /// Prints what came of it.
@@ -153,6 +191,7 @@ pub(super) struct New<'n> {
 /// # Errors
 /// The chart or the values are wrong, or the release cannot be made.
 pub async fn run(args: &Args, client: Client, out: &mut impl Write) -> Result<(), CommandError> {
+    args.making.check()?;
     let (given, reference) = name_and_chart(&args.words)?;
     let values = args.making.values.load().await?;
     let chart = chart::load(reference, &args.making.chart).await?;
@@ -195,9 +234,8 @@ pub(super) async fn install(
     let mut record = rendered.map_err(failed("INSTALLATION FAILED"))?;
     making.label(&mut record)?;
     if making.is_dry() {
-        "Dry run complete".clone_into(&mut record.info.description);
         record.info.status = Status::PendingInstall;
-        return making.print(out, &record);
+        return making.print_dry(out, record);
     }
     let done = releases.install(history.clone(), record, &request).await;
     making.print_told(out, desk)?;
@@ -218,8 +256,17 @@ async fn render(
         revision: 1,
         is_upgrade: false,
     };
-    let definitions = Definitions { policy, labels: Vec::new() };
-    let wish = Wish { chart: Arc::new(new.chart), values: new.values, release, definitions, finish: None };
+    let definitions = Definitions { policy, ..Definitions::default() };
+    let wish = Wish {
+        chart: Arc::new(new.chart),
+        values: new.values,
+        release,
+        definitions,
+        schemas: making.schema.schemas(),
+        notes: making.notes(),
+        enable_dns: making.enable_dns,
+        finish: None,
+    };
     releases.render(wish).await
 }
 

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use bythos_helm::lint::{LintRequest, Message, Severity, lint};
 use bythos_helm::set::UserValues;
-use bythos_helm::{ArchiveLimits, Capabilities, Limits, unpack};
+use bythos_helm::{ArchiveLimits, Capabilities, Limits, Schemas, unpack};
 use bythos_operator::error_chain;
 
-use super::chart::{self, ValuesOptions};
+use super::chart::{self, SchemaOptions, ValuesOptions};
 use super::offline;
 use crate::charts::blocking;
 use crate::commands::CommandError;
@@ -36,6 +36,9 @@ pub struct Args {
     /// What a user would give
     #[command(flatten)]
     pub values: ValuesOptions,
+    /// Whether it must fit
+    #[command(flatten)]
+    pub schema: SchemaOptions,
 }
 
 /// Prints what is to be said.
@@ -53,6 +56,7 @@ pub async fn run(args: &Args, out: &mut impl Write) -> Result<(), CommandError> 
             namespace: args.namespace.clone(),
             values: values.clone(),
             capabilities: capabilities.clone(),
+            schemas: args.schema.schemas(),
         };
         let found = blocking(move || look.messages()).await;
         let is_wrong = found.as_ref().map_or(true, |messages| messages.iter().any(|it| it.severity >= least));
@@ -91,6 +95,7 @@ struct Look {
     namespace: String,
     values: UserValues,
     capabilities: Capabilities,
+    schemas: Schemas,
 }
 
 impl Look {
@@ -113,6 +118,7 @@ impl Look {
             namespace: &self.namespace,
             capabilities: self.capabilities,
             world: Arc::new(Machine::default()),
+            schemas: self.schemas,
         };
         Ok(lint(&request, ArchiveLimits::CHARTS, Limits::CHARTS))
     }

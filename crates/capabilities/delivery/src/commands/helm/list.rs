@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
+use bythos_helm::format_time;
 use bythos_helm::release::{ReleaseRecord, Status};
+use bythos_kustomize::{Matcher, Selector};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt};
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::print::{Format, app_version, chart_name, go_time, table};
 use crate::commands::{CommandError, asked};
@@ -52,9 +55,15 @@ pub struct Args {
     /// Those that are being taken away
     #[arg(long)]
     pub uninstalling: bool,
-    /// Those whose name holds this
-    #[arg(short, long, value_name = "TEXT")]
+    /// Those whose name fits this regular expression
+    #[arg(short, long, value_name = "PATTERN")]
     pub filter: Option<String>,
+    /// Those whose labels fit this selector
+    #[arg(short = 'l', long, value_name = "SELECTOR")]
+    pub selector: Option<String>,
+    /// How times are printed, as Go writes it: `2006-01-02 15:04:05Z0700`
+    #[arg(long, value_name = "LAYOUT")]
+    pub time_format: Option<String>,
     /// How many at most
     #[arg(short, long, default_value_t = 256)]
     pub max: usize,
@@ -98,8 +107,18 @@ impl Args {
         self.superseded && !others.contains(&true)
     }
 
-    fn is_meant(&self, record: &ReleaseRecord) -> bool {
-        self.shows(record.info.status) && self.filter.as_ref().is_none_or(|text| record.name.contains(text))
+    /// What chooses releases by their names and labels.
+    fn matcher(&self) -> Result<Matcher, CommandError> {
+        let name = self.filter.as_ref().map(|pattern| format!(".*(?:{pattern}).*"));
+        let selector = Selector { name, label_selector: self.selector.clone(), ..Selector::default() };
+        selector.matcher().map_err(|message| CommandError::Refuse(format!("--filter, --selector: {message}")))
+    }
+
+    fn updated(&self, record: &ReleaseRecord) -> String {
+        match (&self.time_format, record.info.last_deployed) {
+            (Some(layout), Some(moment)) => format_time(moment, layout),
+            (_, moment) => go_time(moment),
+        }
     }
 }
 
@@ -113,10 +132,11 @@ pub async fn run(args: &Args, client: Client, out: &mut impl Write) -> Result<()
         records.extend(Records::new(client.clone(), &namespace).all().await?);
     }
     let mut records = if args.wants_earlier() { records } else { newest(records) };
-    records.retain(|record| args.is_meant(record));
+    let matcher = args.matcher()?;
+    records.retain(|record| args.shows(record.info.status) && matcher.selects(&as_object(record)));
     sort(args, &mut records);
     let max = if args.max == 0 { usize::MAX } else { args.max };
-    let rows: Vec<Row> = records.iter().skip(args.offset).take(max).map(row).collect();
+    let rows: Vec<Row> = records.iter().skip(args.offset).take(max).map(|record| row(args, record)).collect();
     if args.short {
         let names: Vec<&str> = rows.iter().map(|row| row.name.as_str()).collect();
         return args.output.write(out, &names, |out| {
@@ -158,12 +178,25 @@ fn sort(args: &Args, records: &mut [ReleaseRecord]) {
     }
 }
 
-fn row(record: &ReleaseRecord) -> Row {
+/// A record as selectors see it: with the labels of its Secret.
+fn as_object(record: &ReleaseRecord) -> Value {
+    let mut labels = record.labels.clone();
+    let own = [
+        ("owner", "helm".to_owned()),
+        ("name", record.name.clone()),
+        ("status", record.info.status.to_string()),
+        ("version", record.revision.to_string()),
+    ];
+    labels.extend(own.map(|(key, value)| (key.to_owned(), value)));
+    json!({ "metadata": { "name": record.name, "labels": labels } })
+}
+
+fn row(args: &Args, record: &ReleaseRecord) -> Row {
     Row {
         name: record.name.clone(),
         namespace: record.namespace.clone(),
         revision: record.revision.to_string(),
-        updated: go_time(record.info.last_deployed),
+        updated: args.updated(record),
         status: record.info.status.to_string(),
         chart: chart_name(&record.chart),
         app_version: app_version(&record.chart),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bythos_helm::set::UserValues;
-use bythos_helm::{ArchiveLimits, Chart, File, Limits, Release, Request, render};
+use bythos_helm::{ArchiveLimits, Chart, File, Limits, Notes, Release, Request, Schemas, render};
 use bythos_operator::error_chain;
 
 use super::offline;
@@ -38,6 +38,8 @@ pub(crate) fn from_template(template: &str) -> Result<String, CommandError> {
         capabilities: offline::capabilities(None, &[])?,
         world: Arc::new(Machine::default()),
         is_linting: false,
+        schemas: Schemas::default(),
+        notes: Notes::default(),
     };
     let rendered = render(&request, Limits::CHARTS).map_err(|error| wrong(&error))?;
     Ok(rendered.notes.trim().to_owned())

@@ -2,8 +2,8 @@
 
 use std::io::Write;
 
-use bythos_helm::HookEvent;
 use bythos_helm::release::{ReleaseRecord, StoredChart};
+use bythos_helm::{HookEvent, split};
 use k8s_openapi::jiff::Timestamp;
 use serde::Serialize;
 use serde_json::json;
@@ -80,6 +80,21 @@ pub(crate) fn go_time(moment: Option<Timestamp>) -> String {
     moment.map_or("-".to_owned(), |moment| moment.strftime("%Y-%m-%d %H:%M:%S%.f +0000 UTC").to_string())
 }
 
+/// A manifest with nothing of its Secrets but where they come from.
+pub(crate) fn without_secrets(manifest: &str) -> String {
+    const HIDDEN: &str = "# HIDDEN: The Secret output has been suppressed";
+    let shown = |document: &str| match document.lines().next().filter(|_| is_secret(document)) {
+        Some(source) => format!("---\n{source}\n{HIDDEN}\n"),
+        None => format!("---\n{}\n", document.trim_end()),
+    };
+    split(manifest).into_iter().map(shown).collect()
+}
+
+fn is_secret(document: &str) -> bool {
+    let object = bythos_yaml::parse(document, bythos_yaml::Limits::MANIFESTS).unwrap_or_default();
+    object["kind"] == "Secret" && object["apiVersion"] == "v1"
+}
+
 /// What a record's printing leaves out or adds.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Show {
@@ -144,6 +159,15 @@ mod tests_of_tables {
         let row = |cells: [&str; 2]| cells.map(str::to_owned).to_vec();
         table(&mut out, &[row(["NAME", "B"]), row(["x", "long"])]).unwrap();
         assert_eq!(String::from_utf8(out).unwrap(), "NAME\tB   \nx   \tlong\n");
+    }
+
+    #[test]
+    fn of_secrets_only_the_source_is_shown() {
+        let document =
+            |kind: &str| format!("---\n# Source: c/{kind}\napiVersion: v1\nkind: {kind}\ndata: {{a: b}}\n");
+        let manifest = document("ConfigMap") + &document("Secret");
+        let hidden = "---\n# Source: c/Secret\n# HIDDEN: The Secret output has been suppressed\n";
+        assert_eq!(without_secrets(&manifest), document("ConfigMap") + hidden);
     }
 
     #[test]

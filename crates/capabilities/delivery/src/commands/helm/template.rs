@@ -1,12 +1,17 @@
 //! `bythos helm template`: what a chart becomes, without a cluster.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::io::Write;
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use bythos_helm::{HookEvent, Limits, Manifest, Release, Rendered, Request, path_matches, render, split};
+use bythos_helm::{
+    Chart, HookEvent, Limits, Manifest, Notes, Release, Rendered, Request, path_matches, render, split,
+};
 use bythos_operator::error_chain;
 
-use super::chart::{self, ChartOptions, ValuesOptions};
+use super::chart::{self, ChartOptions, SchemaOptions, ValuesOptions};
 use super::name::{from_template, name_and_chart};
 use super::offline;
 use crate::charts::blocking;
@@ -28,6 +33,18 @@ pub struct Args {
     /// Print definitions of kinds, too
     #[arg(long)]
     pub include_crds: bool,
+    /// Print no definitions of kinds, which is so without --include-crds
+    #[arg(long, conflicts_with = "include_crds")]
+    pub skip_crds: bool,
+    /// Write what each template gives into a file below this folder, in place of printing it
+    #[arg(long, value_name = "FOLDER", conflicts_with = "show_only")]
+    pub output_dir: Option<PathBuf>,
+    /// With --output-dir, write into a folder called as the release
+    #[arg(long, requires = "output_dir")]
+    pub release_name: bool,
+    /// Let templates look hosts up by their names
+    #[arg(long)]
+    pub enable_dns: bool,
     /// Render as for a release that is there already
     #[arg(long)]
     pub is_upgrade: bool,
@@ -52,6 +69,9 @@ pub struct Args {
     /// What a user would give
     #[command(flatten)]
     pub values: ValuesOptions,
+    /// Whether it must fit
+    #[command(flatten)]
+    pub schema: SchemaOptions,
 }
 
 /// Prints the manifests.
@@ -72,20 +92,31 @@ pub async fn run(args: &Args, out: &mut impl Write) -> Result<(), CommandError> 
     let chart = chart::load(reference, &args.chart).await?;
     chart::check_installable(&chart)?;
     let capabilities = offline::capabilities(args.kube_version.as_deref(), &args.api_versions)?;
+    let folder = args.output_dir.as_ref().map(|folder| match args.release_name {
+        true => folder.join(&name),
+        false => folder.clone(),
+    });
+    let machine = Machine::default().with_names(args.enable_dns);
     let release =
         Release { name, namespace: args.namespace.clone(), revision: 1, is_upgrade: args.is_upgrade };
+    let schemas = args.schema.schemas();
     let rendered = blocking(move || {
         let request = Request {
             chart: &chart,
             values: &values,
             release,
             capabilities,
-            world: Arc::new(Machine::default()),
+            world: Arc::new(machine),
             is_linting: false,
+            schemas,
+            notes: Notes::default(),
         };
         render(&request, Limits::CHARTS)
     });
     let rendered = rendered.await.map_err(|error| CommandError::Refuse(error_chain(&error)))?;
+    if let Some(folder) = folder {
+        return write(&folder, args, &rendered, out);
+    }
     let printed = print(args, &rendered);
     if args.show_only.is_empty() {
         out.write_all(printed.as_bytes())?;
@@ -97,24 +128,63 @@ pub async fn run(args: &Args, out: &mut impl Write) -> Result<(), CommandError> 
     Ok(())
 }
 
+/// Where a manifest comes from, and its text.
+type Sourced<'r> = (Cow<'r, str>, Cow<'r, str>);
+
+/// Definitions and resources.
+fn resources<'r>(args: &Args, rendered: &'r Rendered) -> Vec<Sourced<'r>> {
+    let crds = rendered.chart.as_ref().filter(|_| args.include_crds).map(Chart::crds_by_path);
+    let crds =
+        crds.into_iter().flatten().map(|(path, file)| (path.into(), String::from_utf8_lossy(&file.data)));
+    let resources = rendered.manifests.resources.iter().map(sourced);
+    crds.chain(resources).collect()
+}
+
+fn hooks<'r>(args: &Args, rendered: &'r Rendered) -> Vec<Sourced<'r>> {
+    let hooks = rendered.manifests.hooks.iter().filter(|_| !args.no_hooks);
+    let shown = hooks.filter(|hook| !(args.skip_tests && hook.events.contains(&HookEvent::Test)));
+    shown.map(|hook| sourced(&hook.manifest)).collect()
+}
+
+fn sourced(manifest: &Manifest) -> Sourced<'_> {
+    (Cow::from(&manifest.source), Cow::from(&manifest.content))
+}
+
+fn document((source, content): &Sourced<'_>) -> String {
+    format!("---\n# Source: {source}\n{content}\n")
+}
+
 /// Everything, as Helm prints it.
 fn print(args: &Args, rendered: &Rendered) -> String {
-    let with_source = |source: &str, content: &str| format!("---\n# Source: {source}\n{content}\n");
-    let mut manifest = String::new();
-    if let Some(chart) = rendered.chart.as_ref().filter(|_| args.include_crds) {
-        for (path, file) in chart.crds_by_path() {
-            manifest.push_str(&with_source(&path, &String::from_utf8_lossy(&file.data)));
-        }
+    let resources: String = resources(args, rendered).iter().map(document).collect();
+    let hooks = hooks(args, rendered);
+    std::iter::once(format!("{}\n", resources.trim())).chain(hooks.iter().map(document)).collect()
+}
+
+/// Writes everything into files, each called as the template that gave it.
+fn write(folder: &Path, args: &Args, rendered: &Rendered, out: &mut impl Write) -> Result<(), CommandError> {
+    let mut files: BTreeMap<PathBuf, String> = BTreeMap::new();
+    for sourced in resources(args, rendered).iter().chain(&hooks(args, rendered)) {
+        files.entry(inside(folder, &sourced.0)?).or_default().push_str(&document(sourced));
     }
-    for Manifest { source, content, .. } in &rendered.manifests.resources {
-        manifest.push_str(&with_source(source, content));
+    for (path, text) in files {
+        let failed = |error: std::io::Error| {
+            CommandError::Refuse(format!("failed to write {}: {error}", path.display()))
+        };
+        path.parent().map_or(Ok(()), std::fs::create_dir_all).map_err(failed)?;
+        std::fs::write(&path, text).map_err(failed)?;
+        writeln!(out, "wrote {}", path.display())?;
     }
-    let mut printed = format!("{}\n", manifest.trim());
-    let hooks = rendered.manifests.hooks.iter().filter(|_| !args.no_hooks);
-    for hook in hooks.filter(|hook| !(args.skip_tests && hook.events.contains(&HookEvent::Test))) {
-        printed.push_str(&with_source(&hook.manifest.source, &hook.manifest.content));
+    Ok(())
+}
+
+/// The path below a folder; one that leads out of it is refused.
+fn inside(folder: &Path, source: &str) -> Result<PathBuf, CommandError> {
+    let path = Path::new(source);
+    if !path.components().all(|step| matches!(step, Component::Normal(_))) {
+        return Err(CommandError::Refuse(format!("the template {source:?} leads out of the folder")));
     }
-    printed
+    Ok(folder.join(path))
 }
 
 /// The manifests that come from these templates, by their paths in the chart.

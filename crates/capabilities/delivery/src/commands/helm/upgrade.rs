@@ -77,6 +77,7 @@ impl Args {
 /// The chart or the values are wrong, or the release cannot be changed.
 pub async fn run(args: &Args, client: Client, out: &mut impl Write) -> Result<(), CommandError> {
     let making = &args.making;
+    making.check()?;
     let desk = Desk::new(client, &making.namespace.namespace);
     let releases = desk.releases();
     let history = releases.history(&args.name).await?;
@@ -96,9 +97,8 @@ pub async fn run(args: &Args, client: Client, out: &mut impl Write) -> Result<()
     let mut record = rendered.map_err(failed("UPGRADE FAILED"))?;
     making.label(&mut record)?;
     if making.is_dry() {
-        "Dry run complete".clone_into(&mut record.info.description);
         record.info.status = Status::PendingUpgrade;
-        return making.print(out, &record);
+        return making.print_dry(out, record);
     }
     let done = releases.upgrade(history, record, &args.request()).await;
     making.print_told(out, &desk)?;
@@ -132,7 +132,16 @@ async fn render(
         is_upgrade: true,
     };
     // As in Helm, an upgrade brings no definitions.
-    let definitions = Definitions { policy: CrdPolicy::Skip, labels: Vec::new() };
-    let wish = Wish { chart: Arc::new(chart), values, release, definitions, finish: None };
+    let definitions = Definitions { policy: CrdPolicy::Skip, ..Definitions::default() };
+    let wish = Wish {
+        chart: Arc::new(chart),
+        values,
+        release,
+        definitions,
+        schemas: args.making.schema.schemas(),
+        notes: args.making.notes(),
+        enable_dns: args.making.enable_dns,
+        finish: None,
+    };
     releases.render(wish).await
 }

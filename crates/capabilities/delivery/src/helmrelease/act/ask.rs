@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bythos_api::helmrelease::{HelmReleaseSpec, ReleaseAction};
+use bythos_helm::Schemas;
 use bythos_helm::plan::{CrdPolicy, Install, Options, Propagation, ServerSide, Uninstall, Upgrade, Wait};
 use bythos_helm::release::{ApplyMethod, History};
 
@@ -29,6 +30,15 @@ pub(super) fn crd_policy(spec: &HelmReleaseSpec, action: ReleaseAction) -> CrdPo
         None if skips => CrdPolicy::Skip,
         _ => CrdPolicy::Create,
     }
+}
+
+/// Whether the values must fit the chart's schema.
+pub(super) fn schemas(spec: &HelmReleaseSpec, action: ReleaseAction) -> Schemas {
+    let is_disabled = match action {
+        ReleaseAction::Install => spec.install.as_ref().is_some_and(|it| it.disable_schema_validation),
+        _ => spec.upgrade.as_ref().is_some_and(|it| it.disable_schema_validation),
+    };
+    if is_disabled { Schemas::Ignored } else { Schemas::Enforced }
 }
 
 fn wait(disabled: bool, disabled_for_jobs: bool) -> Wait {
@@ -153,6 +163,13 @@ mod tests {
             assert_eq!(crd_policy(&spec, ReleaseAction::Install), install, "{fields}");
             assert_eq!(crd_policy(&spec, ReleaseAction::Upgrade), upgrade, "{fields}");
         }
+    }
+
+    #[test]
+    fn values_must_fit_the_schema_unless_the_action_says_otherwise() {
+        let spec = spec(&json!({ "install": { "disableSchemaValidation": true }, "upgrade": {} }));
+        assert_eq!(schemas(&spec, ReleaseAction::Install), Schemas::Ignored);
+        assert_eq!(schemas(&spec, ReleaseAction::Upgrade), Schemas::Enforced);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use bythos_api::helmrelease::ReleaseAction;
 use bythos_helm::plan::{ValuesPolicy, upgrade_values};
 use bythos_helm::release::History;
 use bythos_helm::set::UserValues;
-use bythos_helm::{Chart, Release};
+use bythos_helm::{Chart, Notes, Release};
 use bythos_operator::event::Severity;
 use kube::ResourceExt as _;
 
@@ -58,9 +58,22 @@ impl Run<'_> {
             is_upgrade: action == ReleaseAction::Upgrade,
         };
         let owner = (self.object.name_any(), self.object.namespace().unwrap_or_default());
-        let definitions = Definitions { policy: ask::crd_policy(spec, action), labels: ask::origin(&owner) };
+        let definitions = Definitions {
+            policy: ask::crd_policy(spec, action),
+            labels: ask::origin(&owner),
+            leaves_out_others: true,
+        };
         let finish = Some(PostRender::of(spec, owner).finish());
-        let render = RenderWish { chart, values, release, definitions, finish };
+        let render = RenderWish {
+            chart,
+            values,
+            release,
+            definitions,
+            schemas: ask::schemas(spec, action),
+            notes: Notes::default(),
+            enable_dns: false,
+            finish,
+        };
         let record = {
             let _turn = self.context.renderers.acquire().await;
             releases.render(render).await?

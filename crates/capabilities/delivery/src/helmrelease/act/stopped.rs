@@ -63,6 +63,17 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// Takes note of a rollback of which nobody saw the end.
+    pub(super) async fn recognize_rollback(
+        &mut self,
+        wish: &Wish,
+        releases: &Releases<'_>,
+        before: &History,
+    ) -> Result<(), Failure> {
+        let Some(last) = before.last() else { return Ok(()) };
+        self.after_rollback(last.info.rollback_revision, wish, releases, newest(before), Ok(())).await
+    }
+
     /// Says of what was begun with another wish, and stopped, that it failed.
     pub(super) async fn unlock(
         &mut self,

@@ -1,5 +1,6 @@
 //! Tries objects out: what applying each of them would change, without writing anything.
 
+use bythos_operator::ObjectKey;
 use futures::{StreamExt as _, TryStreamExt as _};
 use kube::ResourceExt as _;
 use kube::api::{Patch, PatchParams};
@@ -9,9 +10,10 @@ use serde_json::Value;
 use super::{body, boxed, params, takeover, without_scope};
 use crate::ignored::{Ignored, differs};
 use crate::kinds::{Kind, KindError};
-use crate::kustomization::object::{Id, Object, mark, mark_of};
+use crate::kustomization::object::{Id, OWNER_NAME, OWNER_NAMESPACE, Object, mark};
 use crate::kustomization::report::Failure;
 use crate::kustomization::{FIELD_MANAGER, Run, verified};
+use crate::metadata::Marked as _;
 use crate::status::words;
 
 /// Requests that may be under way at once for one kustomization.
@@ -37,6 +39,8 @@ pub(super) struct Configuration {
     pub(super) takeover: Option<Value>,
     /// What is applied: without the fields that are left to others.
     pub(super) body: Value,
+    /// The kustomization that it names as the one that keeps it.
+    pub(super) owner: Option<ObjectKey>,
 }
 
 impl Run<'_> {
@@ -103,10 +107,9 @@ impl Run<'_> {
     }
 
     fn may_recreate(&self, object: &Object, existing: &DynamicObject, status: &kube::core::Status) -> bool {
-        let enabled = Some("enabled");
         let wanted = self.object.spec.force
-            || object.mark(mark::FORCE) == enabled
-            || mark_of(existing, mark::FORCE) == enabled;
+            || object.says(mark::FORCE, "enabled")
+            || existing.says(mark::FORCE, "enabled");
         wanted && status.message.contains("immutable")
     }
 
@@ -131,8 +134,7 @@ fn compare(
     outcome: &DynamicObject,
     ignored: &Ignored,
 ) -> Verdict {
-    let merges = |mark: Option<&str>| mark == Some("Merge");
-    let may_take_over = !merges(object.mark(mark::SSA)) && !merges(mark_of(existing, mark::SSA));
+    let may_take_over = !object.says(mark::SSA, "Merge") && !existing.says(mark::SSA, "Merge");
     let takeover = takeover::of(existing).filter(|_| may_take_over);
     let paths = ignored.paths_of(&object.value);
     if takeover.is_none() && !differs(existing, outcome, &paths) {
@@ -140,7 +142,12 @@ fn compare(
     }
     let mut body = body(object, &kind);
     Ignored::leave_to_others(FIELD_MANAGER, &mut body, existing, outcome, &paths);
-    Verdict::Configure(kind, Box::new(Configuration { takeover, body }))
+    Verdict::Configure(kind, Box::new(Configuration { takeover, body, owner: owner_of(existing) }))
+}
+
+fn owner_of(object: &DynamicObject) -> Option<ObjectKey> {
+    let label = |key: &str| object.labels().get(key);
+    Some(ObjectKey::namespaced(label(OWNER_NAMESPACE)?.as_str(), label(OWNER_NAME)?.as_str()))
 }
 
 /// What a set of objects brings, that others of the set may need.
@@ -171,10 +178,10 @@ impl Brought {
 }
 
 fn asks_to_be_left_alone(object: &Object, existing: Option<&DynamicObject>) -> bool {
-    let says = |key: &str, value: &str| {
-        object.mark(key) == Some(value) || existing.and_then(|it| mark_of(it, key)) == Some(value)
+    let says = |key: &str, word: &str| {
+        object.says(key, word) || existing.is_some_and(|existing| existing.says(key, word))
     };
     says(mark::RECONCILE, "disabled")
         || says(mark::SSA, "Ignore")
-        || (existing.is_some() && object.mark(mark::SSA) == Some("IfNotPresent"))
+        || (existing.is_some() && object.says(mark::SSA, "IfNotPresent"))
 }

@@ -61,6 +61,50 @@ async fn a_chart_of_another_name_is_installed_anew_or_takes_over() {
 }
 
 #[tokio::test]
+async fn expressions_tell_the_health_of_what_a_release_waits_for() {
+    let delivery = Delivery::start().await;
+    Published::new("web").publish(&delivery, "1.0.0", &[]).await;
+    let check = json!([{
+        "apiVersion": "v1", "kind": "ConfigMap",
+        "failed": "data.key == 'red'", "current": "data.key == 'green'",
+    }]);
+    let of = |color: &str| json!({ "healthCheckExprs": check, "values": { "color": color }, "install": { "remediation": { "retries": 9 } } });
+    release(&delivery, "web", &of("red")).await;
+    says(&delivery, "web", "False", "", "ConfigMap/shop/web failed: \"data.key == 'red'\" holds").await;
+    release(&delivery, "web", &of("green")).await;
+    says(&delivery, "web", "True", "InstallSucceeded", "").await;
+    let wrong = json!([{ "apiVersion": "v1", "kind": "ConfigMap", "current": "data.(" }]);
+    release(&delivery, "web", &json!({ "healthCheckExprs": wrong })).await;
+    says(&delivery, "web", "False", "InvalidCELExpression", "spec.healthCheckExprs[0].current").await;
+}
+
+#[tokio::test]
+async fn values_that_break_the_schema_are_taken_where_that_is_asked() {
+    let delivery = Delivery::start().await;
+    let schema = ("values.schema.json", r#"{"properties":{"color":{"enum":["blue"]}}}"#);
+    Published::new("web").publish(&delivery, "1.0.0", &[schema]).await;
+    release(&delivery, "web", &json!({ "install": { "remediation": { "retries": 9 } } })).await;
+    says(&delivery, "web", "False", "", "do not fit values.schema.json of web").await;
+    release(&delivery, "web", &json!({ "install": { "disableSchemaValidation": true } })).await;
+    says(&delivery, "web", "True", "InstallSucceeded", "").await;
+}
+
+#[tokio::test]
+async fn what_defines_no_kind_is_left_out_of_the_definitions() {
+    let delivery = Delivery::start().await;
+    let stray = (
+        "crds/map.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: stray, namespace: shop}\ndata: {key: a}\n",
+    );
+    Published::new("web").publish(&delivery, "1.0.0", &[stray]).await;
+    release(&delivery, "web", &json!({})).await;
+    says(&delivery, "web", "True", "InstallSucceeded", "").await;
+    assert_eq!(maps(&delivery).await, pairs(&[("web", "none")]));
+    let words = "crds/ holds what defines no kind, and is left out: ConfigMap \"stray\"";
+    delivery.event("web", "InstallSucceeded", words).await;
+}
+
+#[tokio::test]
 async fn an_expression_tells_whether_a_release_may_follow() {
     let delivery = Delivery::start().await;
     Published::new("web").publish(&delivery, "1.0.0", &[]).await;

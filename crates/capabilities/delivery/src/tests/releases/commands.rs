@@ -93,6 +93,50 @@ async fn a_release_is_made_changed_shown_and_taken_away_by_command() {
 }
 
 #[tokio::test]
+async fn releases_are_listed_by_name_and_label() {
+    let site = Site::start().await;
+    site.finish_jobs();
+    let (client, folder) = (site.engine.admin.clone(), on_disk());
+    std::fs::remove_dir_all(folder.path().join("templates")).unwrap();
+    let run = async |line: &str| helm(&client, &folder, line).await.unwrap();
+    run("install web CHART -n ns --labels team=blue").await;
+    run("install shop CHART -n ns --labels team=red").await;
+    run("install webshop CHART -n ns").await;
+    let cases = [
+        ("", "shop web webshop"),
+        ("--filter ^web", "web webshop"),
+        ("--filter shop$", "shop webshop"),
+        ("--filter e.s", "webshop"),
+        ("--selector team=blue", "web"),
+        ("-l team!=blue,name!=shop", "webshop"),
+        ("-l team", "shop web"),
+    ];
+    for (options, expected) in cases {
+        let listed = run(format!("list -n ns -q {options}").trim_end()).await;
+        assert_eq!(listed.split_whitespace().collect::<Vec<_>>().join(" "), expected, "{options}");
+    }
+    let refused = helm(&client, &folder, "list -n ns --filter (").await.unwrap_err().to_string();
+    assert!(refused.contains("is not a regular expression"), "{refused}");
+    let listed = run("list -n ns --filter ^web$ --time-format 2006 -o json").await;
+    let listed: serde_json::Value = serde_json::from_str(&listed).unwrap();
+    assert_eq!(listed[0]["updated"].as_str().unwrap().len(), "2026".len());
+}
+
+#[tokio::test]
+async fn what_secrets_hold_can_be_hidden_from_a_dry_run() {
+    let site = Site::start().await;
+    let (client, folder) = (site.engine.admin.clone(), on_disk());
+    let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {a: hush}\n";
+    std::fs::write(folder.path().join("templates/secret.yaml"), secret).unwrap();
+    let run = async |line: &str| helm(&client, &folder, line).await;
+    let dry = run("install rel CHART -n ns --dry-run --hide-secret").await.unwrap();
+    let hidden = "# Source: c/templates/secret.yaml\n# HIDDEN: The Secret output has been suppressed\n";
+    assert!(dry.contains(hidden) && !dry.contains("hush") && dry.contains("kind: ConfigMap"), "{dry}");
+    let refused = run("install rel CHART -n ns --hide-secret").await.unwrap_err().to_string();
+    assert_eq!(refused, "hiding Kubernetes secrets requires a dry-run mode");
+}
+
+#[tokio::test]
 async fn what_cannot_be_done_is_said_as_helm_says_it() {
     let site = Site::start().await;
     let (client, folder) = (site.engine.admin.clone(), on_disk());

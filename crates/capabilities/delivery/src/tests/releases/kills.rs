@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bythos_helm::plan::{CrdPolicy, Plan, Uninstall, install, uninstall, upgrade};
+use bythos_helm::plan::{CrdPolicy, Plan, Rollback, Uninstall, install, rollback, test, uninstall, upgrade};
+use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::super::lossy::Writes;
@@ -15,11 +16,20 @@ use super::{install as install_request, options, upgrade as upgrade_request};
 enum Act {
     Install,
     Upgrade,
+    Rollback,
     Uninstall,
+    Test,
 }
 
+/// A Job that ends well, to be run as a test.
+const TEST: (&str, &str) = (
+    "templates/test.yaml",
+    "apiVersion: batch/v1\nkind: Job\nmetadata: {name: test, annotations: {helm.sh/hook: test}}\nspec:\n  template:\n    \
+     spec: {restartPolicy: Never, containers: [{name: a, image: 'a:1'}]}\n",
+);
+
 async fn plan(site: &Site, act: Act) -> Plan {
-    let chart = chart(APPLICATION);
+    let chart = chart(&[APPLICATION, &[TEST]].concat());
     let history = site.history().await;
     let record = |values: Value| site.rendered(&chart, values, CrdPolicy::Skip);
     match act {
@@ -28,7 +38,12 @@ async fn plan(site: &Site, act: Act) -> Plan {
             let changed = record(json!({ "color": "red", "old": false })).await.unwrap();
             upgrade(changed, &history, &upgrade_request()).unwrap()
         }
+        Act::Rollback => {
+            let request = Rollback { options: options(), revision: Some(1) };
+            rollback("rel", &history, &request, Timestamp::now()).unwrap()
+        }
         Act::Uninstall => uninstall("rel", &history, &uninstall_request()).unwrap(),
+        Act::Test => test("rel", &history, &options()).unwrap(),
     }
 }
 
@@ -39,9 +54,14 @@ fn uninstall_request() -> Uninstall {
 async fn start(act: Act) -> Site {
     let site = Site::start().await;
     site.finish_jobs();
-    if !matches!(act, Act::Install) {
-        let first = plan(&site, Act::Install).await;
-        site.releases().carried(first).await.unwrap();
+    let before: &[Act] = match act {
+        Act::Install => &[],
+        Act::Rollback => &[Act::Install, Act::Upgrade],
+        Act::Upgrade | Act::Uninstall | Act::Test => &[Act::Install],
+    };
+    for act in before {
+        let earlier = plan(&site, *act).await;
+        site.releases().carried(earlier).await.unwrap();
     }
     site
 }
@@ -62,7 +82,8 @@ async fn converge(site: &Site, act: Act, wanted: &[String]) {
     let releases = site.releases();
     let history = site.history().await;
     let resumed = releases.resume(history, &options(), &uninstall_request()).await.unwrap();
-    if resumed.is_none() && site.statuses().await != wanted {
+    // Nothing says that a test is under way: it is run again.
+    if resumed.is_none() && (matches!(act, Act::Test) || site.statuses().await != wanted) {
         let again = plan(site, act).await;
         releases.carried(again).await.unwrap();
     }
@@ -83,7 +104,8 @@ async fn check(act: Act) {
             done = killed.carry_out(&plan) => { done.unwrap(); false }
         };
         if !is_cut_short {
-            assert!(count > 5, "it is more than {count} writes");
+            let least = if matches!(act, Act::Test) { 2 } else { 5 };
+            assert!(count > least, "it is more than {count} writes");
             return;
         }
         drop(killed);
@@ -100,6 +122,16 @@ async fn an_install_goes_on_from_wherever_it_was_killed() {
 #[tokio::test]
 async fn an_upgrade_goes_on_from_wherever_it_was_killed() {
     check(Act::Upgrade).await;
+}
+
+#[tokio::test]
+async fn a_rollback_goes_on_from_wherever_it_was_killed() {
+    check(Act::Rollback).await;
+}
+
+#[tokio::test]
+async fn tests_are_run_again_from_wherever_they_were_killed() {
+    check(Act::Test).await;
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bythos_helm::plan::{CrdPolicy, Install, Plan, Upgrade};
 use bythos_helm::release::{History, ReleaseRecord};
-use bythos_helm::{ArchiveLimits, Chart, File, Release};
+use bythos_helm::{ArchiveLimits, Chart, File, Notes, Release, Schemas};
 use bythos_testing::Engine;
 use futures::StreamExt as _;
 use k8s_openapi::api::batch::v1::Job;
@@ -102,9 +102,17 @@ impl Site {
             revision,
             is_upgrade: revision > 1,
         };
-        let definitions = Definitions { policy, labels: Vec::new() };
-        let wish =
-            Wish { chart: Arc::clone(chart), values: values.into(), release, definitions, finish: None };
+        let definitions = Definitions { policy, ..Definitions::default() };
+        let wish = Wish {
+            chart: Arc::clone(chart),
+            values: values.into(),
+            release,
+            definitions,
+            schemas: Schemas::default(),
+            notes: Notes::default(),
+            enable_dns: false,
+            finish: None,
+        };
         self.releases().render(wish).await
     }
 

@@ -3,8 +3,8 @@
 use super::cluster::{Cluster, End};
 use super::{APPLICATION, deployed, first, moment, rendered, second};
 use crate::plan::{
-    CrdPolicy, Install, Options, Plan, Rollback, Step, Uninstall, Upgrade, definitions, install, kept,
-    rollback, test, uninstall, upgrade,
+    CrdPolicy, Install, Options, Plan, Rollback, Step, Uninstall, Upgrade, Wait, definitions, install, kept,
+    rollback, take_others, test, uninstall, upgrade,
 };
 use crate::release::{History, ReleaseRecord, Status};
 use crate::tests::chart;
@@ -152,6 +152,35 @@ fn definitions_come_first_and_those_that_are_there_stay() {
         assert_eq!(plan.steps.is_empty(), policy == CrdPolicy::Skip);
         assert_eq!(cluster.run(&plan), End::Done);
         assert_eq!(cluster.objects["CustomResourceDefinition/x"]["spec"]["a"], a);
+    }
+}
+
+#[test]
+fn what_defines_no_kind_can_be_taken_out_of_the_definitions() {
+    let crd = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: x}\n";
+    let other = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: map}\n";
+    let mut cluster = Cluster::default();
+    let mut plan = begin(first(), no_hooks());
+    let both = chart(&[APPLICATION[0], ("crds/x.yaml", crd), ("crds/y.yaml", other)]);
+    plan.steps = definitions(&both, CrdPolicy::Create).unwrap();
+    let taken = take_others(&mut plan.steps);
+    assert_eq!(taken.iter().map(|key| key.name.as_str()).collect::<Vec<_>>(), ["map"]);
+    assert_eq!(cluster.run(&plan), End::Done);
+    assert_eq!(cluster.objects.keys().collect::<Vec<_>>(), ["CustomResourceDefinition/x"]);
+    let mut steps =
+        definitions(&chart(&[APPLICATION[0], ("crds/y.yaml", other)]), CrdPolicy::Create).unwrap();
+    assert_eq!((take_others(&mut steps).len(), steps.len()), (1, 0));
+}
+
+#[test]
+fn an_uninstall_waits_only_where_it_is_asked_to() {
+    let mut cluster = Cluster::default();
+    cluster.run(&begin(first(), no_hooks()));
+    for (wait, expected) in [(Wait::Hooks, false), (Wait::Ready, true), (Wait::ReadyAndJobsDone, true)] {
+        let request = Uninstall { options: Options { wait, ..no_hooks() }, ..Uninstall::default() };
+        let plan = uninstall("rel", &cluster.history(), &request).unwrap();
+        let waits = plan.steps.iter().any(|step| matches!(step, Step::AwaitGone { .. }));
+        assert_eq!(waits, expected, "{wait:?}");
     }
 }
 

@@ -4,18 +4,23 @@ use serde_json::Value;
 
 use super::entries;
 use crate::Error;
-use crate::kustomization::{Entry, Part, Replacement, ReplacementField, ReplacementTarget};
+use crate::kustomization::{
+    Entry, Part, Replacement, ReplacementField, ReplacementSource, ReplacementTarget,
+};
 use crate::reader::Reader;
 use crate::selector::Selector;
+
+/// What a replacement says, be it in the kustomization or in a file.
+const OWN_FIELDS: [&str; 3] = ["source", "sourceValue", "targets"];
 
 /// Reads the list: replacements, and files of them.
 pub(crate) fn read_replacements(reader: &Reader<'_>) -> Result<Vec<ReplacementField>, Error> {
     let one = |one: Reader<'_>| {
         let field = match one.text("path")? {
-            Some(_) if one.has("source") || one.has("targets") => {
-                return Err(
-                    one.refuse("path", "\"source\" and \"targets\" are there too; only one may be given")
-                );
+            Some(_) if OWN_FIELDS.iter().any(|field| one.has(field)) => {
+                let message =
+                    format!("the replacement is in this file; it may not say {OWN_FIELDS:?} as well");
+                return Err(one.refuse("path", message));
             }
             Some(path) => ReplacementField::File(Entry { field: one.path_of("path"), text: path }),
             None => ReplacementField::Here(Box::new(read_replacement(&one)?)),
@@ -45,22 +50,31 @@ pub(crate) fn read_replacement_file(file: &str, document: &Value) -> Result<Vec<
 /// Reads one replacement.
 fn read_replacement(reader: &Reader<'_>) -> Result<Replacement, Error> {
     let missing = |field| reader.refuse(field, "is missing; a replacement has a source and targets");
-    let source = reader.child("source")?.ok_or_else(|| missing("source"))?;
+    let source = match (reader.child("source")?, reader.text("sourceValue")?) {
+        (Some(source), None) => read_source(source)?,
+        (None, Some(value)) => ReplacementSource::Value(value),
+        (Some(_), Some(_)) => {
+            return Err(reader.refuse("sourceValue", "\"source\" is there too; only one may be given"));
+        }
+        (None, None) => return Err(missing("source")),
+    };
     if !reader.has("targets") {
         return Err(missing("targets"));
     }
-    let source_path = source.text("fieldPath")?.unwrap_or_else(|| "metadata.name".to_owned());
-    let source_options = read_part(&source)?;
-    let selector = Selector::read_from(&source)?;
-    source.finish()?;
     Ok(Replacement {
         file: reader.file().to_owned(),
         field: reader.path_of("source"),
-        source: selector,
-        source_path,
-        source_options,
+        source,
         targets: reader.children("targets")?.into_iter().map(read_target).collect::<Result<_, _>>()?,
     })
+}
+
+fn read_source(source: Reader<'_>) -> Result<ReplacementSource, Error> {
+    let path = source.text("fieldPath")?.unwrap_or_else(|| "metadata.name".to_owned());
+    let options = read_part(&source)?;
+    let object = Box::new(Selector::read_from(&source)?);
+    source.finish()?;
+    Ok(ReplacementSource::Field { object, path, options })
 }
 
 fn read_target(reader: Reader<'_>) -> Result<ReplacementTarget, Error> {

@@ -9,8 +9,6 @@ use bythos_api::kustomization::{CustomHealthCheck, DependencyReference};
 use bythos_cel::{Binding, Environment, Program, Type, Value as CelValue};
 use serde_json::Value;
 
-use super::object::Id;
-use super::report::Failure;
 use crate::kstatus::Health;
 
 /// What one expression may cost: as much as upstream allows one of an admission policy.
@@ -37,9 +35,27 @@ const RESERVED: [&str; 17] = [
     "dyn",
 ];
 
+/// An expression that makes no sense.
+#[derive(Debug, thiserror::Error)]
+#[error("{field}: {message}")]
+pub(crate) struct WrongExpression {
+    field: String,
+    message: String,
+}
+
+/// Why an expression does not tell whether a dependency is ready.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReadyError {
+    #[error(transparent)]
+    Wrong(#[from] WrongExpression),
+    /// It makes none of what it was asked about.
+    #[error("{0}")]
+    Unknown(String),
+}
+
 /// The expressions of `spec.healthCheckExprs`, by group and kind.
 #[derive(Debug, Default)]
-pub(super) struct HealthExpressions(Vec<KindExpressions>);
+pub(crate) struct HealthExpressions(Vec<KindExpressions>);
 
 #[derive(Debug)]
 struct KindExpressions {
@@ -60,14 +76,14 @@ struct OfObject {
 }
 
 impl HealthExpressions {
-    pub(super) fn compile(checks: &[CustomHealthCheck]) -> Result<Self, Failure> {
+    pub(crate) fn compile(checks: &[CustomHealthCheck]) -> Result<Self, WrongExpression> {
         let mut all: Vec<KindExpressions> = Vec::new();
         for (index, check) in checks.iter().enumerate() {
             let place = |field: &str| format!("spec.healthCheckExprs[{index}].{field}");
             let group = check.api_version.split_once('/').map_or("", |(group, _)| group);
             if all.iter().any(|known| known.group == group && known.kind == check.kind) {
                 let message = format!("there is another entry for {} of group {group:?}", check.kind);
-                return Err(Failure::Expression { field: place("kind"), message });
+                return Err(WrongExpression { field: place("kind"), message });
             }
             let optional = |field: &str, text: &Option<String>| match text.as_deref() {
                 None | Some("") => Ok(None),
@@ -85,9 +101,9 @@ impl HealthExpressions {
     }
 
     /// What the expressions for its kind say of an object; `None` where there are none.
-    pub(super) fn health_of(&self, id: &Id, object: &Value) -> Option<Health> {
-        let of_kind = |kind: &str| self.0.iter().find(|it| it.group == id.group && it.kind == kind);
-        let expressions = of_kind(&id.kind).or_else(|| of_kind(""))?;
+    pub(crate) fn health_of(&self, group: &str, kind: &str, object: &Value) -> Option<Health> {
+        let of_kind = |kind: &str| self.0.iter().find(|it| it.group == group && it.kind == kind);
+        let expressions = of_kind(kind).or_else(|| of_kind(""))?;
         let observed = object["status"]["observedGeneration"].as_i64();
         if observed.is_some_and(|observed| Some(observed) != object["metadata"]["generation"].as_i64()) {
             return Some(Health::InProgress("its newest generation is not observed yet".to_owned()));
@@ -116,12 +132,12 @@ impl KindExpressions {
 }
 
 impl OfObject {
-    fn compile(field: &str, text: &str) -> Result<Self, Failure> {
+    fn compile(field: &str, text: &str) -> Result<Self, WrongExpression> {
         let fields: Vec<String> = words_of(text).into_iter().map(str::to_owned).collect();
         let environment =
             fields.iter().fold(Environment::new(), |environment, name| environment.with(name, Type::Dyn));
         let program = Program::compile(text, &environment)
-            .map_err(|error| Failure::Expression { field: field.to_owned(), message: error.to_string() })?;
+            .map_err(|error| WrongExpression { field: field.to_owned(), message: error.to_string() })?;
         Ok(OfObject { text: text.to_owned(), program, fields })
     }
 
@@ -136,27 +152,27 @@ impl OfObject {
 }
 
 /// Whether a dependency is ready, as `readyExpr` says.
-pub(super) fn is_ready(
+pub(crate) fn is_ready(
     index: usize,
     reference: &DependencyReference,
     expression: &str,
     own: &Value,
     dependency: &Value,
-) -> Result<bool, Failure> {
+) -> Result<bool, ReadyError> {
     let field = || format!("spec.dependsOn[{index}].readyExpr");
     let environment = Environment::new().with("self", Type::Dyn).with("dep", Type::Dyn);
     let program = Program::compile(expression, &environment)
-        .map_err(|error| Failure::Expression { field: field(), message: error.to_string() })?;
+        .map_err(|error| WrongExpression { field: field(), message: error.to_string() })?;
     if !matches!(program.type_(), Type::Bool) {
         let message = format!("expected an expression of type bool, found {}", program.type_());
-        return Err(Failure::Expression { field: field(), message });
+        return Err(WrongExpression { field: field(), message }.into());
     }
     let bind = |value| CelValue::from_json(value, None).map(Binding::Value);
     let bindings: Result<Vec<_>, _> = [own, dependency].into_iter().map(bind).collect();
     let bindings = bindings.map_err(|fault| fault.to_string());
-    bindings.and_then(|bindings| truth(expression, &program, &bindings)).map_err(|message| {
-        Failure::Dependency { message: format!("dependency '{}': {message}", reference.name) }
-    })
+    bindings
+        .and_then(|bindings| truth(expression, &program, &bindings))
+        .map_err(|message| ReadyError::Unknown(format!("dependency '{}': {message}", reference.name)))
 }
 
 fn truth<'a>(text: &str, program: &'a Program, bindings: &[Binding<'a>]) -> Result<bool, String> {
@@ -184,19 +200,10 @@ mod tests {
 
     use super::*;
 
-    fn id() -> Id {
-        Id {
-            group: "db.example".to_owned(),
-            kind: "Database".to_owned(),
-            namespace: "shop".to_owned(),
-            name: "main".to_owned(),
-        }
-    }
-
     #[track_caller]
     fn check(checks: Value, object: &Value, expected: Option<&str>) {
         let checks: Vec<CustomHealthCheck> = serde_json::from_value(checks).unwrap();
-        let found = HealthExpressions::compile(&checks).unwrap().health_of(&id(), object);
+        let found = HealthExpressions::compile(&checks).unwrap().health_of("db.example", "Database", object);
         match (found, expected) {
             (None, None) => {}
             (Some(found), Some(expected)) => {
