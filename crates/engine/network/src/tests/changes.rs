@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::namespace::{Peer, Talker, TestHost, dial};
 use super::{SERVICE, at, samples, table};
-use crate::conntrack;
+use crate::conntrack::{self, Outdated};
 use crate::nft;
 use crate::ruleset;
 use crate::services::{ServiceState, read};
@@ -115,7 +115,7 @@ fn a_balancer_and_an_address_from_elsewhere_lead_to_the_service_for_those_who_ma
 }
 
 /// Answers each datagram with its own address, until the test ends.
-fn start_udp(peer: &Peer) {
+pub(crate) fn start_udp(peer: &Peer) {
     let socket = peer.namespace.enter(|| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 8080))).unwrap();
     let own = peer.address;
     std::thread::spawn(move || {
@@ -154,7 +154,7 @@ fn a_client_that_goes_on_asking_by_udp_is_led_to_the_endpoints_that_are_left() {
     assert_eq!(answered(), one.address);
     stage.put(&by_udp(two.address));
     assert_eq!(answered(), one.address, "the kernel remembers");
-    let gone = BTreeSet::from([(one.address, 8080)]);
+    let gone = Outdated { endpoints: [(one.address, 8080)].into(), ..Outdated::default() };
     assert_eq!(host.namespace.enter(|| conntrack::forget_udp(&gone)).unwrap(), 1);
     assert_eq!(answered(), two.address);
 }
