@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use bythos_operator::cache::CacheError;
 use bythos_operator::{Index, PartContext};
+use k8s_openapi::jiff::Timestamp;
 
 use crate::expectations::Expectations;
 use crate::pod_control::{PodControl, Wording};
@@ -70,7 +71,12 @@ async fn workloads(context: &PartContext) -> Result<impl Future<Output = ()> + u
         revisions: caches.of().await?,
     };
     let jobs = caches.of().await?;
-    let cron_jobs = cronjob::CronJobs::new(client.clone(), caches.of().await?, jobs.clone());
+    let cron_jobs = cronjob::CronJobs::new(
+        client.clone(),
+        caches.of().await?,
+        jobs.clone(),
+        Arc::new(Timestamp::now),
+    );
     let jobs = job::Jobs::new(control("job-controller"), jobs, pods);
     let shutdown = shutdown.clone();
     Ok(async move {
