@@ -7,14 +7,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bythos_operator::cache::CacheError;
-use bythos_operator::{Index, PartContext};
+use bythos_operator::{Cache, Index, PartContext};
+use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::Timestamp;
 
 use crate::expectations::Expectations;
 use crate::pod_control::{PodControl, Wording};
 use crate::{
     aggregation, call, claim, cronjob, daemonset, deployment, disruption, endpoints, endpointslice,
-    eventexpiry, garbage, gonenodes, job, namespace, replicaset, serviceaccount, statefulset, storageclass,
+    ephemeral_volume, eventexpiry, garbage, gonenodes, job, namespace, replicaset, serviceaccount, statefulset, storageclass,
     token_secret, volume,
 };
 
@@ -134,18 +135,24 @@ async fn storage(
     let classes = caches.of().await?;
     storageclass::furnish(client, &classes).await.map_err(RunError::StorageClasses)?;
     let (claims, volumes) = (caches.of().await?, caches.of().await?);
+    let pods: Cache<Pod> = caches.of().await?;
     let sources = claim::Sources {
         claims: claims.clone(),
         volumes: volumes.clone(),
         classes,
-        pods: caches.of().await?,
+        pods: pods.clone(),
         nodes: caches.of().await?,
     };
     let bindings = claim::Claims::new(client.clone(), sources, folder);
+    let ephemeral = ephemeral_volume::EphemeralVolumes::new(client.clone(), pods, claims.clone());
     let volumes = volume::Volumes::new(client.clone(), volumes, claims);
     let shutdown = shutdown.clone();
     Ok(async move {
-        tokio::join!(bindings.run(shutdown.clone()), volumes.run(shutdown));
+        tokio::join!(
+            bindings.run(shutdown.clone()),
+            ephemeral.run(shutdown.clone()),
+            volumes.run(shutdown),
+        );
     })
 }
 

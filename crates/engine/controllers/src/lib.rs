@@ -10,6 +10,7 @@
 //! CronJob ─> Job ─> Pod
 //! Service ─> EndpointSlice ─> Endpoints, and back for Endpoints that are written by hand
 //! PersistentVolumeClaim <─> PersistentVolume, made for the claim when its first pod has a node
+//! Pod with a generic ephemeral volume ─> PersistentVolumeClaim of its own
 //! PodDisruptionBudget: its status
 //! Namespace ─> ServiceAccount `default`, ConfigMap `kube-root-ca.crt`; emptied when it goes
 //! ServiceAccount ─> its Secrets of type `kubernetes.io/service-account-token`; ClusterRole ─> aggregated ClusterRoles
@@ -41,6 +42,7 @@ mod discover;
 mod disruption;
 mod endpoints;
 mod endpointslice;
+mod ephemeral_volume;
 mod eventexpiry;
 mod expectations;
 mod freshness;
