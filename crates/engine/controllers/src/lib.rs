@@ -50,6 +50,7 @@ mod garbage;
 mod gonenodes;
 mod job;
 mod namespace;
+mod node_selector;
 mod ownership;
 mod pod_control;
 mod pod_template;
@@ -64,6 +65,7 @@ mod share;
 mod statefulset;
 mod storageclass;
 mod suffix;
+mod taints;
 mod token_secret;
 mod volume;
 
