@@ -15,8 +15,8 @@ use crate::expectations::Expectations;
 use crate::pod_control::{PodControl, Wording};
 use crate::{
     aggregation, call, claim, cronjob, daemonset, deployment, disruption, endpoints, endpointslice,
-    ephemeral_volume, eventexpiry, garbage, gonenodes, job, namespace, replicaset, serviceaccount, statefulset, storageclass,
-    token_secret, volume,
+    ephemeral_volume, eventexpiry, garbage, gonenodes, job, namespace, pod_garbage, replicaset,
+    serviceaccount, statefulset, storageclass, taint_eviction, token_secret, volume,
 };
 
 #[derive(Debug, thiserror::Error)]
@@ -72,12 +72,8 @@ async fn workloads(context: &PartContext) -> Result<impl Future<Output = ()> + u
         revisions: caches.of().await?,
     };
     let jobs = caches.of().await?;
-    let cron_jobs = cronjob::CronJobs::new(
-        client.clone(),
-        caches.of().await?,
-        jobs.clone(),
-        Arc::new(Timestamp::now),
-    );
+    let cron_jobs =
+        cronjob::CronJobs::new(client.clone(), caches.of().await?, jobs.clone(), Arc::new(Timestamp::now));
     let jobs = job::Jobs::new(control("job-controller"), jobs, pods);
     let shutdown = shutdown.clone();
     Ok(async move {
@@ -148,11 +144,7 @@ async fn storage(
     let volumes = volume::Volumes::new(client.clone(), volumes, claims);
     let shutdown = shutdown.clone();
     Ok(async move {
-        tokio::join!(
-            bindings.run(shutdown.clone()),
-            ephemeral.run(shutdown.clone()),
-            volumes.run(shutdown),
-        );
+        tokio::join!(bindings.run(shutdown.clone()), ephemeral.run(shutdown.clone()), volumes.run(shutdown),);
     })
 }
 
@@ -190,7 +182,11 @@ async fn housekeeping(context: &PartContext) -> Result<impl Future<Output = ()> 
     let pods = caches.of().await?;
     let scales = (caches.of().await?, caches.of().await?, caches.of().await?);
     let budgets = disruption::Budgets::new(client.clone(), caches.of().await?, pods.clone(), scales);
-    let gone_nodes = gonenodes::GoneNodes { client: client.clone(), nodes: caches.of().await?, pods };
+    let (nodes, quarantine) = (caches.of().await?, gonenodes::QUARANTINE);
+    let gone_nodes = gonenodes::GoneNodes::new(client.clone(), nodes.clone(), pods.clone(), quarantine);
+    let evictions = taint_eviction::TaintEvictions::new(client.clone(), nodes, pods.clone());
+    let finished_max = pod_garbage::FINISHED_MAX;
+    let pod_garbage = pod_garbage::PodGarbage { client: client.clone(), pods, finished_max };
     let namespaces = namespace::Namespaces::new(client.clone(), caches.of().await?);
     let garbage = garbage::Garbage::new(client.clone(), namespaces.trigger());
     let (client, shutdown) = (client.clone(), shutdown.clone());
@@ -198,6 +194,8 @@ async fn housekeeping(context: &PartContext) -> Result<impl Future<Output = ()> 
         tokio::join!(
             budgets.run(shutdown.clone()),
             gone_nodes.run(shutdown.clone()),
+            evictions.run(shutdown.clone()),
+            pod_garbage.run(shutdown.clone()),
             eventexpiry::run(client, eventexpiry::LIFETIME, shutdown.clone()),
             namespaces.run(shutdown.clone()),
             garbage.run(shutdown),
