@@ -98,16 +98,24 @@ fn chains(fragment: &mut Fragment, config: &NetworkConfig) {
     let mut chain = |name: &str, hook: Option<&str>, rules: &[&str]| {
         fragment.chain(name, hook, rules.iter().map(|&rule| rule.to_owned()).collect());
     };
-    let to_host = "ip daddr != 127.0.0.0/8 fib daddr type local meta l4proto . th dport";
-    let to_pod = "meta l4proto { tcp, udp, sctp } dnat ip to";
     chain(
         "balance",
         None,
         &[
             &format!("ip daddr . meta l4proto . th dport vmap @{SERVICE_PORTS}"),
+            "fib daddr type local goto balance-host",
+        ],
+    );
+    let to_pod = "meta l4proto { tcp, udp, sctp } dnat ip to";
+    let beyond_loopback = "ip daddr != 127.0.0.0/8 meta l4proto . th dport";
+    chain(
+        "balance-host",
+        None,
+        &[
+            // Only here: no pod takes what is meant for another machine by naming its address.
             &format!("{to_pod} ip daddr . meta l4proto . th dport map @{HOST_PORTS_OF_ADDRESS}"),
-            &format!("fib daddr type local {to_pod} meta l4proto . th dport map @{HOST_PORTS}"),
-            &format!("{to_host} vmap @{NODE_PORTS}"),
+            &format!("{to_pod} meta l4proto . th dport map @{HOST_PORTS}"),
+            &format!("{beyond_loopback} vmap @{NODE_PORTS}"),
         ],
     );
     chain("prerouting", Some("nat hook prerouting priority dstnat"), &["jump balance"]);
@@ -138,7 +146,7 @@ fn chains(fragment: &mut Fragment, config: &NetworkConfig) {
         ],
     );
     chain("output", Some("filter hook output priority filter"), &[&to_nowhere, &to_nobody]);
-    let to_nobody_here = format!("{to_host} @{REFUSED_NODE_PORTS} goto refuse");
+    let to_nobody_here = format!("fib daddr type local {beyond_loopback} @{REFUSED_NODE_PORTS} goto refuse");
     chain(
         "input",
         Some("filter hook input priority filter"),

@@ -66,9 +66,12 @@ fn what_is_always_there_refuses_every_service_address() {
           }
           chain balance {
             ip daddr . meta l4proto . th dport vmap @service_ports
+            fib daddr type local goto balance-host
+          }
+          chain balance-host {
             meta l4proto { tcp, udp, sctp } dnat ip to ip daddr . meta l4proto . th dport map @host_ports_of_address
-            fib daddr type local meta l4proto { tcp, udp, sctp } dnat ip to meta l4proto . th dport map @host_ports
-            ip daddr != 127.0.0.0/8 fib daddr type local meta l4proto . th dport vmap @node_ports
+            meta l4proto { tcp, udp, sctp } dnat ip to meta l4proto . th dport map @host_ports
+            ip daddr != 127.0.0.0/8 meta l4proto . th dport vmap @node_ports
           }
           chain forward {
             type filter hook forward priority filter; policy accept;
@@ -84,7 +87,7 @@ fn what_is_always_there_refuses_every_service_address() {
             iifname != "lo" ip saddr 127.0.0.0/8 drop
             iifname != "lo" ip daddr 127.0.0.0/8 ct state != { established, related } drop
             ip daddr . meta l4proto . th dport @refused_ports goto refuse
-            ip daddr != 127.0.0.0/8 fib daddr type local meta l4proto . th dport @refused_node_ports goto refuse
+            fib daddr type local ip daddr != 127.0.0.0/8 meta l4proto . th dport @refused_node_ports goto refuse
           }
           chain locally-made {
             type nat hook output priority -100; policy accept;

@@ -20,6 +20,9 @@ const UPLINK: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 const ANY: u16 = 8000;
 const AT_UPLINK: u16 = 8001;
 const AT_LOOPBACK: u16 = 8002;
+/// One of a machine beside the host.
+const ELSEWHERE: u16 = 8003;
+const WORLD: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
 
 fn host_ports(pod: &Peer) -> HostPorts {
     let port = |protocol: &str, number: u16, address: Option<Ipv4Addr>| {
@@ -32,6 +35,7 @@ fn host_ports(pod: &Peer) -> HostPorts {
         port("UDP", ANY, None),
         port("TCP", AT_UPLINK, Some(UPLINK)),
         port("TCP", AT_LOOPBACK, Some(Ipv4Addr::LOCALHOST)),
+        port("TCP", ELSEWHERE, Some(WORLD)),
     ]);
     let pod = json!({ "spec": { "containers": [{ "name": "c", "ports": ports }] }, "status": { "podIP": pod.address } });
     HostPorts::read(&from_value(pod).unwrap()).unwrap()
@@ -62,7 +66,7 @@ fn a_port_of_the_host_leads_to_its_pod_from_the_host_from_pods_and_from_outside(
     let (pod, asker, world) = (host.add_pod(), host.add_pod(), host.add_world());
     let _talker = Talker::start(&pod, 8080);
     put(&host, &mut start(&host), &pod);
-    let cases: [(&str, &Namespace, Ipv4Addr, u16, Option<Ipv4Addr>); 12] = [
+    let cases: [(&str, &Namespace, Ipv4Addr, u16, Option<Ipv4Addr>); 13] = [
         ("host, loopback", &host.namespace, Ipv4Addr::LOCALHOST, ANY, Some(GATEWAY)),
         ("host, uplink", &host.namespace, UPLINK, ANY, Some(UPLINK)),
         ("host, gateway", &host.namespace, GATEWAY, ANY, Some(GATEWAY)),
@@ -74,6 +78,7 @@ fn a_port_of_the_host_leads_to_its_pod_from_the_host_from_pods_and_from_outside(
         ("another address", &host.namespace, GATEWAY, AT_UPLINK, None),
         ("loopback alone", &host.namespace, Ipv4Addr::LOCALHOST, AT_LOOPBACK, Some(GATEWAY)),
         ("outside, loopback alone", &world.namespace, UPLINK, AT_LOOPBACK, None),
+        ("an address of another machine", &asker.namespace, WORLD, ELSEWHERE, None),
         ("another port", &world.namespace, UPLINK, 8080, None),
     ];
     for (case, from, address, port, expected) in cases {
