@@ -23,7 +23,7 @@ fn pods_have_what_kubernetes_promises_them() -> Result<()> {
         // First of all: its time comes while the others happen.
         let cron_job = Chapter::begin(owner, "cron")?;
         cron_job.apply(&[a_cron_job()])?;
-        let chapters: &[(&str, fn(&Chapter<'_>) -> Result<()>)] = &[
+        let chapters: &[(&str, Story)] = &[
             ("host-port", a_port_of_the_host_leads_to_its_pod),
             ("balancer", a_balancer_is_at_the_hosts_address_and_its_port_is_its_own),
             ("ephemeral", an_ephemeral_volume_goes_with_its_pod),
@@ -35,8 +35,8 @@ fn pods_have_what_kubernetes_promises_them() -> Result<()> {
             ("job", an_indexed_job_does_each_index_once),
         ];
         let mut failed = Vec::new();
-        for (name, chapter) in chapters {
-            failed.extend(Chapter::begin(owner, name)?.happen(*chapter)?);
+        for (name, story) in chapters {
+            failed.extend(Chapter::begin(owner, name)?.happen(*story)?);
         }
         failed.extend(cron_job.happen(a_cron_jobs_time_comes)?);
         let last = Chapter::begin(owner, "taint")?;
@@ -45,6 +45,9 @@ fn pods_have_what_kubernetes_promises_them() -> Result<()> {
         Ok(())
     })
 }
+
+/// What happens in a chapter.
+type Story = fn(&Chapter<'_>) -> Result<()>;
 
 /// A namespace, and who works in it.
 struct Chapter<'a> {
@@ -60,8 +63,8 @@ impl<'a> Chapter<'a> {
     }
 
     /// Lets it happen, and tells how it failed, if it did; then the next may happen all the same.
-    fn happen(self, chapter: fn(&Chapter<'_>) -> Result<()>) -> Result<Option<&'a str>> {
-        let failure = chapter(&self).err();
+    fn happen(self, story: Story) -> Result<Option<&'a str>> {
+        let failure = story(&self).err();
         if let Some(failure) = &failure {
             tell(&format!("-- {} failed: {failure:#}", self.namespace));
         }
@@ -98,7 +101,7 @@ impl<'a> Chapter<'a> {
     }
 
     /// What a page says to somebody at the host.
-    fn from_host(&self, address: &str) -> Result<String> {
+    fn seen_at_host(&self, address: &str) -> Result<String> {
         let mut curl = self.owner.machine.command("curl");
         let said = stdout(curl.args(["--silent", "--show-error", "--fail", "--max-time", "5", address]))?;
         Ok(said.trim().to_owned())
@@ -186,18 +189,18 @@ fn a_port_of_the_host_leads_to_its_pod(stage: &Chapter<'_>) -> Result<()> {
     stage.until_ready("edge")?;
     stage.until_ready("asker")?;
     for address in ["127.0.0.1:8000", "127.0.0.1:8001", &format!("{GATEWAY}:8000")] {
-        let page = eventually(address, || stage.from_host(&format!("http://{address}/")))?;
+        let page = eventually(address, || stage.seen_at_host(&format!("http://{address}/")))?;
         ensure!(page == "edge", "{address} says {page:?}");
     }
     for asker in ["asker", "edge"] {
         let page = stage.in_pod(asker, &["wget", "-q", "-O", "-", &format!("http://{GATEWAY}:8000/")])?;
         ensure!(page.trim() == "edge", "{asker} sees {page:?}");
     }
-    let narrow = stage.from_host(&format!("http://{GATEWAY}:8001/"));
+    let narrow = stage.seen_at_host(&format!("http://{GATEWAY}:8001/"));
     ensure!(narrow.is_err(), "hostIP narrows nothing: {narrow:?}");
     stage.kubectl(&["delete", "pod", "edge"])?;
     eventually("the port to be free", || {
-        let page = stage.from_host("http://127.0.0.1:8000/");
+        let page = stage.seen_at_host("http://127.0.0.1:8000/");
         ensure!(page.is_err(), "{page:?}");
         Ok(())
     })
@@ -217,7 +220,8 @@ fn a_balancer_is_at_the_hosts_address_and_its_port_is_its_own(stage: &Chapter<'_
         let address = service["status"]["loadBalancer"]["ingress"][0]["ip"].as_str().context("no address")?;
         Ok(address.to_owned())
     })?;
-    let page = eventually("the balancer to answer", || stage.from_host(&format!("http://{address}:8000/")))?;
+    let page =
+        eventually("the balancer to answer", || stage.seen_at_host(&format!("http://{address}:8000/")))?;
     ensure!(page == "web", "the balancer says {page:?}");
     stage.apply(&[balancer("second")])?;
     eventually("the second to say who has its port", || {

@@ -73,6 +73,7 @@ fn created(pod: &Pod) -> Option<k8s_openapi::jiff::Timestamp> {
 }
 
 #[cfg(test)]
+#[expect(clippy::needless_pass_by_value, reason = "cases are written in place")]
 mod tests {
     use super::*;
     use serde_json::{Value, from_value, json};

@@ -385,7 +385,7 @@ mod tests {
         let kept = disk("kept", json!({ "claimRef": { "name": "c", "namespace": "n", "uid": "u" } }));
         check(&waiting, std::slice::from_ref(&near), None, "WaitForFirstConsumer");
         check(&waiting, &[near.clone(), kept], None, "bind kept");
-        check(&waiting, &[far.clone(), near.clone()], Some("one"), "bind near");
+        check(&waiting, &[far.clone(), near], Some("one"), "bind near");
         check(&waiting, std::slice::from_ref(&far), Some("one"), "FailedBinding");
     }
 
