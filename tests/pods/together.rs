@@ -67,6 +67,8 @@ impl<'a> Chapter<'a> {
         let failure = story(&self).err();
         if let Some(failure) = &failure {
             tell(&format!("-- {} failed: {failure:#}", self.namespace));
+            let seen = self.kubectl(&["get", "pods,pvc,pv,events", "-o", "wide"]);
+            tell(&seen.unwrap_or_else(|error| format!("{error:#}")));
         }
         self.owner.kubectl(&["delete", "namespace", self.namespace, "--wait=false"])?;
         Ok(failure.map(|_| self.namespace))
