@@ -2,8 +2,8 @@
 //!
 //! One reconciliation decides (pure: [`binding`]) what a claim waits for or which volume it gets, and takes the next
 //! steps of a bond: the volume names the claim, the claim names the volume, the claim says that it is bound. A class
-//! that waits for its first consumer waits until the scheduler has chosen a node, or until a pod that uses the claim
-//! has one. While a scheduled pod uses a claim, the finalizer `kubernetes.io/pvc-protection` keeps it.
+//! that waits for its first consumer waits until the scheduler has chosen a node or kept a volume that lies ready, or
+//! until a pod that uses the claim has a node. While a scheduled pod uses a claim, the finalizer `kubernetes.io/pvc-protection` keeps it.
 
 mod binding;
 mod provision;
@@ -81,6 +81,7 @@ impl Claims {
         let sight = binding::Sight {
             volumes: self.volumes.list(),
             classes: self.classes.list(),
+            nodes: self.nodes.list(),
             node: users::node_of(claim, &self.pods),
             has_users: users::has_any(claim, &self.pods),
         };

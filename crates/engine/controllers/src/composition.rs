@@ -7,14 +7,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bythos_operator::cache::CacheError;
-use bythos_operator::{Index, PartContext};
+use bythos_operator::{Cache, Index, PartContext};
+use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::jiff::Timestamp;
 
 use crate::expectations::Expectations;
 use crate::pod_control::{PodControl, Wording};
 use crate::{
     aggregation, call, claim, cronjob, daemonset, deployment, disruption, endpoints, endpointslice,
-    eventexpiry, garbage, gonenodes, job, namespace, replicaset, serviceaccount, statefulset, storageclass,
-    token_secret, volume,
+    ephemeral_volume, eventexpiry, garbage, gonenodes, job, namespace, pod_garbage, replicaset,
+    serviceaccount, statefulset, storageclass, taint_eviction, token_secret, volume,
 };
 
 #[derive(Debug, thiserror::Error)]
@@ -70,7 +72,8 @@ async fn workloads(context: &PartContext) -> Result<impl Future<Output = ()> + u
         revisions: caches.of().await?,
     };
     let jobs = caches.of().await?;
-    let cron_jobs = cronjob::CronJobs::new(client.clone(), caches.of().await?, jobs.clone());
+    let cron_jobs =
+        cronjob::CronJobs::new(client.clone(), caches.of().await?, jobs.clone(), Arc::new(Timestamp::now));
     let jobs = job::Jobs::new(control("job-controller"), jobs, pods);
     let shutdown = shutdown.clone();
     Ok(async move {
@@ -128,18 +131,20 @@ async fn storage(
     let classes = caches.of().await?;
     storageclass::furnish(client, &classes).await.map_err(RunError::StorageClasses)?;
     let (claims, volumes) = (caches.of().await?, caches.of().await?);
+    let pods: Cache<Pod> = caches.of().await?;
     let sources = claim::Sources {
         claims: claims.clone(),
         volumes: volumes.clone(),
         classes,
-        pods: caches.of().await?,
+        pods: pods.clone(),
         nodes: caches.of().await?,
     };
     let bindings = claim::Claims::new(client.clone(), sources, folder);
+    let ephemeral = ephemeral_volume::EphemeralVolumes::new(client.clone(), pods, claims.clone());
     let volumes = volume::Volumes::new(client.clone(), volumes, claims);
     let shutdown = shutdown.clone();
     Ok(async move {
-        tokio::join!(bindings.run(shutdown.clone()), volumes.run(shutdown));
+        tokio::join!(bindings.run(shutdown.clone()), ephemeral.run(shutdown.clone()), volumes.run(shutdown),);
     })
 }
 
@@ -177,7 +182,11 @@ async fn housekeeping(context: &PartContext) -> Result<impl Future<Output = ()> 
     let pods = caches.of().await?;
     let scales = (caches.of().await?, caches.of().await?, caches.of().await?);
     let budgets = disruption::Budgets::new(client.clone(), caches.of().await?, pods.clone(), scales);
-    let gone_nodes = gonenodes::GoneNodes { client: client.clone(), nodes: caches.of().await?, pods };
+    let (nodes, quarantine) = (caches.of().await?, gonenodes::QUARANTINE);
+    let gone_nodes = gonenodes::GoneNodes::new(client.clone(), nodes.clone(), pods.clone(), quarantine);
+    let evictions = taint_eviction::TaintEvictions::new(client.clone(), nodes, pods.clone());
+    let finished_max = pod_garbage::FINISHED_MAX;
+    let pod_garbage = pod_garbage::PodGarbage { client: client.clone(), pods, finished_max };
     let namespaces = namespace::Namespaces::new(client.clone(), caches.of().await?);
     let garbage = garbage::Garbage::new(client.clone(), namespaces.trigger());
     let (client, shutdown) = (client.clone(), shutdown.clone());
@@ -185,6 +194,8 @@ async fn housekeeping(context: &PartContext) -> Result<impl Future<Output = ()> 
         tokio::join!(
             budgets.run(shutdown.clone()),
             gone_nodes.run(shutdown.clone()),
+            evictions.run(shutdown.clone()),
+            pod_garbage.run(shutdown.clone()),
             eventexpiry::run(client, eventexpiry::LIFETIME, shutdown.clone()),
             namespaces.run(shutdown.clone()),
             garbage.run(shutdown),

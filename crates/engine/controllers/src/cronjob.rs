@@ -34,8 +34,12 @@ const WORKERS: usize = 2;
 /// More missed runs than these are worth a warning: a clock may be wrong.
 const MISSED_MAX: i64 = 100;
 
+/// Tells the time.
+pub(crate) type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
 pub(crate) struct CronJobs {
     client: Client,
+    clock: Clock,
     cron_jobs: Cache<CronJob>,
     jobs: Cache<Job>,
     events: Publisher,
@@ -43,9 +47,9 @@ pub(crate) struct CronJobs {
 }
 
 impl CronJobs {
-    pub(crate) fn new(client: Client, cron_jobs: Cache<CronJob>, jobs: Cache<Job>) -> CronJobs {
+    pub(crate) fn new(client: Client, cron_jobs: Cache<CronJob>, jobs: Cache<Job>, clock: Clock) -> CronJobs {
         let events = Publisher::new(client.clone(), "cronjob-controller");
-        CronJobs { client, cron_jobs, jobs, events, freshness: Freshness::default() }
+        CronJobs { client, clock, cron_jobs, jobs, events, freshness: Freshness::default() }
     }
 
     pub(crate) async fn run(self, shutdown: CancellationToken) {
@@ -74,7 +78,7 @@ impl CronJobs {
                 return Ok(Next::Wait);
             }
         };
-        let now = Timestamp::now();
+        let now = (self.clock)();
         if let Due::At { time, missed } = due::of(cron_job, &timetable, now) {
             if missed > MISSED_MAX {
                 let words = "too many missed start times. Set or decrease .spec.startingDeadlineSeconds or check \
@@ -83,7 +87,7 @@ impl CronJobs {
             }
             self.start(cron_job, status, time, &timetable.zone).await?;
         }
-        let next = timetable.next_after(now).map(|next| next.duration_since(Timestamp::now()));
+        let next = timetable.next_after(now).map(|next| next.duration_since((self.clock)()));
         // A moment later, since timers may be early.
         Ok(next.map_or(Next::Wait, |rest| {
             Next::After(Duration::try_from(rest).unwrap_or_default() + Duration::from_millis(100))
@@ -98,7 +102,7 @@ impl CronJobs {
         zone: &TimeZone,
     ) -> Result<(), CallError> {
         let running = status.active.clone().unwrap_or_default();
-        match due::entry(&cron_job.spec, time, running.len(), Timestamp::now()) {
+        match due::entry(&cron_job.spec, time, running.len(), (self.clock)()) {
             Entry::TooLate => {
                 let when = time.to_zoned(zone.clone()).strftime("%a, %d %b %Y %H:%M:%S %z");
                 let message = format!("Missed scheduled time to start a job: {when}");
@@ -220,3 +224,6 @@ impl Reconcile for CronJobs {
         started
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,8 @@
 //! CronJob ─> Job ─> Pod
 //! Service ─> EndpointSlice ─> Endpoints, and back for Endpoints that are written by hand
 //! PersistentVolumeClaim <─> PersistentVolume, made for the claim when its first pod has a node
+//! Pod with a generic ephemeral volume ─> PersistentVolumeClaim of its own
+//! Node with a taint of effect NoExecute ─> pods that do not tolerate it leave
 //! PodDisruptionBudget: its status
 //! Namespace ─> ServiceAccount `default`, ConfigMap `kube-root-ca.crt`; emptied when it goes
 //! ServiceAccount ─> its Secrets of type `kubernetes.io/service-account-token`; ClusterRole ─> aggregated ClusterRoles
@@ -25,10 +27,17 @@
 //! claim is gone and the policy is `Delete`, the volume gets the finalizer `bythos.dev/local-folder` and is deleted;
 //! the node removes the folder and then takes the finalizer off.
 //!
-//! Left out: pods of nodes that do not exist are collected only when they have ended, since the engine's one node
-//! adopts what it finds; finished pods are not limited in number; HorizontalPodAutoscaler, ReplicationController and
-//! volumes that grow are stored and not acted on; slices carry no topology hints and no
-//! `endpoints.kubernetes.io/last-change-trigger-time`.
+//! **A node that is not ready.** Upstream's node life cycle controller taints such a node with `not-ready` or
+//! `unreachable`, effect `NoExecute`, so that its pods move to others. Here nobody sets these taints: there is no other
+//! node, the controllers run on the same machine and stop with it, and containers live on while containerd is away, so
+//! that an eviction could only end what still works. The scheduler keeps new pods from the node by its condition.
+//! Taints that people set themselves, these two included, are acted on as documented.
+//!
+//! **Pods that are over.** Upstream keeps 12,500 finished pods, for clusters of thousands of nodes. One machine runs
+//! about a hundred pods at a time; a thousand finished ones are kept, a few megabytes, the oldest going first.
+//!
+//! Left out: HorizontalPodAutoscaler, ReplicationController and volumes that grow are stored and not acted on; slices
+//! carry no topology hints and no `endpoints.kubernetes.io/last-change-trigger-time`.
 
 mod aggregation;
 mod call;
@@ -41,6 +50,7 @@ mod discover;
 mod disruption;
 mod endpoints;
 mod endpointslice;
+mod ephemeral_volume;
 mod eventexpiry;
 mod expectations;
 mod freshness;
@@ -48,8 +58,11 @@ mod garbage;
 mod gonenodes;
 mod job;
 mod namespace;
+mod node_selector;
 mod ownership;
 mod pod_control;
+mod pod_end;
+mod pod_garbage;
 mod pod_template;
 mod pods;
 mod ranking;
@@ -62,6 +75,8 @@ mod share;
 mod statefulset;
 mod storageclass;
 mod suffix;
+mod taint_eviction;
+mod taints;
 mod token_secret;
 mod volume;
 

@@ -141,18 +141,21 @@ impl StatefulSets {
         }
     }
 
-    /// Lets the claims of each pod go with the pod or with the set, as the retention policy says.
-    async fn own_claims(&self, view: &View<'_>) -> Result<(), CallError> {
+    /// Lets the claims of each pod go with the pod or with the set, as the retention policy says. False while one of
+    /// them has changed otherwise meanwhile: that change brings the set back.
+    async fn own_claims(&self, view: &View<'_>) -> Result<bool, CallError> {
+        let mut are_all_owned = true;
         for pod in view.members() {
             for wanted in claims::of(view, pod) {
                 let key = ObjectKey::of(&wanted);
                 let Some(there) = self.claims.get(&key) else { continue };
                 if let Some(owners) = claims::mended_owners(view, pod, &there) {
-                    ownership::set_owners(&self.control.client, there.as_ref(), &owners).await?;
+                    let owned = ownership::set_owners(&self.control.client, there.as_ref(), &owners).await?;
+                    are_all_owned &= owned.is_some();
                 }
             }
         }
-        Ok(())
+        Ok(are_all_owned)
     }
 
     async fn write_status(&self, view: &View<'_>) -> Result<Next, CallError> {
@@ -189,12 +192,13 @@ impl Reconcile for StatefulSets {
         let candidates = candidates.into_iter().filter(|pod| identity::is_named_after(&set, pod)).collect();
         let pods = ownership::claim(&self.control.client, set.as_ref(), &selector, candidates).await?;
         let view = View::new(&set, &revisions, &pods, Timestamp::now());
-        let done = if self.control.is_awaiting(set.as_ref()) {
+        // Before any pod goes: a claim that is to go with its pod has to name it while there is one to name.
+        let are_claims_owned = self.own_claims(&view).await?;
+        let done = if self.control.is_awaiting(set.as_ref()) || !are_claims_owned {
             Ok(())
         } else {
             self.carry_out(&view, &plan::steps(&view)).await
         };
-        self.own_claims(&view).await?;
         let next = self.write_status(&view).await?;
         done?;
         let is_used = |revision: &ControllerRevision| view.is_used(revisions::name(revision));

@@ -175,9 +175,12 @@ impl NetworkConfig {
         })
     }
 
-    /// Whether the engine itself answers there: no service may take it.
+    /// Whether the engine itself answers there: no service and no pod may take it. `0.0.0.0` is every address.
     pub(crate) fn is_reserved(&self, address: Ipv4Addr, port: u16) -> bool {
-        let is_own = self.host_addresses.contains(&address) || address == self.gateway;
+        let is_own = self.host_addresses.contains(&address)
+            || address == self.gateway
+            || address.is_loopback()
+            || address.is_unspecified();
         is_own && self.reserved_ports.contains(&port)
     }
 

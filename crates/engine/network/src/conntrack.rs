@@ -1,7 +1,7 @@
-//! Makes the kernel forget where it sends the packets of conversations whose endpoint is gone.
+//! Makes the kernel forget where it sends the packets of conversations whose endpoint is gone, or has just come.
 //!
 //! A conversation by UDP has no end that the kernel could see: while its client goes on asking, its packets go on to
-//! where the first of them went. Spoken over netlink, `ctnetlink`; only what is needed of it is here.
+//! where the first of them went, also where a rule leads elsewhere since. Spoken over netlink, `ctnetlink`; only what is needed of it is here.
 
 mod message;
 
@@ -36,11 +36,26 @@ pub(crate) enum ConntrackError {
     Unreadable,
 }
 
-/// Forgets all conversations by UDP that a service has led to one of `endpoints`, and returns how many there were.
-pub(crate) fn forget_udp(endpoints: &BTreeSet<(Ipv4Addr, u16)>) -> Result<usize, ConntrackError> {
+/// Conversations that would begin otherwise now.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Outdated {
+    /// Those that were led to one of these, where nobody is any more.
+    pub(crate) endpoints: BTreeSet<(Ipv4Addr, u16)>,
+    /// Those that were led nowhere when somebody asked for one of these ports of the host.
+    pub(crate) host_ports: BTreeSet<u16>,
+}
+
+impl Outdated {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.endpoints.is_empty() && self.host_ports.is_empty()
+    }
+}
+
+/// Forgets all conversations by UDP that are outdated, and returns how many there were.
+pub(crate) fn forget_udp(outdated: &Outdated) -> Result<usize, ConntrackError> {
     let socket = Socket::open()?;
     let flows = socket.flows()?;
-    let gone: Vec<_> = flows.into_iter().filter(|flow| flow.leads_to_one_of(endpoints)).collect();
+    let gone: Vec<_> = flows.into_iter().filter(|flow| flow.is_one_of(outdated)).collect();
     for flow in &gone {
         socket.delete(flow)?;
     }

@@ -11,7 +11,9 @@ use k8s_openapi::api::networking::v1::NetworkPolicy;
 use tokio::sync::Notify;
 
 use crate::config::NetworkConfig;
+use crate::conntrack::Outdated;
 use crate::dns::Responder;
+use crate::host_ports::HostPorts;
 use crate::policy::{self, PodState};
 use crate::ruleset;
 use crate::services::{self, ServiceState};
@@ -38,8 +40,16 @@ pub(crate) struct Changes {
 struct Noted {
     /// Services that have changed.
     services: BTreeSet<ObjectKey>,
+    /// Pods whose ports of the host have changed.
+    host_ports: BTreeSet<ObjectKey>,
     /// Whether something has changed on which policies stand.
     policies: bool,
+}
+
+impl Noted {
+    fn is_empty(&self) -> bool {
+        self.services.is_empty() && self.host_ports.is_empty() && !self.policies
+    }
 }
 
 impl Changes {
@@ -61,6 +71,9 @@ impl Changes {
         changes.note(&watched.pods, |changes, old, new| {
             // Most of what happens to a pod is nothing to a rule.
             changes.policies |= old.and_then(PodState::read) != new.and_then(PodState::read);
+            if old.and_then(HostPorts::read) != new.and_then(HostPorts::read) {
+                changes.host_ports.extend(new.or(old).map(ObjectKey::of));
+            }
         });
         changes
     }
@@ -75,7 +88,7 @@ impl Changes {
             let Some(changes) = changes.upgrade() else { return false };
             let mut noted = changes.noted.lock().unwrap_or_else(PoisonError::into_inner);
             note(&mut noted, change.old, change.new);
-            if noted.policies || !noted.services.is_empty() {
+            if !noted.is_empty() {
                 changes.told.notify_one();
             }
             true
@@ -87,11 +100,20 @@ impl Changes {
         self.told.notified().await;
     }
 
-    /// Changed services, and whether what policies stand on has changed.
-    fn take(&self) -> (BTreeSet<ObjectKey>, bool) {
-        let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
-        (std::mem::take(&mut noted.services), std::mem::take(&mut noted.policies))
+    fn take(&self) -> Noted {
+        std::mem::take(&mut *self.noted.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// What is to be done once the kernel has the table.
+#[derive(Debug, Default)]
+pub(crate) struct Aftermath {
+    /// Conversations by UDP that the kernel goes on leading to where nobody answers them any more.
+    pub(crate) outdated: Outdated,
+    /// Pods that the host reaches at its loopback addresses, too.
+    pub(crate) at_loopback: BTreeSet<Ipv4Addr>,
+    /// Pods that ask for a port at which the engine itself answers, with the port.
+    pub(crate) refused: Vec<(Arc<Pod>, u16)>,
 }
 
 /// The table and the names as they are to be.
@@ -103,9 +125,10 @@ pub(crate) struct Following {
     changes: Arc<Changes>,
     responder: Responder,
     services: BTreeMap<ObjectKey, ServiceState>,
+    /// By their pod.
+    pub(crate) host_ports: BTreeMap<ObjectKey, HostPorts>,
     policies: Fragment,
-    /// Endpoints that are gone, and to which clients may go on speaking by UDP.
-    pub(crate) gone: BTreeSet<(Ipv4Addr, u16)>,
+    pub(crate) aftermath: Aftermath,
     pub(crate) table: Table,
 }
 
@@ -115,16 +138,16 @@ impl Following {
         table.replace(&Owner::Network, &Fragment::default(), ruleset::fixed(&config));
         let slices = Index::new(&watched.slices, services::owner_of);
         let changes = Changes::follow(&watched);
-        let (services, policies) = (BTreeMap::new(), Fragment::default());
         Following {
             config,
             watched,
             slices,
             changes,
             responder,
-            services,
-            policies,
-            gone: BTreeSet::new(),
+            services: BTreeMap::new(),
+            host_ports: BTreeMap::new(),
+            policies: Fragment::default(),
+            aftermath: Aftermath::default(),
             table,
         }
     }
@@ -133,9 +156,12 @@ impl Following {
         self.changes.clone()
     }
 
-    /// Takes in what has changed. True if a service has.
+    /// Takes in what has changed. True if the addresses of a load balancer may depend on it.
     pub(crate) fn catch_up(&mut self) -> bool {
-        let (services, policies) = self.changes.take();
+        let Noted { services, host_ports, policies } = self.changes.take();
+        for key in &host_ports {
+            self.replace_host_ports(key);
+        }
         for key in &services {
             let state = self.read(key);
             self.replace(key.clone(), state);
@@ -143,7 +169,25 @@ impl Following {
         if policies {
             self.replace_policies();
         }
-        !services.is_empty()
+        !services.is_empty() || !host_ports.is_empty()
+    }
+
+    fn replace_host_ports(&mut self, key: &ObjectKey) {
+        let pod = self.watched.pods.get(key);
+        let new = pod.as_deref().and_then(HostPorts::read);
+        let old = self.host_ports.remove(key);
+        let fragment = |ports: &Option<HostPorts>| {
+            ports.as_ref().map(|ports| ruleset::of_host_ports(&self.config, ports)).unwrap_or_default()
+        };
+        self.table.replace(&Owner::HostPorts(key.clone()), &fragment(&old), fragment(&new));
+        self.aftermath.outdated.endpoints.extend(old.iter().flat_map(HostPorts::udp_targets));
+        if let (Some(pod), Some(new)) = (pod, new) {
+            self.aftermath.outdated.host_ports.extend(new.udp_numbers());
+            self.aftermath.at_loopback.extend(new.are_at_loopback().then_some(new.pod));
+            let refused = new.ports.iter().filter(|port| port.is_reserved(&self.config));
+            self.aftermath.refused.extend(refused.map(|port| (pod.clone(), port.port)));
+            self.host_ports.insert(key.clone(), new);
+        }
     }
 
     /// The service as it is now; `None` if it is gone.
@@ -171,7 +215,7 @@ impl Following {
         let udp = |state: &Option<ServiceState>| {
             state.iter().flat_map(ServiceState::udp_endpoints).collect::<BTreeSet<_>>()
         };
-        self.gone.extend(udp(&old).difference(&udp(&new)));
+        self.aftermath.outdated.endpoints.extend(udp(&old).difference(&udp(&new)));
         let (before, after) = (fragment(&old), fragment(&new));
         self.table.replace(&Owner::Service(key.clone()), &before, after);
         self.responder.change(|zone| {

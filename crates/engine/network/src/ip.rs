@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
 
-use crate::program::{ProgramError, run};
+use crate::program::{ProgramError, output, run};
 
 pub(crate) fn raise_loopback() -> Result<(), ProgramError> {
     ip(&["link", "set", "dev", "lo", "up"])
@@ -27,6 +27,13 @@ pub(crate) fn route_to_loopback(network: Ipv4Net, source: Ipv4Addr) -> Result<()
 
 pub(crate) fn remove_route_to_loopback(network: Ipv4Net) -> Result<(), ProgramError> {
     ip(&["route", "flush", "exact", &network.to_string(), "dev", "lo"])
+}
+
+/// The device that leads to a pod; `None` if none does, as when the pod has just gone.
+pub(crate) fn device_to(address: Ipv4Addr) -> Result<Option<String>, ProgramError> {
+    let route = output("ip", &["-4", "-oneline", "route", "show", "exact", &host_prefix(address)])?;
+    let mut words = route.split_whitespace().skip_while(|word| *word != "dev");
+    Ok(words.nth(1).map(str::to_owned))
 }
 
 fn host_prefix(address: Ipv4Addr) -> String {

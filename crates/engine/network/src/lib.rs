@@ -15,14 +15,14 @@
 //!
 //! ```text
 //! Service, EndpointSlice ─> services ─┬─> ruleset ─┐
-//!                                     │            ├─> table (what has changed) ─> nft -f -, one transaction
+//! Pod with ports of the host ─> host_ports ──┘     ├─> table (what has changed) ─> nft -f -, one transaction
 //! NetworkPolicy, Pod, Namespace ──────│──> policy ─┘
 //!                                     └─> zone ─> DNS on the gateway address ──else──> the host's resolvers
-//! Service of type LoadBalancer ─> balancer: the host's addresses in its status
+//! Service of type LoadBalancer ─> balancer: the host's addresses in its status, or an event that says who has its port
 //! ```
 //!
 //! The kernel holds the rules: they go on working while Bythos is restarted, and are replaced without a gap.
-//! Nothing here knows pods, containers or how a listener of another part is bound.
+//! Nothing here knows containers, makes pods or knows how a listener of another part is bound.
 
 mod balancer;
 mod cni;
@@ -31,9 +31,12 @@ mod conntrack;
 mod dns;
 mod follow;
 mod host;
+mod host_ports;
 mod ip;
+mod loopback;
 mod nft;
 mod part;
+mod pods;
 mod policy;
 mod program;
 mod publish;

@@ -7,17 +7,19 @@ use std::time::Duration;
 
 use bythos_operator::apply::ApplyError;
 use bythos_operator::cache::CacheError;
+use bythos_operator::event::{Publisher, Severity};
 use bythos_operator::part::allow;
 use bythos_operator::{BoxError, Health, Part, PartCaches, PartContext, error_chain};
-use kube::Client;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
+use crate::balancer::{self, Balancer};
 use crate::config::NetworkConfig;
+use crate::conntrack::{self, Outdated};
 use crate::dns::{DnsError, DnsServer, Forwarder, Responder, Zone, ZoneConfig};
-use crate::follow::{Following, Watched};
+use crate::follow::{Aftermath, Following, Watched};
 use crate::program::ProgramError;
-use crate::{balancer, conntrack, nft, publish};
+use crate::{loopback, nft, publish};
 
 const HOST_RESOLVERS: &str = "/etc/resolv.conf";
 /// Changes that arrive together are applied together.
@@ -79,6 +81,7 @@ pub fn part(config: NetworkConfig) -> Part {
         role: vec![
             allow("", &["services"], &verbs),
             allow("", &["services/status"], &["patch"]),
+            allow("", &["events"], &["get", "create", "patch"]),
             allow("discovery.k8s.io", &["endpointslices"], &verbs),
             allow("", &["pods", "namespaces"], &["get", "list", "watch"]),
             allow("networking.k8s.io", &["networkpolicies"], &["get", "list", "watch"]),
@@ -109,7 +112,14 @@ async fn run(config: Arc<NetworkConfig>, context: PartContext) -> Result<(), Net
         DnsServer::bind(config.gateway, responder).await.map_err(|source| NetworkError::Dns { source })?;
 
     context.health.starting("applying the rules of services");
-    let keeper = Keeper { config, watched, client: context.client.clone(), health: context.health.clone() };
+    let client = context.client.clone();
+    let mut keeper = Keeper {
+        config,
+        watched,
+        balancer: Balancer::new(client.clone()),
+        events: Publisher::new(client, "bythos-network"),
+        health: context.health.clone(),
+    };
     tokio::select! {
         () = context.shutdown.cancelled() => Ok(()),
         source = dns.run() => Err(NetworkError::Dns { source }),
@@ -130,27 +140,30 @@ async fn watched(caches: &PartCaches) -> Result<Watched, CacheError> {
 struct Keeper {
     config: Arc<NetworkConfig>,
     watched: Watched,
-    client: Client,
+    balancer: Balancer,
+    events: Publisher,
     health: Health,
 }
 
 impl Keeper {
     /// Applies each change, for ever.
-    async fn keep(&self, mut following: Following) {
+    async fn keep(&mut self, mut following: Following) {
         let changes = following.changes();
         let mut retry = FIRST_RETRY;
         // Balancers are given their addresses at the start, too.
-        let mut services_changed = true;
+        let mut ports_changed = true;
         loop {
-            services_changed |= following.catch_up();
+            ports_changed |= following.catch_up();
             match apply(following.table.script()).await {
                 Ok(()) => {
                     following.table.is_applied();
-                    forget(std::mem::take(&mut following.gone)).await;
                     retry = FIRST_RETRY;
                     self.health.ready();
-                    if std::mem::take(&mut services_changed) {
-                        self.balance().await;
+                    self.settle(std::mem::take(&mut following.aftermath)).await;
+                    if std::mem::take(&mut ports_changed) {
+                        let services = self.watched.services.list();
+                        let plan = balancer::plan(&self.config, &services, &following.host_ports);
+                        self.balancer.carry_out(plan).await;
                     }
                     if timeout(PUT_BACK, changes.told()).await.is_err() && !self.is_there().await {
                         following.table.is_lost();
@@ -171,9 +184,13 @@ impl Keeper {
         }
     }
 
-    async fn balance(&self) {
-        for correction in balancer::corrections(&self.config, &self.watched.services.list()) {
-            balancer::correct(&self.client, &correction).await;
+    async fn settle(&self, aftermath: Aftermath) {
+        let Aftermath { outdated, at_loopback, refused } = aftermath;
+        forget(outdated).await;
+        open_loopback(at_loopback).await;
+        for (pod, port) in refused {
+            let message = format!("host port {port} leads to no container: Bythos itself answers there");
+            self.events.publish(&*pod, Severity::Warning, "HostPortConflict", &message).await;
         }
     }
 
@@ -186,16 +203,30 @@ impl Keeper {
 }
 
 /// Once the rules lead elsewhere, so must the conversations that go on. A failure leaves them to their timeout.
-async fn forget(endpoints: BTreeSet<(Ipv4Addr, u16)>) {
-    if endpoints.is_empty() {
+async fn forget(outdated: Outdated) {
+    if outdated.is_empty() {
         return;
     }
-    match tokio::task::spawn_blocking(move || conntrack::forget_udp(&endpoints)).await {
+    match tokio::task::spawn_blocking(move || conntrack::forget_udp(&outdated)).await {
         Ok(Ok(count)) => debug!(count, "forgot conversations with endpoints that are gone"),
         Ok(Err(error)) => {
             warn!(error = error_chain(&error), "conversations by UDP go on with endpoints that are gone");
         }
         Err(error) => warn!(%error, "conversations by UDP go on with endpoints that are gone"),
+    }
+}
+
+/// Once the table drops what must not use it. A failure leaves the pods reachable at all other addresses.
+async fn open_loopback(pods: BTreeSet<Ipv4Addr>) {
+    if pods.is_empty() {
+        return;
+    }
+    match tokio::task::spawn_blocking(move || loopback::open(&pods)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            warn!(error = error_chain(&error), "ports of the host do not lead to pods at 127.0.0.1");
+        }
+        Err(error) => warn!(%error, "ports of the host do not lead to pods at 127.0.0.1"),
     }
 }
 

@@ -22,6 +22,7 @@ use k8s_openapi::api::networking::v1::{
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::core::{Selector, SelectorExt as _};
 
+use crate::pods;
 use crate::ruleset::{EGRESS, INGRESS};
 use crate::services::Protocol;
 use crate::table::Fragment;
@@ -64,19 +65,12 @@ pub(crate) struct PodState {
 impl PodState {
     /// `None` if no rule can speak of it: it has no address of its own, or none any more.
     pub(crate) fn read(pod: &Pod) -> Option<PodState> {
-        let (spec, status) = (pod.spec.as_ref()?, pod.status.as_ref()?);
-        let has_ended = matches!(status.phase.as_deref(), Some("Succeeded" | "Failed"));
-        if has_ended || spec.host_network == Some(true) {
-            return None;
-        }
-        let sidecars = spec.init_containers.iter().flatten().filter(|one| one.restart_policy.is_some());
-        let ports = spec.containers.iter().chain(sidecars).flat_map(|one| one.ports.iter().flatten());
-        let named = ports.filter_map(|port| {
+        let named = pods::ports(pod).filter_map(|port| {
             let protocol = Protocol::parse(port.protocol.as_deref())?;
             Some((port.name.clone()?, protocol, u16::try_from(port.container_port).ok()?))
         });
         Some(PodState {
-            address: status.pod_ip.as_deref()?.parse().ok()?,
+            address: pods::address(pod)?,
             namespace: pod.metadata.namespace.clone()?,
             labels: pod.metadata.labels.clone().unwrap_or_default(),
             ports: named.collect(),

@@ -12,14 +12,19 @@
 //!   own when a service leads it back to itself, and pods' and the gateway's when they leave for the outside world.
 //! - Node ports answer on every address of the host but `127.0.0.0/8`: the kernel does not route a loopback source
 //!   to a pod.
+//! - Ports of the host (`hostPort`) are an element of a map each. They answer on `127.0.0.1`, too: towards such a pod
+//!   alone the kernel is told to route that source, which is replaced by the gateway's. What comes from anywhere else
+//!   for a loopback address, or as one, is dropped, as the kernel does where it is told nothing.
 //! - Whoever has affinity is remembered per endpoint, for as long as the service says; the first endpoint is chosen by
 //!   the client's address, so that a table that is written anew chooses the same.
 
+mod host_ports;
 mod service;
 
 use crate::config::NetworkConfig;
 use crate::table::Fragment;
 
+pub(crate) use self::host_ports::of_host_ports;
 pub(crate) use self::service::of_service;
 
 pub(crate) const SERVICE_PORTS: &str = "service_ports";
@@ -28,6 +33,8 @@ const NODE_PORTS: &str = "node_ports";
 const NODE_ENDPOINTS: &str = "node_endpoints";
 const REFUSED_PORTS: &str = "refused_ports";
 const REFUSED_NODE_PORTS: &str = "refused_node_ports";
+const HOST_PORTS: &str = "host_ports";
+const HOST_PORTS_OF_ADDRESS: &str = "host_ports_of_address";
 const HAIRPINS: &str = "hairpins";
 /// For so many endpoints there is a chain from the beginning; a service with more of them has the table written anew
 /// when it is the first with its number.
@@ -78,6 +85,9 @@ fn lookups(fragment: &mut Fragment) {
     fragment.map(NODE_ENDPOINTS, &[&format!("typeof meta l4proto . th dport . {number} : {to}")]);
     fragment.set(REFUSED_PORTS, &["type ipv4_addr . inet_proto . inet_service"]);
     fragment.set(REFUSED_NODE_PORTS, &["type inet_proto . inet_service"]);
+    fragment.map(HOST_PORTS, &["type inet_proto . inet_service : ipv4_addr . inet_service"]);
+    let key = "type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service";
+    fragment.map(HOST_PORTS_OF_ADDRESS, &[key]);
     fragment.set(HAIRPINS, &["type ipv4_addr . ipv4_addr"]);
     fragment.map(INGRESS, &["type ipv4_addr : verdict"]);
     fragment.map(EGRESS, &["type ipv4_addr : verdict"]);
@@ -88,13 +98,24 @@ fn chains(fragment: &mut Fragment, config: &NetworkConfig) {
     let mut chain = |name: &str, hook: Option<&str>, rules: &[&str]| {
         fragment.chain(name, hook, rules.iter().map(|&rule| rule.to_owned()).collect());
     };
-    let to_host = "ip daddr != 127.0.0.0/8 fib daddr type local meta l4proto . th dport";
     chain(
         "balance",
         None,
         &[
             &format!("ip daddr . meta l4proto . th dport vmap @{SERVICE_PORTS}"),
-            &format!("{to_host} vmap @{NODE_PORTS}"),
+            "fib daddr type local goto balance-host",
+        ],
+    );
+    let to_pod = "meta l4proto { tcp, udp, sctp } dnat ip to";
+    let beyond_loopback = "ip daddr != 127.0.0.0/8 meta l4proto . th dport";
+    chain(
+        "balance-host",
+        None,
+        &[
+            // Only here: no pod takes what is meant for another machine by naming its address.
+            &format!("{to_pod} ip daddr . meta l4proto . th dport map @{HOST_PORTS_OF_ADDRESS}"),
+            &format!("{to_pod} meta l4proto . th dport map @{HOST_PORTS}"),
+            &format!("{beyond_loopback} vmap @{NODE_PORTS}"),
         ],
     );
     chain("prerouting", Some("nat hook prerouting priority dstnat"), &["jump balance"]);
@@ -104,6 +125,7 @@ fn chains(fragment: &mut Fragment, config: &NetworkConfig) {
         Some("nat hook postrouting priority srcnat"),
         &[
             "oifname \"lo\" return",
+            "ip saddr 127.0.0.0/8 masquerade fully-random",
             &format!("ip saddr . ip daddr @{HAIRPINS} masquerade fully-random"),
             &format!("ip saddr {pods} ip daddr != {pods} masquerade fully-random"),
         ],
@@ -124,8 +146,17 @@ fn chains(fragment: &mut Fragment, config: &NetworkConfig) {
         ],
     );
     chain("output", Some("filter hook output priority filter"), &[&to_nowhere, &to_nobody]);
-    let to_nobody_here = format!("{to_host} @{REFUSED_NODE_PORTS} goto refuse");
-    chain("input", Some("filter hook input priority filter"), &[&to_nobody, &to_nobody_here]);
+    let to_nobody_here = format!("fib daddr type local {beyond_loopback} @{REFUSED_NODE_PORTS} goto refuse");
+    chain(
+        "input",
+        Some("filter hook input priority filter"),
+        &[
+            "iifname != \"lo\" ip saddr 127.0.0.0/8 drop",
+            "iifname != \"lo\" ip daddr 127.0.0.0/8 ct state != { established, related } drop",
+            &to_nobody,
+            &to_nobody_here,
+        ],
+    );
     chain("refuse", None, &["meta l4proto tcp reject with tcp reset", "reject"]);
 }
 

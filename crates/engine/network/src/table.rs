@@ -1,7 +1,7 @@
 //! What is to be in the kernel's table, put together from what its owners want, and what has changed since it was
 //! last written there.
 //!
-//! Each owner (a service, the policies, the network itself) brings a [`Fragment`]. Where two want the same place, the
+//! Each owner (a service, a pod with ports of the host, the policies, the network itself) brings a [`Fragment`]. Where two want the same place, the
 //! first in their order has it, so that a clash of two objects cannot spoil a transaction. A change of one owner costs
 //! what that owner's fragment costs, whatever else the table holds.
 
@@ -17,6 +17,8 @@ pub(crate) enum Owner {
     /// The network itself: what is always there.
     Network,
     Service(ObjectKey),
+    /// A pod that holds ports of the host.
+    HostPorts(ObjectKey),
     Policies,
 }
 

@@ -2,6 +2,7 @@
 //! network namespace of its own.
 
 mod changes;
+mod host_ports;
 mod names;
 mod namespace;
 mod policies;

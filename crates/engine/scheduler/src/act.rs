@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use bythos_operator::ObjectKey;
 use bythos_operator::event::{Publisher, Severity};
-use k8s_openapi::api::core::v1::{Binding, ObjectReference, PersistentVolumeClaim, Pod, PodCondition};
+use k8s_openapi::api::core::v1::{
+    Binding, ObjectReference, PersistentVolume, PersistentVolumeClaim, Pod, PodCondition,
+};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
@@ -15,8 +17,10 @@ use tracing::debug;
 use crate::preempt::Preemption;
 use crate::scheduler::NAME;
 use crate::snapshot::{nominated_node, uid};
-use crate::volumes::{Claims, SELECTED_NODE};
+use crate::volumes::{Plan, SELECTED_NODE};
 
+/// On a bond that was chosen here and not by the owner of the claim: it may be taken back.
+const BOUND_BY_CONTROLLER: &str = "pv.kubernetes.io/bound-by-controller";
 const GATED: &str = "Scheduling is blocked due to non-empty scheduling gates";
 
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +35,13 @@ pub(crate) enum Error {
     #[error("failed to say why pod {pod:?} has no node")]
     Tell {
         pod: String,
+        #[source]
+        source: Box<kube::Error>,
+    },
+    #[error("failed to keep volume {volume:?} for claim {claim:?}")]
+    Reserve {
+        claim: String,
+        volume: String,
         #[source]
         source: Box<kube::Error>,
     },
@@ -158,21 +169,58 @@ impl Actor {
         }
     }
 
-    /// Tells the pod's claims for which node their volumes are to be made.
-    pub(crate) async fn provision(&self, claims: &Claims, node: &str) -> Result<(), Error> {
-        let untold = claims.unbound.iter().filter(|claim| claim.selected_node.as_deref() != Some(node));
-        for claim in untold {
-            let api = Api::<PersistentVolumeClaim>::namespaced(self.client.clone(), &claim.key.namespace);
-            let patch = json!({ "metadata": { "annotations": { SELECTED_NODE: node } } });
-            match api.patch(&claim.key.name, &PatchParams::default(), &Patch::Merge(patch)).await {
-                Err(error) if !is_outrun(&error) => {
-                    let (claim, node) = (claim.key.to_string(), node.to_owned());
-                    return Err(Error::Provision { claim, node, source: Box::new(error) });
-                }
-                _ => {}
-            }
+    /// Keeps volumes for the pod's claims, and tells the others for which node theirs are to be made.
+    pub(crate) async fn furnish(&self, plan: &Plan, node: &str) -> Result<(), Error> {
+        for (claim, volume) in &plan.reserved {
+            self.reserve(claim, volume).await?;
+        }
+        for claim in plan.made.iter().filter(|claim| claim.selected_node() != Some(node)) {
+            self.provision(&claim.key(), node).await?;
         }
         Ok(())
+    }
+
+    /// Writes the claim into the volume; the claim's controller does the rest. If somebody was faster, that change
+    /// brings the pod back.
+    async fn reserve(&self, claim: &PersistentVolumeClaim, volume: &PersistentVolume) -> Result<(), Error> {
+        let name = volume.metadata.name.as_deref().unwrap_or_default();
+        let reference = ObjectReference {
+            api_version: Some("v1".to_owned()),
+            kind: Some("PersistentVolumeClaim".to_owned()),
+            namespace: claim.metadata.namespace.clone(),
+            name: claim.metadata.name.clone(),
+            uid: claim.metadata.uid.clone(),
+            resource_version: claim.metadata.resource_version.clone(),
+            ..ObjectReference::default()
+        };
+        let patch = json!({
+            "metadata": {
+                "uid": volume.metadata.uid,
+                "resourceVersion": volume.metadata.resource_version,
+                "annotations": { BOUND_BY_CONTROLLER: "yes" },
+            },
+            "spec": { "claimRef": reference },
+        });
+        let api = Api::<PersistentVolume>::all(self.client.clone());
+        match api.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await {
+            Err(error) if !is_outrun(&error) => {
+                let claim = ObjectKey::of(claim).to_string();
+                Err(Error::Reserve { claim, volume: name.to_owned(), source: Box::new(error) })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn provision(&self, claim: &ObjectKey, node: &str) -> Result<(), Error> {
+        let api = Api::<PersistentVolumeClaim>::namespaced(self.client.clone(), &claim.namespace);
+        let patch = json!({ "metadata": { "annotations": { SELECTED_NODE: node } } });
+        match api.patch(&claim.name, &PatchParams::default(), &Patch::Merge(patch)).await {
+            Err(error) if !is_outrun(&error) => {
+                let (claim, node) = (claim.to_string(), node.to_owned());
+                Err(Error::Provision { claim, node, source: Box::new(error) })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Makes room for the pod, and keeps it from others until it is bound.

@@ -42,7 +42,7 @@ pub(crate) enum Refusal {
     },
     /// A volume is reached from other nodes only.
     VolumeElsewhere,
-    /// No volume can be made for this node.
+    /// No volume lies ready on this node, and none can be made for it.
     NoVolume,
     /// The node is in no place over which pods are spread.
     NoPlace,

@@ -7,7 +7,7 @@
 //!
 //! ```text
 //! pods, nodes, claims, budgets ─> snapshot, volumes ─> cycle (filter, score), preempt: pure ─> act: binding, condition,
-//!                                                                                             selected node, eviction
+//!                                                                                             volume, selected node, eviction
 //! ```
 //!
 //! The engine has one node today; nothing here relies on that. Nothing here knows the kubelet, the store or why a
@@ -55,8 +55,8 @@ pub fn part() -> Part {
 fn role() -> Vec<PolicyRule> {
     vec![
         allow("", &["pods"], &["get", "list", "watch", "delete"]),
-        allow("", &["nodes", "namespaces", "persistentvolumes"], &["get", "list", "watch"]),
-        allow("", &["persistentvolumeclaims"], &["get", "list", "watch", "patch"]),
+        allow("", &["nodes", "namespaces"], &["get", "list", "watch"]),
+        allow("", &["persistentvolumeclaims", "persistentvolumes"], &["get", "list", "watch", "patch"]),
         allow("storage.k8s.io", &["storageclasses"], &["get", "list", "watch"]),
         allow("policy", &["poddisruptionbudgets"], &["get", "list", "watch"]),
         allow("", &["pods/binding"], &["create"]),

@@ -17,7 +17,7 @@ use crate::filter::Wanted;
 use crate::labels::{Namespaces, priority};
 use crate::preempt::{Preemption, preempt};
 use crate::snapshot::{self, Assumed, Cluster};
-use crate::volumes::{Claims, VolumeCaches};
+use crate::volumes::{Plan, VolumeCaches};
 
 /// The name by which pods ask for this scheduler, and under which it speaks.
 pub(crate) const NAME: &str = "default-scheduler";
@@ -62,7 +62,7 @@ enum Decision {
     Nothing,
     Bind(String),
     /// Its claims wait for volumes on this node.
-    Provision(String, Claims),
+    Furnish(String, Plan),
     /// Room is made for it.
     Preempt(Preemption, String),
     Refuse(String),
@@ -157,7 +157,7 @@ impl Scheduler {
                 }
                 bound.map(drop)
             }
-            Decision::Provision(node, claims) => self.actor.provision(&claims, &node).await,
+            Decision::Furnish(node, plan) => self.actor.furnish(&plan, &node).await,
             Decision::Preempt(preemption, words) => {
                 let lower = self.nominated_below(&pod, &preemption.node);
                 self.actor.preempt(&pod, &preemption, &lower, words).await
@@ -193,7 +193,7 @@ impl Scheduler {
                 assumed.add(pod, node);
                 Decision::Bind(node.to_owned())
             }
-            Ok(node) => Decision::Provision(node.to_owned(), claims.clone()),
+            Ok(node) => Decision::Furnish(node.to_owned(), cluster.volume_plan(&claims, node)),
             Err(refusal @ Unschedulable::NoFit { .. }) => {
                 match preempt(wanted, &cluster, &self.caches.budgets.list()) {
                     Ok(preemption) => Decision::Preempt(preemption, refusal.to_string()),

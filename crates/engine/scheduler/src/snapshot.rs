@@ -9,6 +9,7 @@ use tracing::warn;
 
 use crate::demand::{self, Amounts, Demand, HostPort};
 use crate::labels::{Namespaces, priority};
+use crate::volumes::{self, Claims, Plan};
 
 /// The resource that counts pods.
 pub(crate) const PODS: &str = "pods";
@@ -72,6 +73,12 @@ impl Cluster {
     /// Every pod with its node.
     pub(crate) fn pods(&self) -> impl Iterator<Item = (&NodeState, &Pod)> {
         self.nodes.iter().flat_map(|node| node.pods.iter().map(move |pod| (node, &**pod)))
+    }
+
+    /// How `claims` get their volumes on the node of this name, which was found to be able to give them.
+    pub(crate) fn volume_plan(&self, claims: &Claims, node: &str) -> Plan {
+        let state = self.nodes.iter().find(|state| state.name() == node);
+        state.and_then(|state| volumes::plan(claims, &state.node)).unwrap_or_default()
     }
 }
 

@@ -1,13 +1,16 @@
 //! What a pod claims: volumes that are there, and claims that wait for the node that the pod gets.
 //!
-//! Left out: volumes made by hand for claims that wait for a consumer (`kubernetes.io/no-provisioner`), the capacity
-//! and the number of volumes of a node, and claims that only one pod may use.
+//! Left out: the capacity and the number of volumes of a node, and claims that only one pod may use.
+
+mod plan;
 
 use std::sync::Arc;
 
 use bythos_operator::{Cache, ObjectKey};
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim, Pod};
 use k8s_openapi::api::storage::v1::StorageClass;
+
+pub(crate) use self::plan::{Plan, is_reached_from, plan};
 
 /// By which a claim is told the node for which its volume is made.
 pub(crate) const SELECTED_NODE: &str = "volume.kubernetes.io/selected-node";
@@ -17,13 +20,20 @@ const DEFAULT_CLASS: &str = "storageclass.kubernetes.io/is-default-class";
 /// A claim that waits for its first consumer.
 #[derive(Debug, Clone)]
 pub(crate) struct Unbound {
-    pub(crate) key: ObjectKey,
+    pub(crate) claim: Arc<PersistentVolumeClaim>,
     pub(crate) class: Arc<StorageClass>,
-    /// The node for which its volume is being made already.
-    pub(crate) selected_node: Option<String>,
 }
 
 impl Unbound {
+    pub(crate) fn key(&self) -> ObjectKey {
+        ObjectKey::of(&*self.claim)
+    }
+
+    /// The node for which its volume is being made already.
+    pub(crate) fn selected_node(&self) -> Option<&str> {
+        self.claim.metadata.annotations.as_ref()?.get(SELECTED_NODE).map(String::as_str)
+    }
+
     /// Whether somebody makes volumes of its class.
     pub(crate) fn is_provisioned(&self) -> bool {
         self.class.provisioner != NO_PROVISIONER
@@ -35,6 +45,8 @@ impl Unbound {
 pub(crate) struct Claims {
     pub(crate) bound: Vec<Arc<PersistentVolume>>,
     pub(crate) unbound: Vec<Unbound>,
+    /// Where there are unbound ones, all volumes: one that lies ready may be for them.
+    pub(crate) volumes: Vec<Arc<PersistentVolume>>,
 }
 
 /// No node can help; upstream's words.
@@ -42,6 +54,10 @@ pub(crate) struct Claims {
 pub(crate) enum ClaimError {
     #[error("persistentvolumeclaim {name:?} not found")]
     NotFound { name: String },
+    #[error("waiting for ephemeral volume controller to create the persistentvolumeclaim {name:?}")]
+    NotMade { name: String },
+    #[error("PVC {claim} was not created for pod {pod} (pod is not owner)")]
+    Foreign { claim: ObjectKey, pod: ObjectKey },
     #[error("persistentvolumeclaim {name:?} is being deleted")]
     Ending { name: String },
     #[error("persistentvolumeclaim {name:?} bound to non-existent persistentvolume {volume:?}")]
@@ -63,9 +79,18 @@ impl VolumeCaches {
     pub(crate) fn claims_of(&self, pod: &Pod) -> Result<Claims, ClaimError> {
         let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
         let mut claims = Claims::default();
-        for name in names(pod) {
+        for Wish { name, is_own } in wishes(pod) {
             let key = ObjectKey::namespaced(namespace, &name);
-            let claim = self.claims.get(&key).ok_or_else(|| ClaimError::NotFound { name: name.clone() })?;
+            let Some(claim) = self.claims.get(&key) else {
+                return Err(if is_own {
+                    ClaimError::NotMade { name }
+                } else {
+                    ClaimError::NotFound { name }
+                });
+            };
+            if is_own && !is_owned_by(&claim, pod) {
+                return Err(ClaimError::Foreign { claim: key, pod: ObjectKey::of(pod) });
+            }
             if claim.metadata.deletion_timestamp.is_some() {
                 return Err(ClaimError::Ending { name });
             }
@@ -74,8 +99,11 @@ impl VolumeCaches {
                     self.volume(volume)
                         .ok_or_else(|| ClaimError::Lost { name: name.clone(), volume: volume.to_owned() })?,
                 ),
-                None => claims.unbound.push(self.unbound(key, &claim)?),
+                None => claims.unbound.push(self.unbound(claim)?),
             }
+        }
+        if !claims.unbound.is_empty() {
+            claims.volumes = self.volumes.list();
         }
         Ok(claims)
     }
@@ -84,11 +112,9 @@ impl VolumeCaches {
         self.volumes.get(&ObjectKey::cluster(name))
     }
 
-    fn unbound(&self, key: ObjectKey, claim: &PersistentVolumeClaim) -> Result<Unbound, ClaimError> {
-        let class = self.class_of(claim).filter(|class| waits_for_consumer(class));
-        let selected_node =
-            claim.metadata.annotations.as_ref().and_then(|annotations| annotations.get(SELECTED_NODE));
-        Ok(Unbound { key, class: class.ok_or(ClaimError::Unbound)?, selected_node: selected_node.cloned() })
+    fn unbound(&self, claim: Arc<PersistentVolumeClaim>) -> Result<Unbound, ClaimError> {
+        let class = self.class_of(&claim).filter(|class| waits_for_consumer(class));
+        Ok(Unbound { class: class.ok_or(ClaimError::Unbound)?, claim })
     }
 
     fn class_of(&self, claim: &PersistentVolumeClaim) -> Option<Arc<StorageClass>> {
@@ -115,15 +141,31 @@ fn volume_of(claim: &PersistentVolumeClaim) -> Option<&str> {
     (phase == Some("Bound") || phase == Some("Lost")).then_some(volume)
 }
 
-/// Names of the claims that the pod uses, its own generic ephemeral volumes included.
-fn names(pod: &Pod) -> Vec<String> {
+/// A claim that a pod uses.
+#[derive(Debug, PartialEq, Eq)]
+struct Wish {
+    name: String,
+    /// It is made for the pod, as a generic ephemeral volume.
+    is_own: bool,
+}
+
+fn wishes(pod: &Pod) -> Vec<Wish> {
     let volumes = pod.spec.iter().flat_map(|spec| spec.volumes.iter().flatten());
     let pod_name = pod.metadata.name.as_deref().unwrap_or_default();
-    let name = |volume: &k8s_openapi::api::core::v1::Volume| {
-        let claimed = volume.persistent_volume_claim.as_ref().map(|claim| claim.claim_name.clone());
-        claimed.or_else(|| volume.ephemeral.as_ref().map(|_| format!("{pod_name}-{}", volume.name)))
+    let wish = |volume: &k8s_openapi::api::core::v1::Volume| match (
+        &volume.persistent_volume_claim,
+        &volume.ephemeral,
+    ) {
+        (Some(claim), _) => Some(Wish { name: claim.claim_name.clone(), is_own: false }),
+        (None, Some(_)) => Some(Wish { name: format!("{pod_name}-{}", volume.name), is_own: true }),
+        (None, None) => None,
     };
-    volumes.filter_map(name).collect()
+    volumes.filter_map(wish).collect()
+}
+
+fn is_owned_by(claim: &PersistentVolumeClaim, pod: &Pod) -> bool {
+    let mut owners = claim.metadata.owner_references.iter().flatten();
+    owners.any(|owner| owner.controller == Some(true) && Some(&owner.uid) == pod.metadata.uid.as_ref())
 }
 
 #[cfg(test)]
@@ -140,7 +182,9 @@ mod tests {
             { "name": "b", "ephemeral": { "volumeClaimTemplate": { "spec": {} } } },
             { "name": "c", "emptyDir": {} },
         ]);
-        assert_eq!(names(&pod("web", json!({ "spec": { "volumes": volumes } }))), ["data", "web-b"]);
+        let wishes = wishes(&pod("web", json!({ "spec": { "volumes": volumes } })));
+        let wish = |name: &str, is_own: bool| Wish { name: name.to_owned(), is_own };
+        assert_eq!(wishes, [wish("data", false), wish("web-b", true)]);
     }
 
     #[test]

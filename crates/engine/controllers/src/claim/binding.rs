@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use bythos_quantity::Quantity;
-use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim, PersistentVolumeClaimSpec};
+use k8s_openapi::api::core::v1::{Node, PersistentVolume, PersistentVolumeClaim, PersistentVolumeClaimSpec};
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::core::{Selector, SelectorExt as _};
 
 use super::BIND_COMPLETED;
+use crate::node_selector;
 use crate::storageclass::{self, PROVISIONER};
 
 /// Written by the scheduler when it has chosen a node for the first pod.
@@ -20,6 +21,7 @@ const FIRST_CONSUMER_WORDS: &str = "waiting for first consumer to be created bef
 pub(super) struct Sight {
     pub(super) volumes: Vec<Arc<PersistentVolume>>,
     pub(super) classes: Vec<Arc<StorageClass>>,
+    pub(super) nodes: Vec<Arc<Node>>,
     /// The node of a pod that uses the claim.
     pub(super) node: Option<String>,
     /// Whether a pod uses the claim, on a node or not.
@@ -97,7 +99,8 @@ fn decide_classified(
         };
         return Decision::Wait { reason, message: message.to_owned() };
     }
-    match (smallest_fit(spec, sight), class) {
+    // Where the node is known, a volume that is out of its reach would keep the pod from it.
+    match (smallest_fit(spec, sight, node.as_deref()), class) {
         (Some(volume), _) => Decision::Bind { volume },
         (None, Some(class)) => decide_unfit(spec, class, node),
         (None, None) => Decision::Refuse {
@@ -148,7 +151,7 @@ fn decide_unclassified(
     spec: &PersistentVolumeClaimSpec,
     sight: &Sight,
 ) -> Decision {
-    match reserved(claim, sight).or_else(|| smallest_fit(spec, sight)) {
+    match reserved(claim, sight).or_else(|| smallest_fit(spec, sight, sight.node.as_deref())) {
         Some(volume) => Decision::Bind { volume },
         None => Decision::Wait {
             reason: "FailedBinding",
@@ -189,8 +192,13 @@ fn reserved(claim: &PersistentVolumeClaim, sight: &Sight) -> Option<Arc<Persiste
     sight.volumes.iter().find(is_reserved).cloned()
 }
 
-/// Of the free volumes that fit, the smallest.
-fn smallest_fit(spec: &PersistentVolumeClaimSpec, sight: &Sight) -> Option<Arc<PersistentVolume>> {
+/// Of the free volumes that fit and that pods on `node` reach, the smallest.
+fn smallest_fit(
+    spec: &PersistentVolumeClaimSpec,
+    sight: &Sight,
+    node: Option<&str>,
+) -> Option<Arc<PersistentVolume>> {
+    let node = sight.nodes.iter().find(|one| node.is_some() && one.metadata.name.as_deref() == node);
     let wanted = spec.resources.as_ref().and_then(|resources| resources.requests.as_ref()?.get("storage"));
     let wanted = wanted.and_then(|quantity| quantity.0.parse::<Quantity>().ok()).unwrap_or(Quantity::ZERO);
     let selector = spec.selector.clone().map(Selector::try_from);
@@ -202,9 +210,15 @@ fn smallest_fit(spec: &PersistentVolumeClaimSpec, sight: &Sight) -> Option<Arc<P
             Some(Ok(selector)) => selector.matches(labels),
             Some(Err(_)) => false,
         };
-        is_selected && is_free(volume) && has_shape(volume, spec) && capacity(volume) >= wanted
+        let is_reached = node.is_none_or(|node| is_reached_from(volume, node));
+        is_selected && is_free(volume) && has_shape(volume, spec) && capacity(volume) >= wanted && is_reached
     };
     sight.volumes.iter().filter(fits).min_by_key(|volume| capacity(volume)).cloned()
+}
+
+fn is_reached_from(volume: &PersistentVolume, node: &Node) -> bool {
+    let required = volume.spec.as_ref().and_then(|spec| spec.node_affinity.as_ref()?.required.as_ref());
+    required.is_none_or(|required| node_selector::is_any(&required.node_selector_terms, node))
 }
 
 fn is_free(volume: &PersistentVolume) -> bool {
@@ -274,6 +288,16 @@ mod tests {
         )
     }
 
+    fn named_node(name: &str) -> Arc<Node> {
+        Arc::new(from_value(json!({ "metadata": { "name": name } })).unwrap())
+    }
+
+    /// The part of a volume's spec that ties it to a node.
+    fn only_on(node: &str) -> Value {
+        let field = json!({ "key": "metadata.name", "operator": "In", "values": [node] });
+        json!({ "required": { "nodeSelectorTerms": [{ "matchFields": [field] }] } })
+    }
+
     #[track_caller]
     fn check(
         claim: &PersistentVolumeClaim,
@@ -287,7 +311,9 @@ mod tests {
                 class("local", PROVISIONER, "WaitForFirstConsumer"),
                 class("slow", "kubernetes.io/no-provisioner", "Immediate"),
                 class("far", "example.com/far", "Immediate"),
+                class("disks", "kubernetes.io/no-provisioner", "WaitForFirstConsumer"),
             ],
+            nodes: ["one", "two"].map(named_node).to_vec(),
             node: node.map(str::to_owned),
             has_users: node.is_some(),
         };
@@ -344,6 +370,23 @@ mod tests {
             .insert(BIND_COMPLETED.to_owned(), "yes".to_owned());
         check(&named, &[], None, "lost");
         check(&named, &[foreign], None, "lost");
+    }
+
+    #[test]
+    fn a_claim_that_waits_for_a_consumer_gets_the_volume_that_is_kept_for_it_or_in_reach_of_its_pod() {
+        let waiting = claim(json!({ "storageClassName": "disks" }));
+        let disk = |name: &str, change: Value| {
+            let mut spec = json!({ "storageClassName": "disks" });
+            spec.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+            volume(name, "2Gi", spec)
+        };
+        let near = disk("near", json!({ "nodeAffinity": only_on("one") }));
+        let far = disk("far", json!({ "nodeAffinity": only_on("two") }));
+        let kept = disk("kept", json!({ "claimRef": { "name": "c", "namespace": "n", "uid": "u" } }));
+        check(&waiting, std::slice::from_ref(&near), None, "WaitForFirstConsumer");
+        check(&waiting, &[near.clone(), kept], None, "bind kept");
+        check(&waiting, &[far.clone(), near], Some("one"), "bind near");
+        check(&waiting, std::slice::from_ref(&far), Some("one"), "FailedBinding");
     }
 
     #[test]

@@ -6,14 +6,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bythos_operator::{Cache, ObjectKey};
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim, Pod};
 
+use crate::ephemeral_volume;
+
 /// The claims that a pod uses.
 pub(super) fn claims_of(pod: &Pod) -> Vec<ObjectKey> {
     let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
-    let name = pod.metadata.name.as_deref().unwrap_or_default();
     let volumes = pod.spec.iter().flat_map(|spec| spec.volumes.iter().flatten());
     let names = volumes.filter_map(|volume| match (&volume.persistent_volume_claim, &volume.ephemeral) {
         (Some(claim), _) => Some(claim.claim_name.clone()),
-        (None, Some(_)) => Some(format!("{name}-{}", volume.name)),
+        (None, Some(_)) => Some(ephemeral_volume::claim_name(pod, volume)),
         (None, None) => None,
     });
     names.map(|name| ObjectKey::namespaced(namespace, name)).collect()

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::{
-    Node, NodeSelectorRequirement, NodeSelectorTerm, PodSpec, Taint, Toleration,
-};
+use k8s_openapi::api::core::v1::{Node, PodSpec, Taint};
+
+use crate::node_selector::is_any;
+use crate::taints::{NO_EXECUTE, tolerates};
 
 /// What decides about a node.
 #[derive(PartialEq)]
@@ -44,7 +45,7 @@ pub(super) fn fit(spec: &PodSpec, node: &Node) -> Fit {
     let taints = node.spec.iter().flat_map(|spec| spec.taints.iter().flatten());
     let mut refusing =
         taints.filter(|taint| tolerations.iter().all(|toleration| !tolerates(toleration, taint)));
-    match refusing.clone().any(|taint| taint.effect == "NoExecute") {
+    match refusing.clone().any(|taint| taint.effect == NO_EXECUTE) {
         true => Fit::Leaves,
         false if refusing.any(|taint| taint.effect == "NoSchedule") => Fit::Stays,
         false => Fit::Runs,
@@ -58,49 +59,7 @@ fn is_selected(spec: &PodSpec, node: &Node) -> bool {
     let affinity = spec.affinity.as_ref().and_then(|affinity| affinity.node_affinity.as_ref());
     let required =
         affinity.and_then(|affinity| affinity.required_during_scheduling_ignored_during_execution.as_ref());
-    has_labels
-        && required.is_none_or(|required| required.node_selector_terms.iter().any(|term| is_met(term, node)))
-}
-
-fn is_met(term: &NodeSelectorTerm, node: &Node) -> bool {
-    let expressions = term.match_expressions.as_deref().unwrap_or_default();
-    let fields = term.match_fields.as_deref().unwrap_or_default();
-    let label = |key: &str| node.metadata.labels.as_ref()?.get(key).map(String::as_str);
-    let field = |key: &str| node.metadata.name.as_deref().filter(|_| key == "metadata.name");
-    let is_empty = expressions.is_empty() && fields.is_empty();
-    !is_empty
-        && expressions.iter().all(|one| holds(one, label(&one.key)))
-        && fields.iter().all(|one| holds(one, field(&one.key)))
-}
-
-fn holds(requirement: &NodeSelectorRequirement, value: Option<&str>) -> bool {
-    let values = requirement.values.as_deref().unwrap_or_default();
-    let is_listed = value.is_some_and(|value| values.iter().any(|listed| listed == value));
-    let compared = || -> Option<std::cmp::Ordering> {
-        let wanted: i64 = values.first()?.parse().ok()?;
-        Some(value?.parse::<i64>().ok()?.cmp(&wanted))
-    };
-    match requirement.operator.as_str() {
-        "In" => is_listed,
-        "NotIn" => !is_listed,
-        "Exists" => value.is_some(),
-        "DoesNotExist" => value.is_none(),
-        "Gt" => compared().is_some_and(std::cmp::Ordering::is_gt),
-        "Lt" => compared().is_some_and(std::cmp::Ordering::is_lt),
-        _ => false,
-    }
-}
-
-fn tolerates(toleration: &Toleration, taint: &Taint) -> bool {
-    let is_of_effect =
-        toleration.effect.as_deref().is_none_or(|effect| effect.is_empty() || effect == taint.effect);
-    let key = toleration.key.as_deref().unwrap_or_default();
-    let is_of_key = key.is_empty() || key == taint.key;
-    let is_of_value = match toleration.operator.as_deref() {
-        Some("Exists") => true,
-        _ => toleration.value.as_deref().unwrap_or_default() == taint.value.as_deref().unwrap_or_default(),
-    };
-    is_of_effect && is_of_key && is_of_value
+    has_labels && required.is_none_or(|required| is_any(&required.node_selector_terms, node))
 }
 
 #[cfg(test)]

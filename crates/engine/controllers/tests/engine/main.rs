@@ -12,4 +12,5 @@ mod namespaces;
 mod replica_sets;
 mod stateful_sets;
 mod support;
+mod taints;
 mod volumes;

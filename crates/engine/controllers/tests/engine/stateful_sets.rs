@@ -171,6 +171,50 @@ async fn pods_that_are_not_wanted_go_and_take_their_claims_along_where_the_set_s
 }
 
 #[tokio::test]
+async fn a_claim_that_goes_with_its_pod_names_it_before_the_pod_is_asked_to_go() -> Result<()> {
+    let stage = Stage::start().await?;
+    let node = Node::start(stage.client());
+    let (sets, pods) = (stage.api::<StatefulSet>(), stage.api::<Pod>());
+    let retention = json!({ "whenScaled": "Delete", "whenDeleted": "Retain" });
+    let spec = json!({ "volumeClaimTemplates": claims(), "persistentVolumeClaimRetentionPolicy": retention });
+    let mut set = stateful_set("one", &spec);
+    set["spec"]["template"]["spec"]["nodeName"] = json!("one");
+    create(&sets, set).await?;
+    stage.until("the set", &sets, "db", complete).await?;
+    // Nobody ends it now: a pod stays as it was when it was asked to go.
+    drop(node);
+    merge(&sets, "db", json!({ "spec": { "replicas": 2 } })).await?;
+    let asked = |pod: &Pod| pod.metadata.deletion_timestamp.as_ref().and(pod.resource_version());
+    let asked = stage.until("the pod to be asked to go", &pods, "db-2", asked).await?;
+    let claim = stage.api::<PersistentVolumeClaim>().get("data-db-2").await?;
+    assert_eq!(claim.owner_references().first().map(|owner| owner.kind.as_str()), Some("Pod"));
+    // One revision counts all writes.
+    let owned = claim.resource_version().unwrap();
+    assert!(
+        owned.parse::<u64>()? < asked.parse::<u64>()?,
+        "the claim was changed at {owned}, the pod at {asked}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn claims_go_with_the_set_where_it_says_so() -> Result<()> {
+    let stage = Stage::start().await?;
+    let _node = Node::start(stage.client());
+    let (sets, claim_api) = (stage.api::<StatefulSet>(), stage.api::<PersistentVolumeClaim>());
+    let retention = json!({ "whenScaled": "Retain", "whenDeleted": "Delete" });
+    let spec = json!({ "volumeClaimTemplates": claims(), "persistentVolumeClaimRetentionPolicy": retention });
+    create(&sets, stateful_set("one", &spec)).await?;
+    stage.until("the set", &sets, "db", complete).await?;
+    merge(&sets, "db", json!({ "spec": { "replicas": 1 } })).await?;
+    stage.until_count("one pod", &stage.api::<Pod>(), 1).await?;
+    stage.until_count("the claims of all that ever were", &claim_api, 3).await?;
+    sets.delete("db", &DeleteParams::default()).await?;
+    stage.until_count("no claims", &claim_api, 0).await?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_set_goes_on_where_a_crash_left_it() -> Result<()> {
     let mut stage = Stage::start().await?;
     let node = Node::start(stage.client());

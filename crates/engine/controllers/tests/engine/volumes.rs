@@ -173,3 +173,58 @@ async fn a_claim_that_lost_its_volume_says_so() -> Result<()> {
     volumes.patch("disk", &PatchParams::default(), &Patch::Merge(done)).await?;
     stage.until("the loss", &claims, "data", phase_of_claim("Lost")).await
 }
+
+fn pod_with_scratch() -> Value {
+    let template = json!({
+        "metadata": { "labels": { "app": "web" }, "annotations": { "example.com/a": "b" } },
+        "spec": { "accessModes": ["ReadWriteOnce"], "resources": { "requests": { "storage": "1Gi" } } },
+    });
+    json!({
+        "metadata": { "name": "web" },
+        "spec": {
+            "containers": [{ "name": "c", "image": "one" }],
+            "volumes": [{ "name": "scratch", "ephemeral": { "volumeClaimTemplate": template } }],
+        },
+    })
+}
+
+#[tokio::test]
+async fn an_ephemeral_volume_is_a_claim_that_goes_with_its_pod() -> Result<()> {
+    let stage = Stage::start().await?;
+    let (pods, claims) = (stage.api::<Pod>(), stage.api::<PersistentVolumeClaim>());
+    let pod = create(&pods, pod_with_scratch()).await?;
+    let made = stage.until("the claim", &claims, "web-scratch", |claim| Some(claim.clone())).await?;
+    assert_eq!(made.labels()["app"], "web");
+    assert_eq!(made.annotations()["example.com/a"], "b");
+    let owner = &made.owner_references()[0];
+    assert_eq!(
+        (owner.kind.as_str(), Some(&owner.uid), owner.controller),
+        ("Pod", pod.metadata.uid.as_ref(), Some(true))
+    );
+    assert_eq!(made.spec.unwrap().resources.unwrap().requests.unwrap()["storage"].0, "1Gi");
+    pods.delete("web", &Default::default()).await?;
+    stage.until_count("no claim", &claims, 0).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_claim_of_somebody_else_in_the_place_of_an_ephemeral_one_is_told_and_left_alone() -> Result<()> {
+    let stage = Stage::start().await?;
+    let (pods, claims) = (stage.api::<Pod>(), stage.api::<PersistentVolumeClaim>());
+    let mut foreign = claim(&json!("manual"));
+    foreign["metadata"]["name"] = json!("web-scratch");
+    create(&claims, foreign).await?;
+    create(&pods, pod_with_scratch()).await?;
+    let words = "ephemeral volume scratch: PVC default/web-scratch was not created for pod default/web (pod is not owner)";
+    bythos_testing::eventually("the conflict to be told", || async {
+        let events = stage.api::<Event>().list(&ListParams::default()).await.ok()?;
+        let is_it = |event: &Event| {
+            event.reason.as_deref() == Some("FailedBinding") && event.message.as_deref() == Some(words)
+        };
+        events.items.into_iter().find(is_it)
+    })
+    .await?;
+    claims.delete("web-scratch", &Default::default()).await?;
+    let is_owned = |claim: &PersistentVolumeClaim| claim.owner_references().first().map(drop);
+    stage.until("the claim of the pod's own", &claims, "web-scratch", is_owned).await
+}

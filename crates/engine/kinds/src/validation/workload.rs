@@ -1,7 +1,7 @@
 //! Kinds that make pods from a template: Deployment, ReplicaSet, StatefulSet, DaemonSet.
 
 use bythos_schema::FieldError;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::metadata::check_template_metadata;
 use super::{check_immutable, check_share, pod, storage};
@@ -95,7 +95,7 @@ pub(crate) fn validate_daemon_set(daemon_set: &Value) -> Vec<FieldError> {
 }
 
 pub(crate) fn validate_stateful_set(set: &Value) -> Vec<FieldError> {
-    let mut errors = validate(set);
+    let mut errors = validate(&with_claimed_volumes(set));
     let root = Spot::root(set);
     let metadata = root.field("metadata");
     metadata.field("name").check_text(names::rfc1123_label, &mut errors);
@@ -111,6 +111,26 @@ pub(crate) fn validate_stateful_set(set: &Value) -> Vec<FieldError> {
         storage::check_claim_spec(&template.field("spec"), &mut errors);
     }
     errors
+}
+
+/// The set with a volume in its pods for each of its claims, as the controller adds them: containers may mount them.
+fn with_claimed_volumes(set: &Value) -> Value {
+    let mut set = set.clone();
+    let templates = set["spec"]["volumeClaimTemplates"].as_array().cloned().unwrap_or_default();
+    let Some(spec) = set.pointer_mut("/spec/template/spec").and_then(Value::as_object_mut) else {
+        return set;
+    };
+    let volumes = spec.entry("volumes").or_insert_with(|| json!([]));
+    if volumes.is_null() {
+        *volumes = json!([]);
+    }
+    let Some(volumes) = volumes.as_array_mut() else { return set };
+    for name in templates.iter().map(|template| &template["metadata"]["name"]) {
+        if volumes.iter().all(|volume| volume["name"] != *name) {
+            volumes.push(json!({"name": name, "emptyDir": {}}));
+        }
+    }
+    set
 }
 
 fn check_stateful_strategy(strategy: &Spot<'_, '_>, errors: &mut Vec<FieldError>) {
@@ -252,8 +272,6 @@ fn number_of(amount: &Value) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn deployment() -> Value {
@@ -370,6 +388,21 @@ mod tests {
                 "spec.updateStrategy.rollingUpdate.maxUnavailable: Required value: cannot be 0 when maxSurge is 0"
             ]
         );
+    }
+
+    #[test]
+    fn containers_of_a_stateful_set_mount_its_claims() {
+        let mut set = deployment();
+        set["metadata"] = json!({"name": "db"});
+        set["spec"]["updateStrategy"] = json!({"type": "OnDelete"});
+        set["spec"]["template"]["spec"]["containers"][0]["volumeMounts"] =
+            json!([{"name": "data", "mountPath": "/data"}]);
+        let words_of_mount =
+            r#"spec.template.spec.containers[0].volumeMounts[0].name: Invalid value: "data": not found"#;
+        assert_eq!(words(&validate_stateful_set(&set)), [words_of_mount]);
+        let spec = json!({"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}});
+        set["spec"]["volumeClaimTemplates"] = json!([{"metadata": {"name": "data"}, "spec": spec}]);
+        assert_eq!(words(&validate_stateful_set(&set)), Vec::<String>::new());
     }
 
     #[test]

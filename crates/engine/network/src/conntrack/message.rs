@@ -1,8 +1,9 @@
 //! Messages of `ctnetlink`, written and read. Pure. Numbers are those of `linux/netfilter/nfnetlink_conntrack.h`;
 //! headers are in the byte order of the machine, addresses and ports in that of the network.
 
-use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
+
+use super::Outdated;
 
 const HEADER_BYTES: usize = 16;
 /// Family, version and resource, after the header.
@@ -42,9 +43,13 @@ pub(super) struct Flow {
 }
 
 impl Flow {
-    /// Whether the client speaks to somebody else, and is led to one of these.
-    pub(super) fn leads_to_one_of(&self, endpoints: &BTreeSet<(Ipv4Addr, u16)>) -> bool {
-        self.asked != self.answering && endpoints.contains(&self.answering)
+    /// Whether the client is led to an endpoint that is gone, or not led to one that has come.
+    pub(super) fn is_one_of(&self, outdated: &Outdated) -> bool {
+        if self.asked == self.answering {
+            outdated.host_ports.contains(&self.asked.1)
+        } else {
+            outdated.endpoints.contains(&self.answering)
+        }
     }
 }
 
@@ -175,8 +180,15 @@ mod tests {
     fn a_conversation_is_read_and_named_again() {
         let replies = read(&[conversation(UDP), message(DONE, 0, &[])].concat()).unwrap();
         let [Reply::Flow(Some(flow)), Reply::End] = replies.as_slice() else { panic!("{replies:?}") };
-        assert!(flow.leads_to_one_of(&BTreeSet::from([(Ipv4Addr::new(10, 42, 0, 2), 5353)])));
-        assert!(!flow.leads_to_one_of(&BTreeSet::from([(Ipv4Addr::new(10, 42, 0, 2), 53)])));
+        let gone = |port: u16| Outdated {
+            endpoints: [(Ipv4Addr::new(10, 42, 0, 2), port)].into(),
+            host_ports: [53].into(),
+        };
+        assert!(flow.is_one_of(&gone(5353)));
+        assert!(!flow.is_one_of(&gone(53)), "it is led somewhere");
+        let direct = Flow { answering: flow.asked, ..flow.clone() };
+        assert!(direct.is_one_of(&gone(5353)), "it is led nowhere, and should be now");
+        assert!(!direct.is_one_of(&Outdated::default()));
         let bytes = delete(flow);
         assert_eq!(bytes.len(), usize::try_from(u32::from_ne_bytes(bytes[..4].try_into().unwrap())).unwrap());
         let named = find(&bytes[HEADER_BYTES + FAMILY_BYTES..], TUPLE_ORIGINAL);

@@ -1,10 +1,12 @@
 #![expect(clippy::needless_pass_by_value, reason = "cases are written in place")]
 
+use bythos_operator::ObjectKey;
 use expect_test::{Expect, expect};
 use serde_json::{Value, json};
 
 use super::*;
 use crate::config::NetworkSettings;
+use crate::host_ports::HostPorts;
 use crate::services::read;
 use crate::table::{Owner, Table};
 use crate::tests::samples;
@@ -32,6 +34,12 @@ fn what_is_always_there_refuses_every_service_address() {
           set hairpins {
             type ipv4_addr . ipv4_addr
           }
+          map host_ports {
+            type inet_proto . inet_service : ipv4_addr . inet_service
+          }
+          map host_ports_of_address {
+            type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service
+          }
           map node_endpoints {
             typeof meta l4proto . th dport . numgen random mod 65536 : ip daddr . th dport
           }
@@ -58,7 +66,12 @@ fn what_is_always_there_refuses_every_service_address() {
           }
           chain balance {
             ip daddr . meta l4proto . th dport vmap @service_ports
-            ip daddr != 127.0.0.0/8 fib daddr type local meta l4proto . th dport vmap @node_ports
+            fib daddr type local goto balance-host
+          }
+          chain balance-host {
+            meta l4proto { tcp, udp, sctp } dnat ip to ip daddr . meta l4proto . th dport map @host_ports_of_address
+            meta l4proto { tcp, udp, sctp } dnat ip to meta l4proto . th dport map @host_ports
+            ip daddr != 127.0.0.0/8 meta l4proto . th dport vmap @node_ports
           }
           chain forward {
             type filter hook forward priority filter; policy accept;
@@ -71,8 +84,10 @@ fn what_is_always_there_refuses_every_service_address() {
           }
           chain input {
             type filter hook input priority filter; policy accept;
+            iifname != "lo" ip saddr 127.0.0.0/8 drop
+            iifname != "lo" ip daddr 127.0.0.0/8 ct state != { established, related } drop
             ip daddr . meta l4proto . th dport @refused_ports goto refuse
-            ip daddr != 127.0.0.0/8 fib daddr type local meta l4proto . th dport @refused_node_ports goto refuse
+            fib daddr type local ip daddr != 127.0.0.0/8 meta l4proto . th dport @refused_node_ports goto refuse
           }
           chain locally-made {
             type nat hook output priority -100; policy accept;
@@ -90,6 +105,7 @@ fn what_is_always_there_refuses_every_service_address() {
           chain postrouting {
             type nat hook postrouting priority srcnat; policy accept;
             oifname "lo" return
+            ip saddr 127.0.0.0/8 masquerade fully-random
             ip saddr . ip daddr @hairpins masquerade fully-random
             ip saddr 10.42.0.0/16 ip daddr != 10.42.0.0/16 masquerade fully-random
           }
@@ -245,6 +261,29 @@ fn no_service_takes_a_port_of_the_engine() {
         add element service_ports { 10.43.0.20 . tcp . 6443 : goto pick-2 }
     "#]],
     );
+}
+
+#[test]
+fn a_port_of_the_host_is_an_element_and_the_engines_own_stay_its_own() {
+    let ports = json!([
+        { "containerPort": 80, "hostPort": 8080 },
+        { "containerPort": 53, "hostPort": 5353, "protocol": "UDP", "hostIP": "192.0.2.1" },
+        { "containerPort": 80, "hostPort": 6443 },
+        { "containerPort": 80, "hostPort": 6443, "hostIP": "127.0.0.1" },
+    ]);
+    let pod = json!({ "spec": { "containers": [{ "name": "c", "ports": ports }] }, "status": { "podIP": "10.42.0.2" } });
+    let ports = HostPorts::read(&serde_json::from_value(pod).unwrap()).unwrap();
+    let mut table = Table::new("t".to_owned());
+    table.replace(&Owner::Network, &Fragment::default(), fixed(&config()));
+    table.is_applied();
+    let owner = Owner::HostPorts(ObjectKey::namespaced("default", "edge"));
+    table.replace(&owner, &Fragment::default(), of_host_ports(&config(), &ports));
+    expect![[r#"
+        add element inet t hairpins { 10.42.0.2 . 10.42.0.2 }
+        add element inet t host_ports { tcp . 8080 : 10.42.0.2 . 80 }
+        add element inet t host_ports_of_address { 192.0.2.1 . udp . 5353 : 10.42.0.2 . 53 }
+    "#]]
+    .assert_eq(&table.script().unwrap());
 }
 
 #[test]

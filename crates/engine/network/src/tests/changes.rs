@@ -9,8 +9,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::namespace::{Peer, Talker, TestHost, dial};
-use super::{SERVICE, at, samples, table};
-use crate::conntrack;
+use super::{NODE_PORT, SERVICE, at, samples, table};
+use crate::conntrack::{self, Outdated};
 use crate::nft;
 use crate::ruleset;
 use crate::services::{ServiceState, read};
@@ -114,8 +114,72 @@ fn a_balancer_and_an_address_from_elsewhere_lead_to_the_service_for_those_who_ma
     assert_eq!(dial(&world.namespace, at(uplink, 80)).unwrap().answered_by, pod.address);
 }
 
+#[test]
+fn local_traffic_stays_on_this_machine_and_is_refused_where_nobody_here_serves_it() {
+    let Some(host) = TestHost::prepare() else { return };
+    let (here, asker, elsewhere) = (host.add_pod(), host.add_pod(), host.add_world());
+    let _talkers = [Talker::start(&here, 8080), Talker::start(&elsewhere, 8080)];
+    let gateway = Ipv4Addr::new(10, 42, 0, 1);
+    let service = |has_pod_here: bool, internal: &str, external: &str| {
+        let mut endpoints = vec![json!({ "addresses": [elsewhere.address] })];
+        endpoints.extend(has_pod_here.then(|| json!({ "addresses": [here.address], "nodeName": "one" })));
+        let spec = json!({ "type": "NodePort", "clusterIP": SERVICE, "ports": [{ "port": 80, "nodePort": NODE_PORT }],
+            "internalTrafficPolicy": internal, "externalTrafficPolicy": external });
+        let slice = samples::slice("default", "web", &json!(endpoints), &json!([{ "port": 8080 }]));
+        read(&samples::service("default", "web", &spec), &[&slice]).unwrap()
+    };
+    let answered = |port: u16| -> BTreeSet<Ipv4Addr> {
+        let target = if port == 80 { SERVICE } else { gateway };
+        let asked = (0..30).filter_map(|_| dial(&asker.namespace, at(target, port)).ok());
+        asked.map(|answer| answer.answered_by).collect()
+    };
+    let (all, here_alone) =
+        (BTreeSet::from([here.address, elsewhere.address]), BTreeSet::from([here.address]));
+    let mut stage = Stage::new(&host);
+    stage.put(&service(true, "Cluster", "Cluster"));
+    assert_eq!((answered(80), answered(NODE_PORT)), (all.clone(), all.clone()));
+    stage.put(&service(true, "Local", "Cluster"));
+    assert_eq!((answered(80), answered(NODE_PORT)), (here_alone.clone(), all.clone()), "internal");
+    stage.put(&service(true, "Cluster", "Local"));
+    assert_eq!((answered(80), answered(NODE_PORT)), (all, here_alone), "external");
+    stage.put(&service(false, "Local", "Local"));
+    for target in [at(SERVICE, 80), at(gateway, NODE_PORT)] {
+        let refused = dial(&asker.namespace, target).unwrap_err();
+        assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused, "{target}");
+    }
+}
+
+#[test]
+fn a_client_with_affinity_is_forgotten_when_it_was_silent_for_the_time_out() {
+    let Some(host) = TestHost::prepare() else { return };
+    let (one, two) = (host.add_pod(), host.add_pod());
+    let _talkers = [Talker::start(&one, 8080), Talker::start(&two, 8080)];
+    let askers: Vec<_> = (0..6).map(|_| host.add_pod()).collect();
+    let timeout = Duration::from_secs(2);
+    let sticky = |endpoints: &[Ipv4Addr]| {
+        let affinity = json!({ "clientIP": { "timeoutSeconds": timeout.as_secs() } });
+        let change = json!({ "sessionAffinity": "ClientIP", "sessionAffinityConfig": affinity });
+        service(endpoints, change, json!(null))
+    };
+    let answered = || -> BTreeSet<Ipv4Addr> {
+        askers.iter().map(|asker| dial(&asker.namespace, at(SERVICE, 80)).unwrap().answered_by).collect()
+    };
+    let mut stage = Stage::new(&host);
+    stage.put(&sticky(&[one.address]));
+    assert_eq!(answered(), BTreeSet::from([one.address]));
+    stage.put(&sticky(&[one.address, two.address]));
+    assert_eq!(answered(), BTreeSet::from([one.address]), "all stay though another has joined");
+    // Silence itself is what is tested: whoever asked in between would be remembered for longer.
+    std::thread::sleep(timeout + Duration::from_millis(200));
+    assert_eq!(
+        answered(),
+        BTreeSet::from([one.address, two.address]),
+        "each goes where its address leads it"
+    );
+}
+
 /// Answers each datagram with its own address, until the test ends.
-fn start_udp(peer: &Peer) {
+pub(crate) fn start_udp(peer: &Peer) {
     let socket = peer.namespace.enter(|| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 8080))).unwrap();
     let own = peer.address;
     std::thread::spawn(move || {
@@ -154,7 +218,7 @@ fn a_client_that_goes_on_asking_by_udp_is_led_to_the_endpoints_that_are_left() {
     assert_eq!(answered(), one.address);
     stage.put(&by_udp(two.address));
     assert_eq!(answered(), one.address, "the kernel remembers");
-    let gone = BTreeSet::from([(one.address, 8080)]);
+    let gone = Outdated { endpoints: [(one.address, 8080)].into(), ..Outdated::default() };
     assert_eq!(host.namespace.enter(|| conntrack::forget_udp(&gone)).unwrap(), 1);
     assert_eq!(answered(), two.address);
 }

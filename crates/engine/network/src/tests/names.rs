@@ -3,10 +3,12 @@
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_proto::rr::RecordType;
+use tokio::sync::Notify;
 
 use super::namespace::{self, Namespace, Peer, TestHost};
 use super::samples;
@@ -69,6 +71,11 @@ fn outside_responder(folder: &Path) -> Responder {
 
 /// Runs both servers on the host while `ask` asks from a pod.
 fn with_dns(resolv_conf: &str, ask: impl FnOnce(&Peer) + Send + 'static) {
+    with_mortal_resolver(resolv_conf, |pod, _| ask(pod));
+}
+
+/// As [`with_dns`]; the host's resolver is gone for good once it is notified.
+fn with_mortal_resolver(resolv_conf: &str, ask: impl FnOnce(&Peer, &Notify) + Send + 'static) {
     let Some(host) = TestHost::prepare() else { return };
     let pod = host.add_pod();
     super::apply(&host.namespace, &host.config, &samples::all());
@@ -82,11 +89,20 @@ fn with_dns(resolv_conf: &str, ask: impl FnOnce(&Peer) + Send + 'static) {
             let outside_responder = outside_responder(folder.path());
             let mut cluster = DnsServer::bind(host.config.gateway, responder).await.unwrap();
             let mut outside = DnsServer::bind(Ipv4Addr::LOCALHOST, outside_responder).await.unwrap();
-            let asking = tokio::task::spawn_blocking(move || ask(&pod));
+            let end = Arc::new(Notify::new());
+            let ends = end.clone();
+            let asking = tokio::task::spawn_blocking(move || ask(&pod, &end));
+            let outside = async move {
+                tokio::select! {
+                    error = outside.run() => panic!("{error}"),
+                    () = ends.notified() => drop(outside),
+                }
+                std::future::pending::<()>().await;
+            };
             tokio::select! {
                 asked = asking => asked.unwrap(),
                 error = cluster.run() => panic!("{error}"),
-                error = outside.run() => panic!("{error}"),
+                () = outside => {}
             }
         });
     });
@@ -121,6 +137,44 @@ fn other_names_are_asked_of_the_hosts_resolvers_and_aliases_followed_there() {
             ask("docs.default.svc.cluster.local.", RecordType::A),
             "No Error docs.example.org., 192.0.2.7"
         );
+    });
+}
+
+#[test]
+fn ports_addresses_and_headless_names_have_the_records_that_kubernetes_specifies() {
+    with_dns("", |pod| {
+        let ask = |name, record_type| say(&by_udp(&pod.namespace, name, record_type));
+        let db = "db.default.svc.cluster.local.";
+        let mut addresses: Vec<_> = by_udp(&pod.namespace, db, RecordType::A)
+            .answers
+            .iter()
+            .map(|one| one.data.to_string())
+            .collect();
+        addresses.sort();
+        assert_eq!(addresses, ["10.42.0.7", "10.42.0.8"], "only those that are ready");
+        assert_eq!(ask("db-0.db.default.svc.cluster.local.", RecordType::A), "No Error 10.42.0.7");
+        let web = "_http._tcp.web.default.svc.cluster.local.";
+        assert_eq!(ask(web, RecordType::SRV), "No Error 0 100 80 web.default.svc.cluster.local.");
+        let sql = ask("_sql._tcp.db.default.svc.cluster.local.", RecordType::SRV);
+        assert!(sql.contains("5432 db-0.db.default.svc.cluster.local."), "{sql}");
+        let back = ask("20.0.43.10.in-addr.arpa.", RecordType::PTR);
+        assert_eq!(back, "No Error web.default.svc.cluster.local.");
+        let back = ask("7.0.42.10.in-addr.arpa.", RecordType::PTR);
+        assert_eq!(back, "No Error db-0.db.default.svc.cluster.local.");
+    });
+}
+
+#[test]
+fn what_the_hosts_resolvers_said_is_kept_when_they_are_gone() {
+    with_mortal_resolver("nameserver 127.0.0.1\n", |pod, end| {
+        let ask = |name| say(&by_udp(&pod.namespace, name, RecordType::A));
+        assert_eq!(ask("www.example.org."), "No Error 192.0.2.7");
+        end.notify_one();
+        let begin = Instant::now();
+        while ask("another.example.org.") == "No Error 192.0.2.7" {
+            assert!(begin.elapsed() < Duration::from_secs(10), "the resolver does not go");
+        }
+        assert_eq!(ask("www.example.org."), "No Error 192.0.2.7");
     });
 }
 

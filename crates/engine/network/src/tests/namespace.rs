@@ -219,7 +219,7 @@ pub(crate) fn ask_by_udp(target: SocketAddrV4, question: &[u8]) -> io::Result<Ve
     Ok(answer)
 }
 
-fn command(program: &str, arguments: &[&str]) {
+pub(crate) fn command(program: &str, arguments: &[&str]) {
     let output = Command::new(program).args(arguments).output().unwrap();
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
 }

@@ -28,7 +28,7 @@ pub(crate) fn is_any(terms: &[NodeSelectorTerm], node: &Node) -> bool {
 }
 
 /// Whether a class of storage allows volumes on the node.
-pub(super) fn allows(term: &TopologySelectorTerm, node: &Node) -> bool {
+pub(crate) fn allows(term: &TopologySelectorTerm, node: &Node) -> bool {
     let labels = node.metadata.labels.as_ref();
     term.match_label_expressions.iter().flatten().all(|requirement| {
         labels

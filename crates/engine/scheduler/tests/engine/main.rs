@@ -256,3 +256,43 @@ async fn a_claim_that_waits_for_a_consumer_is_told_the_node_and_the_pod_bound_on
     assert_eq!(stage.until_scheduled("db").await?, "one");
     Ok(())
 }
+
+#[tokio::test]
+async fn a_claim_of_a_class_that_makes_no_volumes_gets_one_that_lies_ready_where_the_pod_fits() -> Result<()>
+{
+    let stage = Stage::start().await?;
+    stage.add_node("one").await?;
+    let admin = stage.engine.admin.clone();
+    let class = json!({ "metadata": { "name": "disks" }, "provisioner": "kubernetes.io/no-provisioner",
+        "volumeBindingMode": "WaitForFirstConsumer" });
+    create(&Api::<StorageClass>::all(admin.clone()), class).await?;
+    let claims = Api::<PersistentVolumeClaim>::namespaced(admin.clone(), "default");
+    let spec = json!({ "storageClassName": "disks", "accessModes": ["ReadWriteOnce"],
+        "resources": { "requests": { "storage": "1Gi" } } });
+    create(&claims, json!({ "metadata": { "name": "data" }, "spec": spec })).await?;
+    let spec = json!({ "containers": [{ "name": "c", "image": "i" }],
+        "volumes": [{ "name": "data", "persistentVolumeClaim": { "claimName": "data" } }] });
+    create(&stage.pods, json!({ "metadata": { "name": "db" }, "spec": spec })).await?;
+    let nothing = "0/1 nodes are available: 1 node(s) didn't find available persistent volumes to bind. \
+                   preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling.";
+    stage.until_refused("db", nothing).await?;
+
+    let volumes = Api::<PersistentVolume>::all(admin);
+    for (name, node) in [("far", "two"), ("near", "one")] {
+        let terms =
+            json!([{ "matchFields": [{ "key": "metadata.name", "operator": "In", "values": [node] }] }]);
+        let spec = json!({ "capacity": { "storage": "1Gi" }, "accessModes": ["ReadWriteOnce"],
+            "storageClassName": "disks", "local": { "path": "/mnt/disk" },
+            "nodeAffinity": { "required": { "nodeSelectorTerms": terms } } });
+        create(&volumes, json!({ "metadata": { "name": name }, "spec": spec })).await?;
+    }
+    let uid = claims.get("data").await?.metadata.uid;
+    eventually("the volume to be kept for the claim", || async {
+        let owner = volumes.get("near").await.ok()?.spec?.claim_ref?;
+        (owner.uid == uid && owner.name.as_deref() == Some("data")).then_some(())
+    })
+    .await?;
+    assert!(volumes.get("far").await?.spec.is_some_and(|spec| spec.claim_ref.is_none()));
+    assert_eq!(stage.node_of("db").await, None, "the claim is not bound yet");
+    Ok(())
+}
