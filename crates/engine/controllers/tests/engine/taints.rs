@@ -25,8 +25,7 @@ async fn pods_leave_a_node_whose_taint_they_do_not_tolerate_or_no_longer() -> Re
     let stage = Stage::start().await?;
     let (nodes, pods) = (Api::<KubeNode>::all(stage.client()), stage.api::<Pod>());
     create(&nodes, json!({ "metadata": { "name": "one" } })).await?;
-    let tolerating =
-        |seconds: Value| json!([{ "key": "gpu", "operator": "Exists", "tolerationSeconds": seconds }]);
+    let tolerating = |seconds: Value| json!([{ "key": "gpu", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": seconds }]);
     add_pod(&pods, "intolerant", json!([])).await?;
     add_pod(&pods, "patient", tolerating(json!(2))).await?;
     add_pod(&pods, "tolerant", tolerating(json!(null))).await?;
@@ -63,8 +62,12 @@ async fn a_pod_stays_when_the_taint_goes_before_its_time() -> Result<()> {
     let (nodes, pods) = (Api::<KubeNode>::all(stage.client()), stage.api::<Pod>());
     let taint = json!({ "key": "gpu", "effect": "NoExecute" });
     create(&nodes, json!({ "metadata": { "name": "one" }, "spec": { "taints": [taint] } })).await?;
-    add_pod(&pods, "patient", json!([{ "key": "gpu", "operator": "Exists", "tolerationSeconds": 2 }]))
-        .await?;
+    add_pod(
+        &pods,
+        "patient",
+        json!([{ "key": "gpu", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 2 }]),
+    )
+    .await?;
     let due = Timestamp::now().checked_add(std::time::Duration::from_secs(3))?;
     merge(&nodes, "one", json!({ "spec": { "taints": null } })).await?;
     bythos_testing::eventually("its time to pass", || async { (Timestamp::now() > due).then_some(()) })
