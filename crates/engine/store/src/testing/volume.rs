@@ -49,6 +49,8 @@ pub(crate) struct Faults {
     pub(crate) room: Option<usize>,
     /// No file can be opened.
     pub(crate) cannot_open: bool,
+    /// No snapshot can be begun.
+    pub(crate) no_snapshots: bool,
     /// File syncs wait until this is no longer set.
     pub(crate) syncs_wait: bool,
 }
@@ -227,6 +229,11 @@ impl Files for Volume {
     }
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        let is_snapshot =
+            path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("snapshot-"));
+        if is_snapshot && self.inner().faults.no_snapshots {
+            return Err(io::Error::other("no snapshot can be begun"));
+        }
         let number = {
             let mut inner = self.inner();
             inner.inodes.push(Inode::default());

@@ -111,7 +111,44 @@ fn a_damaged_snapshot_is_refused() {
     for length in (0..bytes.len()).step_by(16) {
         let damaged = volume.after_kill();
         damaged.set_bytes(&path, bytes[..length].to_vec());
-        let error = open_on(&damaged, COMPACTION_BYTES).map(|_| ()).expect_err("it is damaged");
-        assert!(matches!(&error, crate::OpenError::Damaged { file, .. } if *file == path), "{error}");
+        check_refused(&damaged, &path);
     }
+    for byte in (0..bytes.len()).step_by(3).filter(|byte| bytes[*byte] != 0) {
+        let damaged = volume.after_kill();
+        let mut flipped = bytes.clone();
+        flipped[byte] ^= 0x10;
+        damaged.set_bytes(&path, flipped);
+        check_refused(&damaged, &path);
+    }
+}
+
+/// A log is whole once another follows it: then even its last batch cannot be torn.
+#[test]
+fn a_damaged_log_before_the_last_is_refused() {
+    let volume = Volume::default();
+    let store = filled(&volume);
+    volume.set_faults(Faults { no_snapshots: true, ..Faults::default() });
+    let limit = Instant::now() + Duration::from_secs(30);
+    while volume.names().len() < 2 {
+        assert!(Instant::now() < limit, "{:?}", volume.names());
+        rewrite(&store, 1);
+    }
+    rewrite(&store, 1);
+    drop(store);
+    let path = std::path::Path::new(crate::testing::DIRECTORY).join("log-00000000");
+    let bytes = volume.bytes(&path);
+    let last = bytes.iter().rposition(|byte| *byte != 0).expect("it was written to");
+    for byte in (0..=last).rev().step_by(97).filter(|byte| bytes[*byte] != 0) {
+        let damaged = volume.after_kill();
+        let mut flipped = bytes.clone();
+        flipped[byte] ^= 0x10;
+        damaged.set_bytes(&path, flipped);
+        check_refused(&damaged, &path);
+    }
+}
+
+#[track_caller]
+fn check_refused(volume: &Volume, path: &std::path::Path) {
+    let error = open_on(volume, COMPACTION_BYTES).map(|_| ()).expect_err("it is damaged");
+    assert!(matches!(&error, crate::OpenError::Damaged { file, .. } if file == path), "{error}");
 }

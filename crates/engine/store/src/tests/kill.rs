@@ -1,4 +1,4 @@
-//! `kill -9` under writers and a watcher. More rounds: `BYTHOS_FAULT_ROUNDS=1000 cargo test -p bythos-store kill`.
+//! `kill -9` under writers and watchers. More rounds: `BYTHOS_FAULT_ROUNDS=1000 cargo test -p bythos-store kill`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -13,10 +13,12 @@ use crate::disk::{DiskOptions, SystemFiles};
 use crate::testing::{commit, contents, delete, put, scope, wait};
 use crate::{Event, EventKind, Expect, Key, Page, Revision, Store};
 
-/// Tell the child process where to write and what its watcher has seen; without them the child's test does nothing.
+/// Tell the child process where to write, and up to where each of its watchers has seen everything; without them the
+/// child's test does nothing.
 const DIRECTORY_VARIABLE: &str = "BYTHOS_STORE_KILL_TEST_DIRECTORY";
 const SEEN_VARIABLE: &str = "BYTHOS_STORE_KILL_TEST_SEEN";
 const WRITERS: usize = 32;
+const WATCHERS: usize = 3;
 
 fn rounds() -> usize {
     std::env::var("BYTHOS_FAULT_ROUNDS").map_or(100, |rounds| rounds.parse().expect("a number of rounds"))
@@ -48,8 +50,10 @@ fn child_that_writes_until_it_is_killed() {
     };
     let store = open(&PathBuf::from(directory));
     let first = store.revision().0;
-    let watching = store.clone();
-    std::thread::spawn(move || watch_for_ever(&watching, Revision(seen.parse().expect("a revision"))));
+    for (watcher, seen) in seen.split(',').enumerate() {
+        let (watching, seen) = (store.clone(), Revision(seen.parse().expect("a revision")));
+        std::thread::spawn(move || watch_for_ever(&watching, watcher, seen));
+    }
     let writers = (0..WRITERS).map(|writer| {
         let store = store.clone();
         std::thread::spawn(move || {
@@ -76,15 +80,15 @@ fn write(store: &Store, path: &str) {
 }
 
 /// As a client does: resumes where it was, and lists when that is not retained any more.
-fn watch_for_ever(store: &Store, mut seen: Revision) {
+fn watch_for_ever(store: &Store, watcher: usize, mut seen: Revision) {
     loop {
         if let Ok(mut watch) = store.watch(scope("pods"), seen) {
             while let Ok(event) = wait_for_ever(watch.next()) {
-                say(&saw(&event));
+                say(&format!("watcher {watcher} {}", saw(&event)));
             }
         }
         seen = store.list(&scope("pods"), &Page::default()).expect("it is newest").revision;
-        say(&format!("listed {}", seen.0));
+        say(&format!("watcher {watcher} listed {}", seen.0));
     }
 }
 
@@ -98,8 +102,14 @@ type Steps = BTreeMap<Revision, (EventKind, String)>;
 #[derive(Default)]
 struct Told {
     wrote: Steps,
+    watchers: [Watcher; WATCHERS],
+}
+
+/// What one of the watchers said.
+#[derive(Default)]
+struct Watcher {
     saw: Steps,
-    /// Up to which revision a watcher has seen or listed everything.
+    /// Up to which revision it has seen or listed everything.
     seen: Revision,
     /// What it did not see, since it listed.
     listed_over: Vec<std::ops::RangeInclusive<Revision>>,
@@ -107,33 +117,45 @@ struct Told {
 
 impl Told {
     fn hear(&mut self, line: &str) {
-        let Some((verb, rest)) =
-            ["wrote ", "saw ", "listed "].iter().find_map(|verb| Some((*verb, line.split_once(verb)?.1)))
-        else {
-            return; // The test runner's.
-        };
-        let mut words = rest.split(' ');
-        let revision = Revision(words.next().and_then(|word| word.parse().ok()).expect("a revision"));
-        let step = words.next().zip(words.next()).map(|(kind, path)| (kind_of(kind), path.to_owned()));
-        match (verb, step) {
-            ("wrote ", Some(step)) => {
-                assert_eq!(self.wrote.insert(revision, step), None, "two writes at revision {revision:?}");
-            }
-            ("saw ", Some(step)) => {
-                assert!(revision > self.seen, "revision {revision:?} is seen after {:?}", self.seen);
-                self.saw.insert(revision, step);
-                self.seen = revision;
-            }
-            _ => {
-                self.listed_over.push(self.seen.next()..=revision);
-                self.seen = revision;
-            }
+        if let Some((_, rest)) = line.split_once("wrote ") {
+            let (revision, step) = read_step(rest);
+            let known = self.wrote.insert(revision, step.expect("what was done"));
+            assert_eq!(known, None, "two writes at revision {revision:?}");
+        } else if let Some((_, rest)) = line.split_once("watcher ") {
+            let (number, rest) = rest.split_once(' ').expect("a watcher's number");
+            self.watchers[number.parse::<usize>().expect("a number")].hear(rest);
         }
+        // Anything else is the test runner's.
+    }
+}
+
+/// `12 Created pods/a/b`, or a revision alone.
+fn read_step(words: &str) -> (Revision, Option<(EventKind, String)>) {
+    let mut words = words.split(' ');
+    let revision = words.next().and_then(|word| word.parse().ok()).expect("a revision");
+    let step = words.next().zip(words.next()).map(|(kind, path)| (kind_of(kind), path.to_owned()));
+    (Revision(revision), step)
+}
+
+impl Watcher {
+    fn hear(&mut self, line: &str) {
+        let (verb, rest) = line.split_once(' ').expect("what a watcher did");
+        let (revision, step) = read_step(rest);
+        assert!(revision >= self.seen, "revision {revision:?} is told of after {:?}", self.seen);
+        match (verb, step) {
+            ("saw", Some(step)) => {
+                assert!(revision > self.seen, "revision {revision:?} is seen twice");
+                self.saw.insert(revision, step);
+            }
+            ("listed", None) => self.listed_over.push(self.seen.next()..=revision),
+            other => panic!("{other:?} is nothing that a watcher says"),
+        }
+        self.seen = revision;
     }
 
     /// Each acknowledged write was seen, as what it was; nothing was seen that a writer cannot have done.
-    fn check_what_was_seen(&self) {
-        for (revision, step) in self.wrote.range(..=self.seen) {
+    fn check(&self, wrote: &Steps) {
+        for (revision, step) in wrote.range(..=self.seen) {
             let is_listed_over = self.listed_over.iter().any(|gap| gap.contains(revision));
             assert!(
                 is_listed_over || self.saw.get(revision) == Some(step),
@@ -146,7 +168,9 @@ impl Told {
             assert!(done.insert((step.1.clone(), format!("{:?}", step.0))), "{step:?} was seen twice");
         }
     }
+}
 
+impl Told {
     /// What each object must be by what was acknowledged, unless one more step was on its way.
     fn check_what_is_there(&self, store: &Store) {
         let there: BTreeMap<String, Revision> = contents(store)
@@ -161,7 +185,7 @@ impl Told {
         for (path, (acknowledged, kind)) in last {
             match (kind, there.get(path)) {
                 (EventKind::Deleted, found) => assert_eq!(found, None, "{path} was deleted"),
-                // It was being deleted; whether it was, is only known if the watcher saw it.
+                // It was being deleted; whether it was, is only known if a watcher saw it.
                 (EventKind::Updated, None) => {
                     assert!(acknowledged.0.is_multiple_of(2), "{path} was not to be deleted");
                 }
@@ -189,14 +213,16 @@ fn what_was_acknowledged_survives_a_kill_and_watchers_see_it_once() {
         write_and_kill(&store_directory, 20 + 37 * round % 200, &mut told);
     }
     let store = open(&store_directory);
-    assert!(store.revision() >= told.seen, "what was seen is gone");
     told.check_what_is_there(&store);
-    if let Ok(mut watch) = store.watch(scope("pods"), told.seen) {
-        while told.seen < store.revision() {
-            told.hear(&saw(&wait(watch.next()).expect("it is retained")));
+    for watcher in &mut told.watchers {
+        assert!(store.revision() >= watcher.seen, "what was seen is gone");
+        if let Ok(mut watch) = store.watch(scope("pods"), watcher.seen) {
+            while watcher.seen < store.revision() {
+                watcher.hear(&saw(&wait(watch.next()).expect("it is retained")));
+            }
         }
+        watcher.check(&told.wrote);
     }
-    told.check_what_was_seen();
     assert!(told.wrote.len() >= 20 * rounds());
 }
 
@@ -207,7 +233,8 @@ fn saw(event: &Event) -> String {
 
 /// Kills the child once it has acknowledged so many writes; hears all that it said.
 fn write_and_kill(directory: &Path, writes: usize, told: &mut Told) {
-    let mut child = child(Command::new(std::env::current_exe().expect("this test")), directory, told.seen)
+    let seen = told.watchers.iter().map(|watcher| watcher.seen.0.to_string()).collect::<Vec<_>>().join(",");
+    let mut child = child(Command::new(std::env::current_exe().expect("this test")), directory, &seen)
         .stdout(Stdio::piped())
         .spawn()
         .expect("it starts");
@@ -225,10 +252,10 @@ fn write_and_kill(directory: &Path, writes: usize, told: &mut Told) {
 }
 
 /// The command with what it needs to run the child's test.
-fn child(mut command: Command, directory: impl AsRef<OsStr>, seen: Revision) -> Command {
+fn child(mut command: Command, directory: impl AsRef<OsStr>, seen: &str) -> Command {
     command
         .args(["--exact", "tests::kill::child_that_writes_until_it_is_killed", "--nocapture"])
         .env(DIRECTORY_VARIABLE, directory)
-        .env(SEEN_VARIABLE, seen.0.to_string());
+        .env(SEEN_VARIABLE, seen);
     command
 }
