@@ -45,6 +45,17 @@ pub fn median<T: Ord>(figures: impl IntoIterator<Item = T>) -> Result<T> {
     figures.into_iter().nth(middle).context("there was no round")
 }
 
+/// Proportional set size of a process, in bytes.
+///
+/// # Errors
+/// There is no such process.
+pub fn pss(process: u32) -> Result<u64> {
+    let rollup = std::fs::read_to_string(format!("/proc/{process}/smaps_rollup"))?;
+    let line = rollup.lines().find(|line| line.starts_with("Pss:")).context("smaps_rollup has Pss")?;
+    let kilobytes: u64 = line.split_whitespace().nth(1).unwrap_or_default().parse()?;
+    Ok(kilobytes * 1024)
+}
+
 /// Puts a bench's text between its markers in the README.
 ///
 /// # Errors

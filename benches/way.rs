@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use bythos_benches::{program, workspace, write_into_readme};
+use bythos_benches::{program, pss, workspace, write_into_readme};
 use bythos_end_to_end::Owner;
 use bythos_testing::machine::{eventually, stdout, succeed};
 
@@ -19,8 +19,8 @@ const ADDRESS: &str = "https://hello.bythos.localhost/";
 struct Round {
     first_answer: Duration,
     changed_answer: Duration,
-    bythos_kilobytes: u64,
-    containerd_kilobytes: u64,
+    bythos_bytes: u64,
+    containerd_bytes: u64,
 }
 
 #[allow(clippy::print_stdout, reason = "this is the bench's own output")]
@@ -59,10 +59,10 @@ fn round(number: usize) -> Result<Round> {
     let changed_answer = pushed.elapsed();
 
     let bythos = owner.machine.process_id().context("Bythos runs")?;
-    let bythos_kilobytes = pss(bythos)?;
-    let containerd_kilobytes = pss(containerd_of(&owner)?)?;
+    let bythos_bytes = pss(bythos)?;
+    let containerd_bytes = pss(containerd_of(&owner)?)?;
     succeed(&mut owner.machine.bythos(&["uninstall", "--yes"]))?;
-    Ok(Round { first_answer, changed_answer, bythos_kilobytes, containerd_kilobytes })
+    Ok(Round { first_answer, changed_answer, bythos_bytes, containerd_bytes })
 }
 
 fn shows(owner: &Owner, certificate: &Path, words: &str) -> Result<()> {
@@ -82,13 +82,6 @@ fn containerd_of(owner: &Owner) -> Result<u32> {
         .find(|line| line.contains("containerd") && !line.contains("shim") && line.contains(&root))
         .context("containerd runs")?;
     Ok(line.split_whitespace().next().unwrap_or_default().parse()?)
-}
-
-/// Proportional set size of a process, in kilobytes.
-fn pss(process: u32) -> Result<u64> {
-    let rollup = std::fs::read_to_string(format!("/proc/{process}/smaps_rollup"))?;
-    let line = rollup.lines().find(|line| line.starts_with("Pss:")).context("smaps_rollup has Pss")?;
-    Ok(line.split_whitespace().nth(1).unwrap_or_default().parse()?)
 }
 
 /// A build into an empty target folder, and one after a change in the topmost crate.
@@ -120,13 +113,13 @@ fn median<T: Ord + Copy>(rounds: &[Round], figure: impl Fn(&Round) -> T) -> Resu
 
 fn table(rounds: &[Round], binary: u64, cold: Duration, warm: Duration) -> Result<String> {
     let seconds = |duration: Duration| format!("{:.1} s", duration.as_secs_f64());
-    let megabytes = |kilobytes: u64| format!("{:.1} MB", kilobytes as f64 / 1024.0);
+    let megabytes = |bytes: u64| format!("{:.1} MB", bytes as f64 / f64::from(1 << 20));
     let processors = std::thread::available_parallelism()?;
     let rows = [
         ("fresh root to the first answer over HTTPS", seconds(median(rounds, |round| round.first_answer)?)),
         ("end of a push to the changed answer", seconds(median(rounds, |round| round.changed_answer)?)),
-        ("memory of Bythos (PSS)", megabytes(median(rounds, |round| round.bythos_kilobytes)?)),
-        ("memory of its containerd (PSS)", megabytes(median(rounds, |round| round.containerd_kilobytes)?)),
+        ("memory of Bythos (PSS)", megabytes(median(rounds, |round| round.bythos_bytes)?)),
+        ("memory of its containerd (PSS)", megabytes(median(rounds, |round| round.containerd_bytes)?)),
         ("size of the binary", megabytes(binary / 1024)),
         ("cold build, development profile", seconds(cold)),
         ("build after a change in the topmost crate", seconds(warm)),

@@ -1,12 +1,17 @@
 //! How much memory Bythos holds.
 
 use anyhow::{Context as _, Result};
+use bythos_benches::pss;
 use bythos_testing::machine::Machine;
 use std::time::Duration;
+
+/// When work has come to rest, Bythos gives memory back: within so long.
+const AT_REST_AFTER: Duration = Duration::from_secs(15);
 
 /// Proportional set size in bytes, once it does not change any more.
 pub(crate) fn settled(machine: &Machine) -> Result<u64> {
     let process = machine.process_id().context("Bythos runs")?;
+    std::thread::sleep(AT_REST_AFTER);
     let mut before = pss(process)?;
     for _ in 0..30 {
         std::thread::sleep(Duration::from_secs(1));
@@ -17,11 +22,4 @@ pub(crate) fn settled(machine: &Machine) -> Result<u64> {
         before = now;
     }
     Ok(before)
-}
-
-fn pss(process: u32) -> Result<u64> {
-    let rollup = std::fs::read_to_string(format!("/proc/{process}/smaps_rollup"))?;
-    let line = rollup.lines().find(|line| line.starts_with("Pss:")).context("smaps_rollup has Pss")?;
-    let kilobytes: u64 = line.split_whitespace().nth(1).unwrap_or_default().parse()?;
-    Ok(kilobytes * 1024)
 }

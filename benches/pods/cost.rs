@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use bythos_benches::median;
+use bythos_benches::{median, pss};
 use bythos_testing::machine::Machine;
 
 /// After this time nothing is left of what was done before.
@@ -12,7 +12,7 @@ const OBSERVED: Duration = Duration::from_secs(20);
 /// Of the clock in which the kernel counts processor time (`USER_HZ`), on all that Bythos runs on.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// In kilobytes, and in parts of one processor.
+/// In bytes, and in parts of one processor.
 pub(crate) struct Cost {
     bythos: u64,
     containerd: u64,
@@ -64,7 +64,7 @@ pub(crate) fn memory_of_pods(rounds: &[&Cost]) -> Result<String> {
         median(rounds.iter().map(|cost| figure(cost).checked_div(cost.pods).unwrap_or_default()))
     };
     let (shim, pause) = (each(|cost| cost.shims)?, each(|cost| cost.pauses)?);
-    Ok(format!("containerd's shim {}, pause {pause} kB", megabytes(shim)))
+    Ok(format!("containerd's shim {}, pause {} kB", megabytes(shim), pause / 1024))
 }
 
 /// The row's text.
@@ -77,8 +77,8 @@ pub(crate) fn processor_time(rounds: &[&Cost]) -> Result<String> {
     Ok(format!("Bythos {bythos:.2} %, its containerd {containerd:.2} % of one processor"))
 }
 
-fn megabytes(kilobytes: u64) -> String {
-    format!("{:.1} MB", kilobytes as f64 / 1024.0)
+fn megabytes(bytes: u64) -> String {
+    format!("{:.1} MB", bytes as f64 / f64::from(1 << 20))
 }
 
 /// Processor time that the process has used.
@@ -91,13 +91,6 @@ fn ticks(process: u32) -> Result<u64> {
         used += field.parse::<u64>()?;
     }
     Ok(used)
-}
-
-/// Proportional set size of a process, in kilobytes.
-fn pss(process: u32) -> Result<u64> {
-    let rollup = std::fs::read_to_string(format!("/proc/{process}/smaps_rollup"))?;
-    let line = rollup.lines().find(|line| line.starts_with("Pss:")).context("smaps_rollup has Pss")?;
-    Ok(line.split_whitespace().nth(1).unwrap_or_default().parse()?)
 }
 
 fn processes(is_meant: impl Fn(&str) -> bool) -> Result<Vec<u32>> {
