@@ -160,6 +160,8 @@ async fn a_namespace_with_workloads_goes_without_a_warning() -> Result<()> {
     let stage = Stage::start().await?;
     let _node = Node::start(stage.client());
     let namespaces = shop(&stage).await?;
+    // Before it is there, pods are refused with a warning.
+    stage.until("the account", &stage.api_in::<ServiceAccount>("shop"), "default", |_| Some(())).await?;
     create(&stage.api_in::<Deployment>("shop"), deployment("one")).await?;
     stage.until_count("the pods", &stage.api_in::<Pod>("shop"), 3).await?;
     namespaces.delete("shop", &Default::default()).await?;
