@@ -8,7 +8,7 @@ use std::io;
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
@@ -37,9 +37,9 @@ pub(crate) fn bound_allocator() {
 
 /// Gives memory back whenever work has come to rest, until `shutdown`.
 pub(crate) async fn give_back_after_work(shutdown: CancellationToken) {
-    let mut looks = tokio::time::interval(LOOK_EVERY);
+    let mut looks = tokio::time::interval_at(Instant::now() + LOOK_EVERY, LOOK_EVERY);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut pace = Pace::default();
+    let mut pace = Pace::started(processor_time());
     while shutdown.run_until_cancelled(looks.tick()).await.is_some() {
         if !pace.comes_to_rest(processor_time()) {
             continue;
@@ -59,13 +59,18 @@ fn processor_time() -> Duration {
 }
 
 /// Finds the moments at which work ends.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Pace {
     used: Duration,
     has_worked: bool,
 }
 
 impl Pace {
+    /// After the start, which was work however little it took.
+    fn started(used: Duration) -> Pace {
+        Pace { used, has_worked: true }
+    }
+
     /// Whether there was work before the last look and none since. `used` is what was used in all.
     fn comes_to_rest(&mut self, used: Duration) -> bool {
         let works = used.saturating_sub(self.used) > WORK_MIN;
@@ -102,7 +107,8 @@ mod tests {
 
     #[test]
     fn memory_is_given_back_once_when_work_ends() {
-        let mut pace = Pace::default();
+        let mut pace = Pace::started(Duration::from_millis(90));
+        assert!(pace.comes_to_rest(Duration::from_millis(95)), "the start was work");
         let used = [1000, 2000, 2001, 2002, 2500, 2550, 2600].map(Duration::from_millis);
         assert_eq!(
             used.map(|used| pace.comes_to_rest(used)),
