@@ -2,7 +2,7 @@
 //!
 //! Starting, and every burst of work, touches much that nobody needs afterwards: the program's text for it, which stays
 //! mapped, and free pages of the allocator between those that are in use. When work comes to rest, both go back to the
-//! system. What is needed again is mapped again from the page cache, within microseconds.
+//! system. What is needed again is mapped again from the page cache.
 
 use std::io;
 use std::time::Duration;
@@ -21,7 +21,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 const WORK_MIN: Duration = Duration::from_millis(100);
 
 /// The allocator keeps an arena for each thread that finds the others busy, up to eight for each processor, and each
-/// arena keeps what was free in it. With two for the whole process, nobody waits longer that could be measured.
+/// arena keeps what was free in it. Two are enough for the whole process.
 const ARENAS_MAX: i32 = 2;
 
 /// Bounds what the allocator may keep. To be called before there are threads.

@@ -1,7 +1,7 @@
 //! The one that writes: makes a group durable together, then visible, then acknowledges it.
 //!
 //! A thread works for those who queue. A caller who would be alone in its group takes the writer and does that thread's
-//! work: two wake-ups less, which on a fast disk are a quarter of the time of a write.
+//! work: two wake-ups less, which on a fast disk are a good part of the time of a write.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
