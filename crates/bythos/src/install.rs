@@ -1,8 +1,8 @@
 //! `bythos install`: the cloud starts with the machine, and again when it crashed.
 //!
-//! The program is put where every shell finds it, and systemd is told of it in one unit per root. The unit leaves the
-//! pods alone when it stops (`KillMode=process`), so installing anew, which is how an update works, restarts Bythos
-//! and nothing else.
+//! The program is put where every shell finds it, and systemd is told of it in two units per root. The service leaves
+//! the pods alone when it stops (`KillMode=process`), so installing anew, which is how an update works, restarts Bythos
+//! and nothing else. The other unit ends the pods when the machine is shut down, each within its grace.
 
 mod unit;
 
@@ -17,7 +17,7 @@ use crate::host;
 use crate::lock::{self, Holder, Role};
 use crate::progress::Progress;
 use crate::settings::Settings;
-use unit::Unit;
+use unit::Units;
 
 /// Where the program is put: on the path of every shell, and outside of what packages own.
 const PROGRAM: &str = "/usr/local/bin/bythos";
@@ -33,16 +33,20 @@ pub(crate) fn run(settings: &Settings) -> Result<()> {
     let mut progress = Progress::new();
     progress.step("checking this machine");
     host::check_programs()?;
-    let unit = Unit::new(&settings.layout);
-    refuse_a_foreground_process(settings, &unit)?;
+    let units = Units::new(&settings.layout);
+    refuse_a_foreground_process(settings, &units)?;
     progress.step(format!("installing {PROGRAM}"));
     install_program()?;
-    progress.step(format!("installing {}", unit.path().display()));
-    replace(&unit.path(), unit.text(Path::new(PROGRAM)).as_bytes(), 0o644)?;
+    let (service, pods, program) = (units.service(), units.pods(), Path::new(PROGRAM));
+    progress.step(format!("installing {service} and {pods}"));
+    replace(&Units::path(&service), units.text_of_service(program).as_bytes(), 0o644)?;
+    replace(&Units::path(&pods), units.text_of_pods(program).as_bytes(), 0o644)?;
     systemctl(["daemon-reload"])?;
-    systemctl(["enable", "--quiet", unit.name()])?;
+    systemctl(["enable", "--quiet", &service])?;
+    // It has nothing to start: it only ends.
+    systemctl(["enable", "--quiet", "--now", &pods])?;
     progress.step("starting the cloud");
-    systemctl(["restart", unit.name()])?;
+    systemctl(["restart", &service])?;
     progress.done();
     progress
         .line("The cloud runs, and starts with this machine from now on. `bythos status` says how it is;");
@@ -50,17 +54,21 @@ pub(crate) fn run(settings: &Settings) -> Result<()> {
     Ok(())
 }
 
-/// Stops the service of this root and removes its unit, and the program with the last of them. Nothing, where none
-/// was installed.
+/// Stops the service of this root and its pods, and removes the units, and the program with the last of them. Nothing,
+/// where none was installed.
 pub(crate) fn remove(settings: &Settings) -> Result<()> {
-    let unit = Unit::new(&settings.layout);
-    if !unit.path().exists() {
+    let units = Units::new(&settings.layout);
+    let installed: Vec<_> =
+        [units.service(), units.pods()].into_iter().filter(|name| Units::path(name).exists()).collect();
+    if installed.is_empty() {
         return Ok(());
     }
-    if Path::new(SYSTEMD_RUNS).exists() {
-        systemctl(["disable", "--quiet", "--now", unit.name()])?;
+    for name in installed {
+        if Path::new(SYSTEMD_RUNS).exists() {
+            systemctl(["disable", "--quiet", "--now", &name])?;
+        }
+        remove_file(&Units::path(&name))?;
     }
-    remove_file(&unit.path())?;
     if Path::new(SYSTEMD_RUNS).exists() {
         systemctl(["daemon-reload"])?;
     }
@@ -71,9 +79,9 @@ pub(crate) fn remove(settings: &Settings) -> Result<()> {
 }
 
 /// A cloud that somebody runs in a terminal is theirs to end: systemd could only fail beside it.
-fn refuse_a_foreground_process(settings: &Settings, unit: &Unit) -> Result<()> {
+fn refuse_a_foreground_process(settings: &Settings, units: &Units) -> Result<()> {
     let lock = settings.layout.lock();
-    if !lock.exists() || is_active(unit)? {
+    if !lock.exists() || is_active(units)? {
         return Ok(());
     }
     if let Some(Holder { role: Role::Up, process }) = lock::holder(&lock)? {
@@ -82,8 +90,8 @@ fn refuse_a_foreground_process(settings: &Settings, unit: &Unit) -> Result<()> {
     Ok(())
 }
 
-fn is_active(unit: &Unit) -> Result<bool> {
-    let status = Command::new("systemctl").args(["is-active", "--quiet", unit.name()]).status();
+fn is_active(units: &Units) -> Result<bool> {
+    let status = Command::new("systemctl").args(["is-active", "--quiet", &units.service()]).status();
     Ok(status.context("failed to run systemctl")?.success())
 }
 

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use bythos_network::{NetworkConfig, NetworkSettings};
-use bythos_node::NodeConfig;
+use bythos_node::{ImageGcPolicy, NodeConfig};
 use bythos_operator::Part;
 use bythos_operator::kubelet::NodePort;
 
@@ -78,5 +78,6 @@ pub(crate) fn node_config(settings: &Settings) -> Result<NodeConfig> {
         pods_dir: layout.pods(),
         cni_conf_dir: layout.cni_configuration(),
         cni_bin_dir: CNI_PLUGINS.into(),
+        image_gc: ImageGcPolicy::default(),
     })
 }

@@ -1,4 +1,4 @@
-//! The systemd unit of one root.
+//! The systemd units of one root: the service of Bythos, and one that ends its pods with the machine.
 
 use std::path::{Path, PathBuf};
 
@@ -9,38 +9,45 @@ use crate::layout::{DEFAULT_ROOT, Layout};
 /// Units that an administrator adds (systemd.unit(5)).
 const FOLDER: &str = "/etc/systemd/system";
 
-pub(super) struct Unit {
-    name: String,
+pub(super) struct Units {
     root: PathBuf,
+    stem: String,
 }
 
-impl Unit {
-    pub(super) fn new(layout: &Layout) -> Unit {
-        let name = if layout.root == Path::new(DEFAULT_ROOT) {
-            "bythos.service".to_owned()
+impl Units {
+    pub(super) fn new(layout: &Layout) -> Units {
+        let stem = if layout.root == Path::new(DEFAULT_ROOT) {
+            "bythos".to_owned()
         } else {
-            format!("bythos-{}.service", layout.id)
+            format!("bythos-{}", layout.id)
         };
-        Unit { name, root: layout.root.clone() }
+        Units { root: layout.root.clone(), stem }
     }
 
-    pub(super) fn name(&self) -> &str {
-        &self.name
+    /// The unit in which Bythos runs.
+    pub(super) fn service(&self) -> String {
+        format!("{}.service", self.stem)
     }
 
-    pub(super) fn path(&self) -> PathBuf {
-        Path::new(FOLDER).join(&self.name)
+    /// The unit that ends pods.
+    pub(super) fn pods(&self) -> String {
+        format!("{}-pods.service", self.stem)
     }
 
-    /// What the file says.
+    /// The file of the unit of this name.
+    pub(super) fn path(name: &str) -> PathBuf {
+        Path::new(FOLDER).join(name)
+    }
+
+    /// What the file of [`Units::service`] says.
     ///
     /// `bythos down` ends the process in good order, after which it stays down until it is started again; any other
     /// end is mended by a restart, for ever.
-    pub(super) fn text(&self, program: &Path) -> String {
+    pub(super) fn text_of_service(&self, program: &Path) -> String {
         let (program, root) = (quoted(program), quoted(&self.root));
         format!(
             "\
-# Written by `bythos install`, and again by the next one: changes belong into `systemctl edit {name}`.
+{head}
 [Unit]
 Description=Bythos, a private cloud in {root}
 Wants=network-online.target
@@ -63,9 +70,43 @@ TasksMax=infinity
 [Install]
 WantedBy=multi-user.target
 ",
-            name = self.name,
+            head = head(&self.service()),
         )
     }
+
+    /// What the file of [`Units::pods`] says.
+    ///
+    /// It does nothing but end: after the service, and while there is a network. Without it, systemd would wait a minute
+    /// and a half for pods that do not heed `SIGTERM`, whatever grace they ask for.
+    pub(super) fn text_of_pods(&self, program: &Path) -> String {
+        let (program, root) = (quoted(program), quoted(&self.root));
+        format!(
+            "\
+{head}
+[Unit]
+Description=The pods of Bythos in {root}, which end with the machine
+After=network-online.target
+Before={service}
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStop={program} --root {root} down
+TimeoutStopSec=120
+
+[Install]
+WantedBy=multi-user.target
+",
+            head = head(&self.pods()),
+            service = self.service(),
+        )
+    }
+}
+
+fn head(name: &str) -> String {
+    format!(
+        "# Written by `bythos install`, and again by the next one: changes belong into `systemctl edit {name}`."
+    )
 }
 
 /// The units of all roots of this machine.
@@ -105,22 +146,35 @@ fn quoted(path: &Path) -> String {
 mod tests {
     use super::*;
 
-    #[test]
-    fn each_root_has_a_unit_of_its_own() {
-        let unit = |root: &str| Unit::new(&Layout::new(Path::new(root)));
-        assert_eq!(unit("/var/lib/bythos").path(), Path::new("/etc/systemd/system/bythos.service"));
-        assert_ne!(unit("/srv/a").name(), unit("/srv/b").name());
+    fn units(root: &str) -> Units {
+        Units::new(&Layout::new(Path::new(root)))
     }
 
     #[test]
-    fn the_unit_starts_this_root_and_leaves_its_pods_alone() {
-        let text =
-            Unit::new(&Layout::new(Path::new("/srv/my cloud"))).text(Path::new("/usr/local/bin/bythos"));
+    fn each_root_has_units_of_its_own() {
+        let first = units("/var/lib/bythos");
+        assert_eq!((first.service(), first.pods()), ("bythos.service".into(), "bythos-pods.service".into()));
+        assert_ne!(units("/srv/a").service(), units("/srv/b").service());
+    }
+
+    #[test]
+    fn the_service_starts_this_root_and_leaves_its_pods_alone() {
+        let text = units("/srv/my cloud").text_of_service(Path::new("/usr/local/bin/bythos"));
         assert!(
             text.contains("\nExecStart=\"/usr/local/bin/bythos\" --root \"/srv/my cloud\" up\n"),
             "{text}"
         );
         assert!(text.contains("\nKillMode=process\n"), "{text}");
+    }
+
+    #[test]
+    fn pods_end_after_the_service_that_would_start_them_again() {
+        let text = units("/var/lib/bythos").text_of_pods(Path::new("/usr/local/bin/bythos"));
+        assert!(text.contains("\nBefore=bythos.service\n"), "{text}");
+        assert!(
+            text.contains("\nExecStop=\"/usr/local/bin/bythos\" --root \"/var/lib/bythos\" down\n"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use crate::images::clean_up::ImageGcPolicy;
+
 /// Everything the node must be told. Nothing below reads the environment or guesses a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeConfig {
@@ -31,6 +33,8 @@ pub struct NodeConfig {
     pub cni_conf_dir: PathBuf,
     /// Folder of the CNI plugins, `/usr/lib/cni` on Debian.
     pub cni_bin_dir: PathBuf,
+    /// When images that nobody uses are removed.
+    pub image_gc: ImageGcPolicy,
 }
 
 impl NodeConfig {
@@ -119,5 +123,6 @@ pub(crate) fn example() -> NodeConfig {
         pods_dir: "/var/lib/kubelet/pods".into(),
         cni_conf_dir: "/run/bythos/0a1b2c3d/cni/net.d".into(),
         cni_bin_dir: "/usr/lib/cni".into(),
+        image_gc: ImageGcPolicy::default(),
     }
 }

@@ -46,6 +46,7 @@ mod teardown;
 pub use config::NodeConfig;
 pub use images::archive::{ArchiveError, BuiltImage};
 pub use images::build::{BuildError, build_image};
+pub use images::clean_up::ImageGcPolicy;
 pub use images::import::{ImportError, import_image};
 pub use images::recipe::RecipeError;
 pub use part::part;

@@ -1,5 +1,5 @@
-//! Removes images that no container uses when the disk fills up, by upstream's rules: from 85 % of the disk on, the
-//! longest unused first, until 80 % are left. An image that no registry could give again is never removed.
+//! Removes images that no container uses when the disk fills up, by upstream's rules ([`ImageGcPolicy`]): the longest
+//! unused first, until enough is free. An image that no registry could give again is never removed.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
@@ -13,12 +13,29 @@ use tracing::{info, warn};
 use crate::config::NodeConfig;
 use crate::cri::{Cri, CriError, v1};
 
-/// Nothing tells that a disk fills up.
-const PERIOD: Duration = Duration::from_secs(300);
-const BEGIN_PERCENT: u64 = 85;
-const END_PERCENT: u64 = 80;
-/// An image that has just arrived is likely to be used soon.
-const AGE_MIN: Duration = Duration::from_secs(120);
+/// When unused images are removed: the settings of the kubelet that begin with `imageGC`, with its defaults.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ImageGcPolicy {
+    /// From this use of the disk on, images are removed; in percent.
+    pub high_threshold_percent: u64,
+    /// Until no more than this is used; in percent.
+    pub low_threshold_percent: u64,
+    /// Younger images stay: one that has just arrived is likely to be used soon.
+    pub minimum_age: Duration,
+    /// How often it is looked at; nothing tells that a disk fills up.
+    pub period: Duration,
+}
+
+impl Default for ImageGcPolicy {
+    fn default() -> Self {
+        ImageGcPolicy {
+            high_threshold_percent: 85,
+            low_threshold_percent: 80,
+            minimum_age: Duration::from_secs(120),
+            period: Duration::from_secs(300),
+        }
+    }
+}
 
 /// Use of a file system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,14 +51,15 @@ impl Usage {
         Ok(Usage { bytes: bytes(found.f_blocks), available_bytes: bytes(found.f_bavail) })
     }
 
-    /// Bytes to free so that [`END_PERCENT`] are used; zero below [`BEGIN_PERCENT`].
-    fn to_free(self) -> u64 {
+    /// Bytes to free, so that no more than the low threshold is used; zero below the high one.
+    fn to_free(self, policy: ImageGcPolicy) -> u64 {
         let used_percent =
             100 - self.available_bytes.saturating_mul(100).checked_div(self.bytes).unwrap_or(100).min(100);
-        if used_percent < BEGIN_PERCENT {
+        if used_percent < policy.high_threshold_percent {
             return 0;
         }
-        (self.bytes / 100 * (100 - END_PERCENT)).saturating_sub(self.available_bytes)
+        let wanted = self.bytes / 100 * 100_u64.saturating_sub(policy.low_threshold_percent);
+        wanted.saturating_sub(self.available_bytes)
     }
 }
 
@@ -73,11 +91,13 @@ impl Records {
         images: &'a [v1::Image],
         used: &BTreeSet<String>,
         bytes: u64,
+        minimum_age: Duration,
         now: Instant,
     ) -> Vec<&'a v1::Image> {
         let record = |image: &v1::Image| self.0.get(&image.id).copied();
         let may_go = |image: &&v1::Image| {
-            let is_old = record(image).is_some_and(|record| now.duration_since(record.seen_at) >= AGE_MIN);
+            let is_old =
+                record(image).is_some_and(|record| now.duration_since(record.seen_at) >= minimum_age);
             is_old && !used.contains(&image.id) && can_be_pulled(image)
         };
         let mut candidates: Vec<_> = images.iter().filter(may_go).collect();
@@ -101,7 +121,7 @@ fn can_be_pulled(image: &v1::Image) -> bool {
 /// Cleans up for ever.
 pub(crate) async fn keep_clean(config: NodeConfig, cri: Cri) {
     let mut records = Records::default();
-    let mut rounds = tokio::time::interval(PERIOD);
+    let mut rounds = tokio::time::interval(config.image_gc.period);
     rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         rounds.tick().await;
@@ -116,14 +136,15 @@ async fn clean_up(config: &NodeConfig, cri: &Cri, records: &mut Records) -> Resu
     let used: BTreeSet<_> =
         cri.containers(HashMap::new()).await?.into_iter().map(|container| container.image_ref).collect();
     records.note(&images, &used, now);
+    let policy = config.image_gc;
     let to_free = match Usage::of(&config.containerd_root()) {
-        Ok(usage) => usage.to_free(),
+        Ok(usage) => usage.to_free(policy),
         Err(error) => {
             warn!(%error, "nobody knows how full the disk is");
             return Ok(());
         }
     };
-    for image in records.choose(&images, &used, to_free, now) {
+    for image in records.choose(&images, &used, to_free, policy.minimum_age, now) {
         info!(image = image.id, bytes = image.size, "the disk is full: removing an image that nobody uses");
         cri.remove_image(&image.id).await?;
     }
@@ -134,13 +155,15 @@ async fn clean_up(config: &NodeConfig, cri: &Cri, records: &mut Records) -> Resu
 mod tests {
     use super::*;
 
+    const AGE_MIN: Duration = Duration::from_secs(120);
+
     fn image(id: &str, name: &str, size: u64) -> v1::Image {
         v1::Image { id: id.to_owned(), repo_tags: vec![name.to_owned()], size, ..v1::Image::default() }
     }
 
     #[track_caller]
     fn check_usage(bytes: u64, available_bytes: u64, expected: u64) {
-        assert_eq!(Usage { bytes, available_bytes }.to_free(), expected);
+        assert_eq!(Usage { bytes, available_bytes }.to_free(ImageGcPolicy::default()), expected);
     }
 
     #[test]
@@ -166,13 +189,13 @@ mod tests {
         records.note(&images, &used(&["new"]), start + Duration::from_secs(60));
         let later = start + Duration::from_secs(600);
         let chosen = |bytes| -> Vec<&str> {
-            let chosen = records.choose(&images, &used(&[]), bytes, later);
+            let chosen = records.choose(&images, &used(&[]), bytes, AGE_MIN, later);
             chosen.into_iter().map(|image| image.id.as_str()).collect()
         };
         assert_eq!(chosen(0), Vec::<&str>::new());
         assert_eq!(chosen(15), ["idle", "old"]);
         assert_eq!(chosen(100), ["idle", "old", "new"]);
-        assert!(records.choose(&images, &used(&["idle"]), 5, later)[0].id == "old");
+        assert!(records.choose(&images, &used(&["idle"]), 5, AGE_MIN, later)[0].id == "old");
     }
 
     #[test]
@@ -181,8 +204,12 @@ mod tests {
         let start = Instant::now();
         let mut records = Records::default();
         records.note(&images, &BTreeSet::new(), start);
-        assert!(records.choose(&images, &BTreeSet::new(), 100, start + Duration::from_secs(119)).is_empty());
-        let chosen = records.choose(&images, &BTreeSet::new(), 100, start + AGE_MIN);
+        assert!(
+            records
+                .choose(&images, &BTreeSet::new(), 100, AGE_MIN, start + Duration::from_secs(119))
+                .is_empty()
+        );
+        let chosen = records.choose(&images, &BTreeSet::new(), 100, AGE_MIN, start + AGE_MIN);
         assert_eq!(chosen.len(), 1);
         assert_eq!(chosen[0].id, "young");
     }

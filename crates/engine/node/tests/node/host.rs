@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
-use bythos_node::{BuiltImage, NodeConfig, build_image, import_image, part, stop_all};
+use bythos_node::{BuiltImage, ImageGcPolicy, NodeConfig, build_image, import_image, part, stop_all};
 use bythos_operator::kubelet::NodePort;
 use bythos_operator::{BoxError, Health, HealthReport, HealthState, PartContext, PlatformInfo};
 use bythos_testing::Engine;
@@ -113,6 +113,7 @@ pub(crate) fn node_config(folder: &Path, id: &str) -> NodeConfig {
         pods_dir: path("root/pods"),
         cni_conf_dir: path("run/cni/net.d"),
         cni_bin_dir: PathBuf::from("/usr/lib/cni"),
+        image_gc: ImageGcPolicy::default(),
     }
 }
 
@@ -153,7 +154,12 @@ impl Host {
 
     /// Runs the node under its own identity and role, and waits until pods can run.
     pub(crate) async fn run_node(&self) -> anyhow::Result<RunningNode> {
-        let part = part(self.config.clone(), self.port.clone());
+        self.run_node_as(self.config.clone()).await
+    }
+
+    /// [`Host::run_node`], with other settings.
+    pub(crate) async fn run_node_as(&self, config: NodeConfig) -> anyhow::Result<RunningNode> {
+        let part = part(config, self.port.clone());
         let client = self.engine.client_of(&part).await?;
         let (health, report) = Health::new();
         let shutdown = CancellationToken::new();

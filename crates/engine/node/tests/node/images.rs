@@ -1,16 +1,21 @@
 //! Images of Debian packages, from recipe to pod.
 
-use std::path::Path;
+use std::ffi::CString;
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use bythos_node::{build_image, import_image};
+use bythos_node::{ImageGcPolicy, NodeConfig, build_image, import_image, stop_all};
 use http::uri::PathAndQuery;
+use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use serde_json::json;
 use tonic::client::Grpc;
 use tonic::transport::{Channel, Endpoint};
 
-use crate::host::{IMAGE, alone, alone_after};
-use crate::pods::{container, is_ready, phase};
+use crate::host::{Host, IMAGE, alone, alone_after};
+use crate::pods::{container, is_ready, phase, wait_until};
 
 const RECIPE: &str = "\
 image: hello:1
@@ -119,5 +124,107 @@ fn a_container_names_the_image_that_it_uses_by_the_id_of_that_image() {
         ensure!(containers.iter().all(|container| container.image_ref == *id), "{id}: {containers:?}");
         ensure!(containers.len() == 1, "{containers:?}");
         node.stop().await
+    });
+}
+
+/// A disk of its own for what containerd keeps. It goes away with the test, however it ends.
+struct Disk(PathBuf);
+
+impl Disk {
+    fn mount(at: PathBuf, bytes: u64) -> anyhow::Result<Self> {
+        std::fs::create_dir_all(&at)?;
+        mount("tmpfs", &at, "tmpfs", MountFlags::empty(), &*CString::new(format!("size={bytes}"))?)?;
+        Ok(Disk(at))
+    }
+
+    /// Writes until this share of the disk is used.
+    fn fill(&self, percent: u64) -> anyhow::Result<()> {
+        let found = rustix::fs::statvfs(&self.0)?;
+        let missing = found.f_blocks * percent / 100 - (found.f_blocks - found.f_bavail);
+        let mut ballast = File::options().create(true).append(true).open(self.0.join("ballast"))?;
+        ballast.write_all(&vec![0; usize::try_from(missing * found.f_frsize)?])?;
+        Ok(())
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        // Of a test that failed, containerd still has files open here.
+        if let Err(error) = unmount(&self.0, UnmountFlags::DETACH) {
+            eprintln!("{:?} is still mounted: {error}", self.0);
+        }
+    }
+}
+
+const MIB: usize = 1 << 20;
+
+/// An image of this name with the host's busybox and a mebibyte that no other image has.
+async fn import_one(host: &Host, name: &str) -> anyhow::Result<()> {
+    let folder = host.folder().join(name.replace(['/', ':'], "-"));
+    std::fs::create_dir_all(&folder)?;
+    std::fs::copy("/bin/busybox", folder.join("busybox"))?;
+    let mut ballast = vec![0; MIB];
+    File::open("/dev/urandom")?.read_exact(&mut ballast)?;
+    std::fs::write(folder.join("ballast"), ballast)?;
+    let recipe = folder.join("recipe.yaml");
+    std::fs::write(
+        &recipe,
+        format!(
+            "image: {name}\nfiles: {{busybox: /bin/busybox, ballast: /ballast}}\nlinks: {{/bin/sh: busybox, \
+             /bin/sleep: busybox}}\n"
+        ),
+    )?;
+    let archive = folder.join("image.tar");
+    build_image(&recipe, &archive, |_| {})?;
+    import_image(&host.config, &archive).await?;
+    Ok(())
+}
+
+/// The names of the images that containerd has, in order.
+async fn names_of_images(channel: &Channel) -> anyhow::Result<Vec<String>> {
+    let messages::Images { images } = list(channel, "/runtime.v1.ImageService/ListImages").await?;
+    let mut names: Vec<_> = images.into_iter().flat_map(|image| image.repo_tags).collect();
+    names.sort();
+    Ok(names)
+}
+
+#[test]
+fn a_disk_that_fills_up_is_freed_of_images_that_nobody_uses() {
+    const NAME: &str = "images::a_disk_that_fills_up_is_freed_of_images_that_nobody_uses";
+    let soon = ImageGcPolicy {
+        minimum_age: Duration::from_secs(1),
+        period: Duration::from_millis(500),
+        ..ImageGcPolicy::default()
+    };
+    alone(NAME, |host| async move {
+        let disk = Disk::mount(host.config.root.join("containerd"), 64 * MIB as u64)?;
+        let node = host.run_node_as(NodeConfig { image_gc: soon, ..host.config.clone() }).await?;
+        for name in ["r.io/idle:1", "r.io/used:1", "localhost/idle:1"] {
+            import_one(&host, name).await?;
+        }
+        let mut web = container("web", "exec /bin/sleep 1000");
+        web["image"] = json!("r.io/used:1");
+        host.create("web", json!({"containers": [web], "terminationGracePeriodSeconds": 0})).await?;
+        host.wait_for("web", "ready", is_ready).await?;
+        let socket = format!("unix://{}", host.config.containerd_socket().display());
+        let channel = Endpoint::from_shared(socket)?.connect().await?;
+        let all = names_of_images(&channel).await?;
+        ensure!(all.iter().any(|name| name == "r.io/idle:1"), "{all:?}");
+
+        // While there is room, nothing goes, however long nobody has used it.
+        disk.fill(80)?;
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        ensure!(names_of_images(&channel).await? == all, "{:?}", names_of_images(&channel).await?);
+        disk.fill(95)?;
+        let expected: Vec<_> = all.into_iter().filter(|name| name != "r.io/idle:1").collect();
+        wait_until("r.io/idle:1 is gone", async || Ok(names_of_images(&channel).await? == expected)).await?;
+        // It is still full, and no other may go: one is used, one is nowhere else, and so is the pause image.
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        ensure!(names_of_images(&channel).await? == expected, "{:?}", names_of_images(&channel).await?);
+        ensure!(is_ready(&host.pods().get("web").await?));
+        node.stop().await?;
+        // Before the disk goes.
+        stop_all(&host.config, |_| {}).await?;
+        Ok(())
     });
 }

@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod grpc_server;
 mod host;
 mod pods;
 mod process;

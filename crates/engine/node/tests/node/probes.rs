@@ -4,16 +4,17 @@ use std::sync::{Arc, Mutex};
 
 use anyhow::{Context as _, ensure};
 use bytes::Bytes;
-use http_body_util::StreamBody;
-use hyper::body::{Frame, Incoming};
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use http_body_util::Empty;
+use hyper::body::Incoming;
+use hyper_util::rt::TokioIo;
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, Pod};
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::host::{Host, alone};
+use crate::grpc_server::{self, DOWN, PORT, pod_of_server};
+use crate::host::alone;
 use crate::pods::{container, first_container, has_condition, is_ready, said, wait_until, wait_until_said};
 
 fn exec(command: &[&str]) -> Value {
@@ -114,10 +115,39 @@ fn a_container_that_is_to_end_is_asked_only_whether_it_is_ready() {
     });
 }
 
+#[test]
+fn a_grpc_probe_asks_the_server_in_the_container_whether_it_serves() {
+    const NAME: &str = "probes::a_grpc_probe_asks_the_server_in_the_container_whether_it_serves";
+    grpc_server::be_server();
+    alone(NAME, |host| async move {
+        let node = host.run_node_with_image().await?;
+        let mut spec = pod_of_server(NAME, &format!("(/bin/sleep 4; echo >{DOWN}) &"))?;
+        let probe = json!({"grpc": {"port": PORT, "service": "web"}, "periodSeconds": 1});
+        let server = &mut spec["containers"][0];
+        (server["readinessProbe"], server["livenessProbe"]) = (probe.clone(), probe.clone());
+        host.create("web", spec.clone()).await?;
+        spec["containers"][0]["livenessProbe"] = json!(null);
+        spec["containers"][0]["readinessProbe"]["grpc"]["port"] = json!(PORT + 1);
+        host.create("elsewhere", spec).await?;
+
+        host.wait_for("web", "ready", is_ready).await?;
+        for kind in ["Readiness", "Liveness"] {
+            let refused = format!(r#"{kind} probe failed: service unhealthy (responded with "NOT_SERVING")"#);
+            wait_until_said(&host, "web", "Unhealthy", &refused, 1).await?;
+        }
+        host.wait_for("web", "restarted", |pod| first_container(pod).restart_count >= 1).await?;
+        host.wait_for("web", "ready again", is_ready).await?;
+        wait_until_said(&host, "elsewhere", "Unhealthy", "Readiness probe failed: failed to connect to", 1)
+            .await?;
+        ensure!(!is_ready(&host.pods().get("elsewhere").await?));
+        node.stop().await
+    });
+}
+
 /// The paths that were asked for.
 type Asked = Arc<Mutex<Vec<String>>>;
 
-/// A server on the network of the host, for HTTP of any version. It says of each gRPC service that it serves.
+/// A server on the network of the host, for HTTP.
 async fn serve() -> anyhow::Result<(u16, Asked)> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let port = listener.local_addr()?.port();
@@ -128,11 +158,11 @@ async fn serve() -> anyhow::Result<(u16, Asked)> {
             let note = note.clone();
             let answer = hyper::service::service_fn(move |request: http::Request<Incoming>| {
                 note.lock().expect("nobody panics").push(request.uri().path().to_owned());
-                async { anyhow::Ok(serving()) }
+                async { anyhow::Ok(http::Response::new(Empty::<Bytes>::new())) }
             });
             tokio::spawn(async move {
-                let server = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
-                // A probe that has its answer goes away.
+                let server = hyper::server::conn::http1::Builder::new();
+                // A hook that has its answer goes away.
                 drop(server.serve_connection(TokioIo::new(stream), answer).await);
             });
         }
@@ -140,47 +170,23 @@ async fn serve() -> anyhow::Result<(u16, Asked)> {
     Ok((port, asked))
 }
 
-type Frames = futures::stream::Iter<std::array::IntoIter<Result<Frame<Bytes>, std::convert::Infallible>, 2>>;
-
-/// `SERVING` in gRPC's framing, and the status after it.
-fn serving() -> http::Response<StreamBody<Frames>> {
-    let message = Frame::data(Bytes::from_static(&[0, 0, 0, 0, 2, 8, 1]));
-    let mut trailers = http::HeaderMap::new();
-    trailers.insert("grpc-status", http::HeaderValue::from_static("0"));
-    let frames = [Ok(message), Ok(Frame::trailers(trailers))];
-    let mut response = http::Response::new(StreamBody::new(futures::stream::iter(frames)));
-    let grpc = http::HeaderValue::from_static("application/grpc");
-    response.headers_mut().insert(http::header::CONTENT_TYPE, grpc);
-    response
-}
-
 async fn wait_until_asked(asked: &Asked, path: &str) -> anyhow::Result<()> {
     wait_until(path, async || Ok(asked.lock().expect("nobody panics").iter().any(|found| found == path)))
         .await
 }
 
-async fn create_on_host(host: &Host, name: &str, mut web: Value, lifecycle: Value) -> anyhow::Result<()> {
-    web["lifecycle"] = lifecycle;
-    let mut spec = pod_of(&web);
-    spec["hostNetwork"] = json!(true);
-    host.create(name, spec).await?;
-    Ok(())
-}
-
 #[test]
-fn http_hooks_and_grpc_probes_ask_the_server_on_the_address_of_the_pod() {
-    const NAME: &str = "probes::http_hooks_and_grpc_probes_ask_the_server_on_the_address_of_the_pod";
-    alone(NAME, |host| async move {
+fn http_hooks_ask_the_server_on_the_address_of_the_pod() {
+    alone("probes::http_hooks_ask_the_server_on_the_address_of_the_pod", |host| async move {
         let node = host.run_node_with_image().await?;
         let (port, asked) = serve().await?;
         let mut web = container("main", "exec /bin/sleep 1000");
-        web["readinessProbe"] = json!({"grpc": {"port": port, "service": "web"}, "periodSeconds": 1});
         let get = |path: &str| json!({"httpGet": {"path": path, "port": port}});
-        let hooks = json!({"postStart": get("/started"), "preStop": get("/ending")});
-        create_on_host(&host, "web", web, hooks).await?;
-        host.wait_for("web", "ready", is_ready).await?;
+        web["lifecycle"] = json!({"postStart": get("/started"), "preStop": get("/ending")});
+        let mut spec = pod_of(&web);
+        spec["hostNetwork"] = json!(true);
+        host.create("web", spec).await?;
         wait_until_asked(&asked, "/started").await?;
-        wait_until_asked(&asked, "/grpc.health.v1.Health/Check").await?;
         host.pods().delete("web", &DeleteParams::default()).await?;
         host.wait_until_gone("web").await?;
         wait_until_asked(&asked, "/ending").await?;
