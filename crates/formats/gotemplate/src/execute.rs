@@ -9,7 +9,6 @@ mod walk;
 
 use std::any::Any;
 use std::rc::Rc;
-use std::sync::Arc;
 
 use crate::budget::{Budget, Spent};
 use crate::error::Error;
@@ -85,10 +84,17 @@ impl<'s> Scope<'s> {
     /// # Errors
     /// There is none of the name, it failed, or the budget is spent. Also if templates are nested too deep.
     pub fn execute(&mut self, name: &str, data: Value) -> Result<Text, Error> {
-        match self.templates.find(name).map(Arc::clone) {
-            Some(tree) => self.execute_tree(&tree, data),
-            None => Err(Error::NoTemplate { name: name.to_owned(), asked: name.to_owned() }),
-        }
+        let tree = self.templates.find(name).ok_or_else(|| no_template(name))?;
+        self.execute_tree(&tree, data)
+    }
+
+    /// As [`Scope::execute`], for a template that is carried out once: of a shared text, nothing more is kept than was.
+    ///
+    /// # Errors
+    /// As [`Scope::execute`].
+    pub fn execute_once(&mut self, name: &str, data: Value) -> Result<Text, Error> {
+        let tree = self.templates.find_once(name).ok_or_else(|| no_template(name))?;
+        self.execute_tree(&tree, data)
     }
 
     /// Carries a text out, whatever is known under its name.
@@ -96,12 +102,8 @@ impl<'s> Scope<'s> {
     /// # Errors
     /// As [`Scope::execute`].
     pub fn execute_parsed(&mut self, parsed: &Parsed, data: Value) -> Result<Text, Error> {
-        match parsed.main() {
-            Some(tree) => self.execute_tree(tree, data),
-            None => {
-                Err(Error::NoTemplate { name: parsed.name().to_owned(), asked: parsed.name().to_owned() })
-            }
-        }
+        let tree = parsed.main().ok_or_else(|| no_template(parsed.name()))?;
+        self.execute_tree(tree, data)
     }
 
     fn execute_tree(&mut self, tree: &Tree, data: Value) -> Result<Text, Error> {
@@ -117,6 +119,10 @@ impl<'s> Scope<'s> {
         walk::execute(self, tree, &data, &mut output)?;
         Ok(output.into())
     }
+}
+
+fn no_template(name: &str) -> Error {
+    Error::NoTemplate { name: name.to_owned(), asked: name.to_owned() }
 }
 
 /// Why an action stopped, before it is known where.

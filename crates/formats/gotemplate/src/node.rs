@@ -3,12 +3,14 @@
 //! A chart may have thousands of templates, and all of them are kept while one is carried out: so nodes take no more room
 //! than they fill, and texts stay in the source.
 
+use std::borrow::Cow;
 use std::fmt::{self, Display, Formatter};
 use std::ops::Range;
 use std::sync::Arc;
 
 use crate::error::Location;
 use crate::number::Number;
+use crate::parse::{Literal, parse};
 use crate::print::quote;
 
 /// A parsed template.
@@ -23,34 +25,65 @@ impl Tree {
     /// Whether there is nothing but space.
     pub(crate) fn is_empty(&self) -> bool {
         self.body.iter().all(|statement| match statement {
-            Statement::Text(range) => self.source.text(range).trim().is_empty(),
+            Statement::Text(range) => is_space(self.source.text(range)),
             _ => false,
         })
     }
+}
+
+fn is_space(text: &[u8]) -> bool {
+    std::str::from_utf8(text).is_ok_and(|text| text.trim().is_empty())
 }
 
 /// The text that one or more templates were parsed from.
 #[derive(Debug)]
 pub(crate) struct Source {
     pub(crate) name: Arc<str>,
-    pub(crate) text: Box<str>,
+    /// UTF-8.
+    bytes: Arc<[u8]>,
 }
 
 impl Source {
+    pub(crate) fn new(name: &str, text: &str) -> Source {
+        Source { name: name.into(), bytes: text.as_bytes().into() }
+    }
+
+    /// Keeps the bytes of somebody else, if they are UTF-8.
+    pub(crate) fn shared(name: &str, bytes: &Arc<[u8]>) -> Source {
+        let bytes = match String::from_utf8_lossy(bytes) {
+            Cow::Borrowed(_) => Arc::clone(bytes),
+            Cow::Owned(text) => text.into_bytes().into(),
+        };
+        Source { name: name.into(), bytes }
+    }
+
+    pub(crate) fn whole(&self) -> &str {
+        std::str::from_utf8(&self.bytes).unwrap_or_default()
+    }
+
     /// What stands there.
-    pub(crate) fn text(&self, range: &Range<Position>) -> &str {
-        self.text.get(range.clone()).unwrap_or_default()
+    pub(crate) fn text(&self, range: &Range<Position>) -> &[u8] {
+        self.bytes.get(range.clone()).unwrap_or_default()
     }
 
     /// The place of a byte.
     pub(crate) fn locate(&self, position: usize) -> Location {
-        let before = self.text.get(..position).unwrap_or(&self.text);
-        let line_start = before.rfind('\n').map_or(0, |found| found + 1);
+        let before = self.bytes.get(..position).unwrap_or(&self.bytes);
+        let line_start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |found| found + 1);
         Location {
             template: self.name.to_string(),
-            line: 1 + before.bytes().filter(|byte| *byte == b'\n').count(),
+            line: 1 + before.iter().filter(|byte| **byte == b'\n').count(),
             column: before.len() - line_start,
         }
+    }
+
+    /// The template that the text itself is, once more: it could be parsed before.
+    pub(crate) fn read_again(self: &Arc<Source>) -> Arc<Tree> {
+        let trees = parse(self, &|_| true).unwrap_or_default();
+        let own = trees.into_iter().find(|tree| tree.name == self.name);
+        own.unwrap_or_else(|| {
+            Arc::new(Tree { name: Arc::clone(&self.name), source: Arc::clone(self), body: Box::default() })
+        })
     }
 }
 
@@ -125,7 +158,7 @@ pub(crate) enum Term {
     Chain(Box<Operand>, Names),
     Number(Box<Number>),
     /// As it was written, and what it means.
-    String(Box<str>, crate::parse::Literal),
+    String(Box<str>, Literal),
     Pipe(Pipe),
 }
 

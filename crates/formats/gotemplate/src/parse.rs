@@ -22,13 +22,11 @@ const DEPTH_MAX: usize = 200;
 /// # Errors
 /// What is wrong, in Go's words.
 pub(crate) fn parse(
-    name: &str,
-    text: &str,
+    source: &Arc<Source>,
     is_function: &dyn Fn(&str) -> bool,
 ) -> Result<Vec<Arc<Tree>>, Error> {
-    let source = Arc::new(Source { name: name.into(), text: text.into() });
     let mut parser = Parser {
-        tokens: lex(text),
+        tokens: lex(source.whole()),
         next: 0,
         furthest: 0,
         source,
@@ -39,8 +37,8 @@ pub(crate) fn parse(
         depth: 0,
         trees: Vec::new(),
     };
-    parser.file(name).map_err(|message| Error::Parse {
-        template: name.to_owned(),
+    parser.file(&source.name).map_err(|message| Error::Parse {
+        template: source.name.to_string(),
         line: parser.line(),
         message,
     })?;
@@ -53,7 +51,7 @@ struct Parser<'p> {
     next: usize,
     /// The last token that was looked at: errors name its line.
     furthest: usize,
-    source: Arc<Source>,
+    source: &'p Arc<Source>,
     is_function: &'p dyn Fn(&str) -> bool,
     variables: Vec<String>,
     action_line: Option<usize>,
@@ -196,7 +194,7 @@ impl<'p> Parser<'p> {
 
     /// A template may be defined twice in one text only if one of both is empty.
     fn add(&mut self, name: &str, body: Vec<Statement>) -> Result<(), String> {
-        let tree = Arc::new(Tree { name: name.into(), source: Arc::clone(&self.source), body: body.into() });
+        let tree = Arc::new(Tree { name: name.into(), source: Arc::clone(self.source), body: body.into() });
         let known = self.trees.iter_mut().find(|known| known.name == tree.name);
         match known {
             None => self.trees.push(tree),

@@ -200,14 +200,14 @@ fn render_templates(
     let mut templates = Templates::new();
     for one in &renderables {
         budget.spend_bytes(one.text.len())?;
-        templates.add(&one.name, &one.text, &Functions)?;
+        templates.add_shared(&one.name, one.text, &Functions)?;
     }
     let templates = Rc::new(templates);
     let mut scope = Scope::new(templates, &Functions, budget, rendering).with_missing_key(MissingKey::Zero);
     let shown = renderables.iter().filter(|one| !one.is_partial());
     let render = |one: &Renderable<'_>| {
         one.values.set("Template", one.about());
-        let output = scope.execute(&one.name, Value::Map(one.values.clone()))?;
+        let output = scope.execute_once(&one.name, Value::Map(one.values.clone()))?;
         Ok((one.name.clone(), without_no_value(output).to_str().into_owned()))
     };
     shown.map(render).collect()

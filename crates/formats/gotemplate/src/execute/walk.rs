@@ -1,7 +1,6 @@
 //! Statement after statement.
 
 use std::fmt::Display;
-use std::sync::Arc;
 
 use super::{Found, Scope, Stopped};
 use crate::error::{Error, Execution, Frame};
@@ -83,7 +82,7 @@ impl<'t> Run<'_, '_, 't> {
 
     fn statement(&mut self, dot: &Found, statement: &'t Statement) -> Result<Flow, Stopped> {
         match statement {
-            Statement::Text(range) => self.write(self.tree.source.text(range).as_bytes())?,
+            Statement::Text(range) => self.write(self.tree.source.text(range))?,
             Statement::Action { position, pipe } => self.action(dot, *position, pipe)?,
             Statement::If(branch) => return self.branch(dot, branch, false),
             Statement::With(branch) => return self.branch(dot, branch, true),
@@ -138,7 +137,7 @@ impl<'t> Run<'_, '_, 't> {
         pipe: Option<&'t Pipe>,
     ) -> Result<(), Stopped> {
         self.at = At { position, shown: Some(Shown::Template(name, pipe)) };
-        let Some(tree) = self.scope.templates.find(name).map(Arc::clone) else {
+        let Some(tree) = self.scope.templates.find(name) else {
             return Err(Stopped::new(format!("template {name:?} not defined")));
         };
         let depth_max = self.scope.budget.limits().depth_max;

@@ -161,3 +161,30 @@ fn a_syntax_error_names_its_line() {
     fails("{{ (1", "template: t:1: unclosed action");
     fails("{{ 1i }}", "template: t:1: complex numbers are not supported: \"1i\"");
 }
+
+#[test]
+fn a_shared_text_is_as_one_of_its_own() {
+    let mut templates = Templates::new();
+    for (name, text) in [
+        ("page", b"{{ define \"part\" }}part{{ end }}{{ template \"part\" }} of {{ .a }} \xff".as_slice()),
+        ("caller", b"{{ template \"page\" . }}, {{ render \"page\" . }}"),
+        ("faulty", b"\n{{ .a.b }}"),
+        ("empty", b"{{ define \"faulty\" }} {{ end }}"),
+    ] {
+        templates.add_shared(name, &text.into(), &Callers::new()).unwrap();
+    }
+    let refused = templates.add_shared("wrong", &b"\n{{ x }}".as_slice().into(), &NoLibrary);
+    assert_eq!(refused.unwrap_err().to_string(), "template: wrong:2: function \"x\" not defined");
+    let (budget, library) = (Budget::new(LIMITS), Callers::new());
+    let mut scope = Scope::new(Rc::new(templates), &library, &budget, &());
+    for _ in 0..2 {
+        assert_eq!(scope.execute_once("page", data()).unwrap().to_string(), "part of 1 \u{fffd}");
+        let called = scope.execute_once("caller", data()).unwrap();
+        assert_eq!(called.to_string(), "part of 1 \u{fffd}, part of 1 \u{fffd}");
+    }
+    assert_eq!(scope.execute("page", data()).unwrap().to_string(), "part of 1 \u{fffd}");
+    assert_eq!(
+        scope.execute_once("faulty", data()).unwrap_err().to_string(),
+        "template: faulty:2:5: executing \"faulty\" at <.a.b>: can't evaluate field b in type interface {}"
+    );
+}

@@ -1,7 +1,6 @@
 //! What templates see: `.Values`, `.Chart`, `.Release`, `.Capabilities`, `.Files`, `.Subcharts`, `.Template`.
 
-use std::borrow::Cow;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use bythos_gotemplate::{Element, Failure, Function, Map, Named, Scope, Shape, Text, Value};
 
@@ -17,7 +16,7 @@ const VALUES_SHAPE: Shape = Shape::named(Element::Any, &VALUES);
 pub(super) struct Renderable<'c> {
     /// `chart/templates/service.yaml`
     pub(super) name: String,
-    pub(super) text: Cow<'c, str>,
+    pub(super) text: &'c Arc<[u8]>,
     /// Shared by all templates of a chart.
     pub(super) values: Map,
     folder: String,
@@ -97,7 +96,7 @@ fn collect<'c>(
     for template in chart.templates.iter().filter(|template| super::counts(chart, &template.name)) {
         found.push(Renderable {
             name: format!("{path}/{}", template.name),
-            text: String::from_utf8_lossy(&template.data),
+            text: &template.data,
             values: seen.clone(),
             folder: format!("{path}/templates"),
         });
