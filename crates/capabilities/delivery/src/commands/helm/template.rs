@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{BufWriter, Write};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
@@ -117,12 +117,14 @@ pub async fn run(args: &Args, out: &mut impl Write) -> Result<(), CommandError> 
     if let Some(folder) = folder {
         return write(&folder, args, &rendered, out);
     }
-    let printed = print(args, &rendered);
     if args.show_only.is_empty() {
-        out.write_all(printed.as_bytes())?;
-        return Ok(());
+        let mut out = BufWriter::new(out);
+        print(args, &rendered, &mut out)?;
+        return Ok(out.flush()?);
     }
-    for manifest in only(&printed, &args.show_only)? {
+    let mut printed = Vec::new();
+    print(args, &rendered, &mut printed)?;
+    for manifest in only(&String::from_utf8_lossy(&printed), &args.show_only)? {
         writeln!(out, "---\n{manifest}")?;
     }
     Ok(())
@@ -154,11 +156,14 @@ fn document((source, content): &Sourced<'_>) -> String {
     format!("---\n# Source: {source}\n{content}\n")
 }
 
-/// Everything, as Helm prints it.
-fn print(args: &Args, rendered: &Rendered) -> String {
-    let resources: String = resources(args, rendered).iter().map(document).collect();
-    let hooks = hooks(args, rendered);
-    std::iter::once(format!("{}\n", resources.trim())).chain(hooks.iter().map(document)).collect()
+/// Everything, as Helm prints it: the space behind the last resource is cut.
+fn print(args: &Args, rendered: &Rendered, out: &mut impl Write) -> std::io::Result<()> {
+    let resources = resources(args, rendered);
+    let (last, others) =
+        resources.split_last().map_or((None, &[][..]), |(last, others)| (Some(last), others));
+    others.iter().try_for_each(|other| out.write_all(document(other).as_bytes()))?;
+    writeln!(out, "{}", last.map(document).unwrap_or_default().trim_end())?;
+    hooks(args, rendered).iter().try_for_each(|hook| out.write_all(document(hook).as_bytes()))
 }
 
 /// Writes everything into files, each called as the template that gave it.
