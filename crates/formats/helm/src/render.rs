@@ -150,7 +150,7 @@ fn prepare(request: &Request<'_>, budget: &Budget) -> Result<Prepared, Error> {
     let values = request.values.seen();
     coalesce.chart(&chart, &values, crate::values::Nulls::Removed)?;
     if request.schemas == Schemas::Enforced {
-        validate(&chart, &values, budget)?;
+        validate(&chart, &values, &request.world, budget)?;
     }
     let rendering = Rendering::new(Arc::clone(&request.world), request.is_linting);
     let root = context::root(request, &values);

@@ -53,6 +53,13 @@ pub trait World: Send + Sync {
     /// Why the cluster could not be asked.
     fn lookup(&self, wanted: Wanted<'_>) -> Result<Option<Value>, String>;
 
+    /// The document at an `http://` or `https://` address: a schema that the schema of a chart stands on. Whoever fetches
+    /// it bounds time and bytes.
+    ///
+    /// # Errors
+    /// Why it did not come.
+    fn schema(&self, address: &str) -> Result<Vec<u8>, String>;
+
     /// The addresses of a host; none if names are not to be looked up.
     fn host_addresses(&self, name: &str) -> Vec<String>;
 }

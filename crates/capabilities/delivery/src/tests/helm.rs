@@ -258,3 +258,19 @@ async fn a_chart_is_pulled_as_a_file_or_a_folder() {
     let refused = helm(&untar).await.unwrap_err();
     assert!(refused.ends_with("already exists"), "{refused}");
 }
+
+#[tokio::test]
+async fn a_schema_may_stand_on_one_that_a_site_publishes() {
+    let (folder, site) = (folder(), Site::new());
+    site.put("count.json", r#"{"type": "integer", "maximum": 3}"#);
+    let schema = |name: &str| format!(r#"{{"properties": {{"count": {{"$ref": "{}"}}}}}}"#, site.url(name));
+    let chart = folder.path().to_str().unwrap();
+    std::fs::write(folder.path().join("values.schema.json"), schema("count.json")).unwrap();
+    helm(&["template", chart]).await.unwrap();
+    let refused = helm(&["template", chart, "--set", "count=4"]).await.unwrap_err();
+    assert!(refused.contains("- at '/count': 4 is greater than the maximum of 3"), "{refused}");
+    std::fs::write(folder.path().join("values.schema.json"), schema("gone.json")).unwrap();
+    let refused = helm(&["template", chart]).await.unwrap_err();
+    assert!(refused.contains("404") && refused.contains("--skip-schema-validation"), "{refused}");
+    helm(&["template", chart, "--skip-schema-validation"]).await.unwrap();
+}

@@ -30,8 +30,8 @@ pub(super) fn check(request: &LintRequest<'_>, limits: Limits, messages: &mut Me
     values.merge(request.values.clone());
     let schema = request.file("values.schema.json").filter(|schema| !schema.data.is_empty());
     let Some(schema) = schema.filter(|_| request.schemas == Schemas::Enforced) else { return };
-    let checked =
-        validate_against(request.folder, &schema.data, &Value::Map(values.seen()), &Budget::new(limits));
+    let seen = Value::Map(values.seen());
+    let checked = validate_against(request.folder, &schema.data, &seen, &request.world, &Budget::new(limits));
     let faults = checked.map_err(|error| match error {
         Error::Schema { faults, .. } => faults,
         error => error.to_string(),

@@ -148,16 +148,38 @@ fn of_a_library_chart_only_the_definitions_count() {
     );
 }
 
+/// The chart whose schema says of `image` that it must be as the one at an address.
+fn chart_that_stands_on(address: &str) -> Chart {
+    let schema = json!({"properties": {"image": {"$ref": address}}}).to_string();
+    chart(&[("Chart.yaml", OUTER), ("values.schema.json", &schema)])
+}
+
 #[test]
-fn a_schema_can_be_ignored_and_one_that_stands_on_others_names_the_switch() {
-    let schema = r#"{"properties":{"image":{"$ref":"https://example.org/image.json"}}}"#;
-    let chart = chart(&[("Chart.yaml", OUTER), ("values.schema.json", schema)]);
+fn a_schema_may_stand_on_others_that_are_elsewhere() {
+    let chart = chart_that_stands_on("https://example.org/image.json");
+    render_with(&chart, json!({ "image": "web" })).unwrap();
     let error = render_with(&chart, json!({ "image": 1 })).unwrap_err().to_string();
-    assert!(error.contains("https://example.org/image.json"), "{error}");
-    assert!(error.contains("use --skip-schema-validation or"), "{error}");
-    let values = crate::set::UserValues::default();
-    let request = crate::Request { schemas: Schemas::Ignored, ..super::world::request(&chart, &values) };
-    crate::render(&request, crate::Limits::CHARTS).unwrap();
+    assert!(error.contains("- at '/image': 1 is not of type"), "{error}");
+    render_with(&chart_that_stands_on("urn:nobody:knows"), json!({ "image": 1 })).unwrap();
+}
+
+#[test]
+fn a_schema_whose_others_do_not_come_says_why_and_names_the_switch() {
+    for (address, words) in [
+        ("https://example.org/away.json", "failed to connect to example.org"),
+        ("https://example.org/page", "expected JSON"),
+        ("https://endless.org/", "a schema may stand on 100 others"),
+        ("file:///etc/passwd", "only http:// and https:// are fetched"),
+        ("/etc/passwd", "only http:// and https:// are fetched"),
+    ] {
+        let chart = chart_that_stands_on(address);
+        let error = render_with(&chart, json!({ "image": 1 })).unwrap_err().to_string();
+        assert!(error.contains(words) && error.contains(address), "{address}: {error}");
+        assert!(error.contains("use --skip-schema-validation or"), "{error}");
+        let values = crate::set::UserValues::default();
+        let request = crate::Request { schemas: Schemas::Ignored, ..super::world::request(&chart, &values) };
+        crate::render(&request, crate::Limits::CHARTS).unwrap();
+    }
 }
 
 #[test]

@@ -43,6 +43,19 @@ impl World for Frozen {
         }
     }
 
+    fn schema(&self, address: &str) -> Result<Vec<u8>, String> {
+        match address {
+            "https://example.org/image.json" => Ok(br##"{"$ref": "name.json#/$defs/name"}"##.to_vec()),
+            "https://example.org/name.json" => Ok(br#"{"$defs": {"name": {"type": "string"}}}"#.to_vec()),
+            "https://example.org/page" => Ok(b"<html>".to_vec()),
+            // Each stands on the next one, for ever.
+            address if address.starts_with("https://endless.org/") => {
+                Ok(format!(r#"{{"$ref": "{address}1"}}"#).into_bytes())
+            }
+            _ => Err("failed to connect to example.org".to_owned()),
+        }
+    }
+
     fn host_addresses(&self, _name: &str) -> Vec<String> {
         Vec::new()
     }

@@ -117,7 +117,7 @@ impl Look {
             values: &self.values,
             namespace: &self.namespace,
             capabilities: self.capabilities,
-            world: Arc::new(Machine::default()),
+            world: Arc::new(Machine::alone()),
             schemas: self.schemas,
         };
         Ok(lint(&request, ArchiveLimits::CHARTS, Limits::CHARTS))

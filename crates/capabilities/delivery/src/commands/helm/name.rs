@@ -36,7 +36,7 @@ pub(crate) fn from_template(template: &str) -> Result<String, CommandError> {
         values: &UserValues::default(),
         release,
         capabilities: offline::capabilities(None, &[])?,
-        world: Arc::new(Machine::default()),
+        world: Arc::new(Machine::alone()),
         is_linting: false,
         schemas: Schemas::default(),
         notes: Notes::default(),

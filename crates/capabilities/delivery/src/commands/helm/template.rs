@@ -96,7 +96,7 @@ pub async fn run(args: &Args, out: &mut impl Write) -> Result<(), CommandError> 
         true => folder.join(&name),
         false => folder.clone(),
     });
-    let machine = Machine::default().with_names(args.enable_dns);
+    let machine = Machine::alone().with_names(args.enable_dns);
     let release =
         Release { name, namespace: args.namespace.clone(), revision: 1, is_upgrade: args.is_upgrade };
     let schemas = args.schema.schemas();
