@@ -75,3 +75,18 @@ pub(crate) fn check_port_number_or_name(port: &Spot<'_, '_>, errors: &mut Vec<Fi
         _ => check_port_number(port, errors),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::FieldError;
+
+    /// The errors as users read them.
+    pub(crate) fn words(errors: &[FieldError]) -> Vec<String> {
+        errors.iter().map(ToString::to_string).collect()
+    }
+
+    #[track_caller]
+    pub(crate) fn check(errors: &[FieldError], expected: &[&str]) {
+        assert_eq!(words(errors), expected);
+    }
+}

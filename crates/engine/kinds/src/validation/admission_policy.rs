@@ -151,12 +151,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    #[track_caller]
-    fn check(errors: &[FieldError], expected: &[&str]) {
-        let found: Vec<String> = errors.iter().map(ToString::to_string).collect();
-        assert_eq!(found, expected);
-    }
+    use crate::validation::tests::check;
 
     fn policy(mutation: Value) -> Value {
         let rule = json!({"operations": ["CREATE"], "apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"]});

@@ -61,12 +61,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    #[track_caller]
-    fn check(errors: &[FieldError], expected: &[&str]) {
-        let found: Vec<String> = errors.iter().map(ToString::to_string).collect();
-        assert_eq!(found, expected);
-    }
+    use crate::validation::tests::check;
 
     fn good() -> Value {
         json!({"metadata": {"name": "v1beta1.metrics.k8s.io"}, "spec": {"group": "metrics.k8s.io",

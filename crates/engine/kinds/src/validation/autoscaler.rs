@@ -196,12 +196,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    #[track_caller]
-    fn check(errors: &[FieldError], expected: &[&str]) {
-        let found: Vec<String> = errors.iter().map(ToString::to_string).collect();
-        assert_eq!(found, expected);
-    }
+    use crate::validation::tests::check;
 
     fn with(field: &str, value: Value) -> Value {
         let mut spec = json!({"minReplicas": 1, "maxReplicas": 3,

@@ -154,12 +154,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    #[track_caller]
-    fn check(errors: &[FieldError], expected: &[&str]) {
-        let found: Vec<String> = errors.iter().map(ToString::to_string).collect();
-        assert_eq!(found, expected);
-    }
+    use crate::validation::tests::check;
 
     #[test]
     fn a_claim_asks_for_devices_in_one_of_two_ways() {

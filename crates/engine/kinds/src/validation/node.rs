@@ -59,12 +59,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    #[track_caller]
-    fn check(errors: &[FieldError], expected: &[&str]) {
-        let found: Vec<String> = errors.iter().map(ToString::to_string).collect();
-        assert_eq!(found, expected);
-    }
+    use crate::validation::tests::check;
 
     #[test]
     fn taints_have_a_key_and_an_effect_and_are_there_once() {

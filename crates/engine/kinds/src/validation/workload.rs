@@ -273,6 +273,7 @@ fn number_of(amount: &Value) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::validation::tests::words;
 
     fn deployment() -> Value {
         json!({"spec": {
@@ -290,8 +291,7 @@ mod tests {
     fn check(change: fn(&mut Value), expected: &[&str]) {
         let mut deployment = deployment();
         change(&mut deployment["spec"]);
-        let found: Vec<String> = validate_deployment(&deployment).iter().map(ToString::to_string).collect();
-        assert_eq!(found, expected);
+        assert_eq!(words(&validate_deployment(&deployment)), expected);
     }
 
     #[test]
@@ -360,10 +360,6 @@ mod tests {
             |spec| spec["progressDeadlineSeconds"] = json!(0),
             &["spec.progressDeadlineSeconds: Invalid value: 0: must be greater than minReadySeconds"],
         );
-    }
-
-    fn words(errors: &[FieldError]) -> Vec<String> {
-        errors.iter().map(ToString::to_string).collect()
     }
 
     #[test]

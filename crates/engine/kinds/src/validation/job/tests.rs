@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::validation::tests::words;
 
 fn job() -> Value {
     json!({
@@ -16,10 +17,6 @@ fn job() -> Value {
             },
         },
     })
-}
-
-fn words(errors: &[FieldError]) -> Vec<String> {
-    errors.iter().map(ToString::to_string).collect()
 }
 
 #[track_caller]
