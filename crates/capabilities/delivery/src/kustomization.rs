@@ -184,7 +184,10 @@ impl Context {
             }
             Outcome::Failed(failure) => {
                 let (reason, message) = (failure.reason().as_str(), failure.message());
-                info!(namespace, name, reason, message, "not applied");
+                // A failure that stays is told anew with every try: once is enough for the log.
+                if report::is_new_failure(&run.began, &message) {
+                    info!(namespace, name, reason, message, "not applied");
+                }
                 events.publish(object, Severity::Warning, reason, &message).await;
             }
             Outcome::Applied { .. } | Outcome::Waiting { .. } => {}

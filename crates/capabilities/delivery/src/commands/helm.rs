@@ -3,8 +3,8 @@
 //! For who works by hand, or by a script that was written for Helm. What a platform needs for good belongs into its
 //! repository, as a HelmRelease.
 //!
-//! Left out: repositories by name (`helm repo`), signatures, plugins, post-renderers that are programs, and
-//! `template --validate`.
+//! Left out: repositories by name (`helm repo`), signatures, plugins, post-renderers that are programs,
+//! `--insecure-skip-tls-verify`, `show values --jsonpath`, and options of `template` that change nothing there.
 
 use std::io::Write;
 
@@ -56,7 +56,7 @@ pub enum Command {
     Get(get::Command),
     /// Run the tests of a release
     Test(test::Args),
-    /// Print what a chart becomes with these values, without a cluster
+    /// Print what a chart becomes with these values
     Template(Box<template::Args>),
     /// Print what a chart says about itself
     #[command(subcommand)]
@@ -86,7 +86,7 @@ pub async fn run(
         Command::Status(args) => status::run(args, connect().await?, out).await,
         Command::Get(command) => get::run(command, connect().await?, out).await,
         Command::Test(args) => test::run(args, connect().await?, out).await,
-        Command::Template(args) => template::run(args, out).await,
+        Command::Template(args) => template::run(args, connect, out).await,
         Command::Show(command) => show::run(command, out).await,
         Command::Lint(args) => lint::run(args, out).await,
         Command::Pull(args) => pull::run(args, out).await,

@@ -219,6 +219,12 @@ pub(super) fn is_news(began: &KustomizationStatus, now: &KustomizationStatus, re
         || get(&began.conditions, Type::Ready.as_str()).is_none_or(|it| it.status != "True")
 }
 
+/// Whether the run before did not fail in these words.
+pub(super) fn is_new_failure(began: &KustomizationStatus, message: &str) -> bool {
+    let ready = get(&began.conditions, Type::Ready.as_str());
+    ready.is_none_or(|it| it.status != "False" || it.message != message)
+}
+
 /// Says how it went, and when to come again.
 pub(super) fn finish(object: &Kustomization, status: &mut KustomizationStatus, outcome: &Outcome) -> Next {
     if let Some(requested) = object.annotations().get(RECONCILE_REQUESTED_AT) {

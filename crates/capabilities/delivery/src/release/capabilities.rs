@@ -5,8 +5,18 @@ use k8s_openapi::apimachinery::pkg::version::Info;
 use kube::Client;
 use kube::core::discovery::v2::APIGroupDiscoveryList;
 
+use super::RenderError;
+use crate::status::words;
+
 /// Asks the cluster for its version and for every kind that it serves.
-pub(super) async fn of(client: &Client) -> Result<Capabilities, kube::Error> {
+///
+/// # Errors
+/// It does not say.
+pub(super) async fn of(client: &Client) -> Result<Capabilities, RenderError> {
+    ask(client).await.map_err(|error| RenderError::Capabilities { words: words(&error) })
+}
+
+async fn ask(client: &Client) -> Result<Capabilities, kube::Error> {
     let Info { git_version, .. } = client.apiserver_version().await?;
     let core = client.list_core_api_versions_aggregated().await?;
     let groups = client.list_api_groups_aggregated().await?;

@@ -14,7 +14,6 @@ use serde_json::Value;
 use super::world::Machine;
 use super::{ActionError, Releases, capabilities};
 use crate::metadata::put;
-use crate::status::words;
 
 /// What was rendered cannot become a release.
 #[derive(Debug, thiserror::Error)]
@@ -72,16 +71,10 @@ impl Releases<'_> {
             (self.tell)(&format!("crds/ holds what defines no kind, and is left out: {}", names.join(", ")));
         }
         self.carry_out_definitions(&steps).await?;
-        let capabilities = self.capabilities().await?;
+        let capabilities = capabilities::of(self.cluster.client()).await?;
         let (record, warnings) = self.rendered(wish, capabilities).await?;
         warnings.iter().for_each(|warning| (self.tell)(warning));
         Ok(record)
-    }
-
-    /// What the cluster is and serves.
-    pub(crate) async fn capabilities(&self) -> Result<Capabilities, RenderError> {
-        let asked = capabilities::of(self.cluster.client()).await;
-        asked.map_err(|error| RenderError::Capabilities { words: words(&error) })
     }
 
     async fn rendered(

@@ -4,7 +4,7 @@
 use std::net::ToSocketAddrs as _;
 use std::time::Duration;
 
-use bythos_helm::{KeyAlgorithm, Wanted, World, generate_key};
+use bythos_helm::{Capabilities, KeyAlgorithm, Wanted, World, generate_key};
 use bythos_operator::error_chain;
 use k8s_openapi::jiff::Timestamp;
 use k8s_openapi::jiff::tz::TimeZone;
@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
+use super::{RenderError, capabilities};
 use crate::status::words;
 use crate::web::{self, Certificates, Web};
 
@@ -52,6 +53,12 @@ impl Machine {
     /// With a cluster, as one identity sees it.
     pub(super) fn before(client: Client) -> Machine {
         Machine { cluster: Some(client), ..Machine::alone() }
+    }
+
+    /// [`Machine::before`], and what that cluster is.
+    pub(crate) async fn with_cluster(client: Client) -> Result<(Machine, Capabilities), RenderError> {
+        let capabilities = capabilities::of(&client).await?;
+        Ok((Machine::before(client), capabilities))
     }
 
     /// The same, and whether hosts may be looked up by their names: what they are called is told to others.

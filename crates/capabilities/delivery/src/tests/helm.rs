@@ -244,6 +244,39 @@ async fn lint_says_what_is_wrong() {
 }
 
 #[tokio::test]
+async fn lint_looks_into_charts_inside_if_it_is_told_to() {
+    let folder = folder();
+    let outer = folder.path().to_str().unwrap();
+    let inner = folder.path().join("charts/inner");
+    std::fs::create_dir_all(inner.join("charts")).unwrap();
+    std::fs::write(inner.join("Chart.yaml"), "apiVersion: v2\nname: inner\nversion: 1.0.0\n").unwrap();
+    let packed = chart(&[
+        ("Chart.yaml", "apiVersion: v2\nname: packed\nversion: 1.0.0\n"),
+        ("templates/a.yaml", "{{ .Values."),
+    ]);
+    std::fs::write(inner.join("charts/packed-1.0.0.tgz"), packed).unwrap();
+    let alone = helm(&["lint", outer]).await.unwrap_err();
+    assert!(alone.ends_with("1 chart(s) linted, 1 chart(s) failed"), "{alone}");
+    let with_others = helm(&["lint", outer, "--with-subcharts"]).await.unwrap_err();
+    for path in [inner.clone(), inner.join("charts/packed-1.0.0.tgz")] {
+        assert!(with_others.contains(&format!("==> Linting {}\n", path.display())), "{with_others}");
+    }
+    assert!(with_others.ends_with("3 chart(s) linted, 3 chart(s) failed"), "{with_others}");
+}
+
+#[tokio::test]
+async fn a_release_is_called_as_it_is_told() {
+    let folder = folder();
+    let chart = folder.path().to_str().unwrap();
+    let printed = helm(&["template", chart, "--generate-name"]).await.unwrap();
+    assert!(printed.contains("name: shop-") && printed.contains("-few"), "{printed}");
+    let printed = helm(&["template", chart, "--name-template", "{{ upper \"a\" | lower }}b"]).await.unwrap();
+    assert!(printed.contains("name: ab-few"), "{printed}");
+    let refused = helm(&["template", "rel", chart, "-g"]).await.unwrap_err();
+    assert!(refused.contains("cannot set --generate-name and also specify a name"), "{refused}");
+}
+
+#[tokio::test]
 async fn a_chart_is_pulled_as_a_file_or_a_folder() {
     let site = Site::new();
     site.publish(&["1.0.0"]);

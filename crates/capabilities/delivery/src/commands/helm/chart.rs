@@ -18,7 +18,7 @@ use crate::web::{Certificates, Wanted, Web};
 const TIMEOUT: Duration = Duration::from_secs(120);
 const VALUES_BYTES_MAX: usize = 16 << 20;
 /// Folders inside of each other; links may lead in circles.
-const FOLDERS_DEPTH_MAX: usize = 64;
+pub(super) const FOLDERS_DEPTH_MAX: usize = 64;
 
 /// Where a chart is, and in which version.
 #[derive(Debug, Clone, Default, clap::Args)]

@@ -7,11 +7,10 @@ use bythos_helm::plan::{CrdPolicy, Install, Options};
 use bythos_helm::release::{History, ReleaseRecord, Status};
 use bythos_helm::set::UserValues;
 use bythos_helm::{Chart, Notes, Release};
-use k8s_openapi::jiff::Timestamp;
 use kube::Client;
 
 use super::chart::{self, ChartOptions, SchemaOptions, ValuesOptions};
-use super::name::{from_template, name_and_chart};
+use super::name::{chosen, name_and_chart};
 use super::options::{ApplyOptions, Desk, NamespaceOptions, Server, WaitOptions, failed};
 use super::print::{self, Format, Show};
 use crate::commands::CommandError;
@@ -195,23 +194,14 @@ pub async fn run(args: &Args, client: Client, out: &mut impl Write) -> Result<()
     let (given, reference) = name_and_chart(&args.words)?;
     let values = args.making.values.load().await?;
     let chart = chart::load(reference, &args.making.chart).await?;
-    let name = name(args, given, chart.name())?;
+    let name = chosen(given, args.name_template.as_deref(), args.generate_name, chart.name())?;
+    let name = name.ok_or_else(|| {
+        CommandError::Refuse("must either provide a name or specify --generate-name".to_owned())
+    })?;
     let desk = Desk::new(client, &args.making.namespace.namespace);
     let history = desk.releases().history(&name).await?;
     let new = New { name, chart, values, history: &history, replace: args.replace, server: args.server_side };
     install(new, &args.making, &desk, out).await
-}
-
-fn name(args: &Args, given: Option<&str>, chart: &str) -> Result<String, CommandError> {
-    let refuse = |words: &str| Err(CommandError::Refuse(words.to_owned()));
-    match (given, &args.name_template, args.generate_name) {
-        (Some(_), Some(_), _) => refuse("cannot set --name-template and also specify a name"),
-        (Some(_), _, true) => refuse("cannot set --generate-name and also specify a name"),
-        (Some(name), ..) => Ok(name.to_owned()),
-        (None, Some(template), _) => from_template(template),
-        (None, None, true) => Ok(format!("{chart}-{}", Timestamp::now().as_second())),
-        (None, None, false) => refuse("must either provide a name or specify --generate-name"),
-    }
 }
 
 /// Installs and prints.

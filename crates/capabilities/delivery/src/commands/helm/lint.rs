@@ -9,7 +9,7 @@ use bythos_helm::set::UserValues;
 use bythos_helm::{ArchiveLimits, Capabilities, Limits, Schemas, unpack};
 use bythos_operator::error_chain;
 
-use super::chart::{self, SchemaOptions, ValuesOptions};
+use super::chart::{self, FOLDERS_DEPTH_MAX, SchemaOptions, ValuesOptions};
 use super::offline;
 use crate::charts::blocking;
 use crate::commands::CommandError;
@@ -27,6 +27,9 @@ pub struct Args {
     /// Print only warnings and errors
     #[arg(long)]
     pub quiet: bool,
+    /// Look also at the charts inside
+    #[arg(long)]
+    pub with_subcharts: bool,
     /// Namespace that templates see
     #[arg(short, long, default_value = "default")]
     pub namespace: String,
@@ -50,7 +53,13 @@ pub async fn run(args: &Args, out: &mut impl Write) -> Result<(), CommandError> 
     let capabilities = offline::capabilities(args.kube_version.as_deref(), &[])?;
     let least = if args.strict { Severity::Warning } else { Severity::Error };
     let (mut failed, mut speaking) = (0, 0);
-    for path in &args.paths {
+    let mut paths = args.paths.clone();
+    if args.with_subcharts {
+        paths.extend(
+            args.paths.iter().flat_map(|path| inside(&Path::new(path).join("charts"), FOLDERS_DEPTH_MAX)),
+        );
+    }
+    for path in &paths {
         let look = Look {
             path: path.clone(),
             namespace: args.namespace.clone(),
@@ -79,7 +88,7 @@ pub async fn run(args: &Args, out: &mut impl Write) -> Result<(), CommandError> 
         }
         writeln!(out)?;
     }
-    let summary = format!("{} chart(s) linted, {failed} chart(s) failed", args.paths.len());
+    let summary = format!("{} chart(s) linted, {failed} chart(s) failed", paths.len());
     if failed > 0 {
         return Err(CommandError::Refuse(summary));
     }
@@ -87,6 +96,26 @@ pub async fn run(args: &Args, out: &mut impl Write) -> Result<(), CommandError> 
         writeln!(out, "{summary}")?;
     }
     Ok(())
+}
+
+/// The charts below a folder of charts, those inside of them included.
+fn inside(folder: &Path, depth_left: usize) -> Vec<String> {
+    let mut entries: Vec<_> = std::fs::read_dir(folder).into_iter().flatten().flatten().collect();
+    entries.sort_by_key(std::fs::DirEntry::file_name);
+    let mut found = Vec::new();
+    for entry in entries {
+        let path = entry.path();
+        let is_archive = path.extension().is_some_and(|ending| ending == "tgz");
+        // A link may lead in a circle.
+        let is_folder = entry.file_type().is_ok_and(|it| it.is_dir());
+        if is_archive || is_folder && path.join("Chart.yaml").exists() {
+            found.push(path.display().to_string());
+        }
+        if is_folder && depth_left > 0 {
+            found.extend(inside(&path, depth_left - 1));
+        }
+    }
+    found
 }
 
 /// One chart to look at.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bythos_helm::set::UserValues;
 use bythos_helm::{ArchiveLimits, Chart, File, Limits, Notes, Release, Request, Schemas, render};
 use bythos_operator::error_chain;
+use k8s_openapi::jiff::Timestamp;
 
 use super::offline;
 use crate::commands::CommandError;
@@ -19,8 +20,27 @@ pub(crate) fn name_and_chart(words: &[String]) -> Result<(Option<&str>, &str), C
     }
 }
 
+/// The name that is meant: one that was given, that a template gives, or the chart's with the time behind it. Nothing, if
+/// none of that was asked for.
+pub(crate) fn chosen(
+    given: Option<&str>,
+    template: Option<&str>,
+    generated: bool,
+    chart: &str,
+) -> Result<Option<String>, CommandError> {
+    let refuse = |words: &str| Err(CommandError::Refuse(words.to_owned()));
+    match (given, template, generated) {
+        (Some(_), Some(_), _) => refuse("cannot set --name-template and also specify a name"),
+        (Some(_), _, true) => refuse("cannot set --generate-name and also specify a name"),
+        (Some(name), ..) => Ok(Some(name.to_owned())),
+        (None, Some(template), _) => from_template(template).map(Some),
+        (None, None, true) => Ok(Some(format!("{chart}-{}", Timestamp::now().as_second()))),
+        (None, None, false) => Ok(None),
+    }
+}
+
 /// The name that a template gives: `--name-template`.
-pub(crate) fn from_template(template: &str) -> Result<String, CommandError> {
+fn from_template(template: &str) -> Result<String, CommandError> {
     let wrong = |error: &(dyn std::error::Error + 'static)| {
         CommandError::Refuse(format!("--name-template: {}", error_chain(error)))
     };

@@ -10,9 +10,11 @@ use bythos_helm::{
     Chart, HookEvent, Limits, Manifest, Notes, Release, Rendered, Request, path_matches, render, split,
 };
 use bythos_operator::error_chain;
+use kube::Client;
 
 use super::chart::{self, ChartOptions, SchemaOptions, ValuesOptions};
-use super::name::{from_template, name_and_chart};
+use super::install::DryRun;
+use super::name::{chosen, name_and_chart};
 use super::offline;
 use crate::charts::blocking;
 use crate::commands::CommandError;
@@ -30,6 +32,12 @@ pub struct Args {
     /// Template that gives the name
     #[arg(long, value_name = "TEMPLATE")]
     pub name_template: Option<String>,
+    /// Let the name be the chart's with the time behind it
+    #[arg(short, long)]
+    pub generate_name: bool,
+    /// `server` lets templates ask the cluster: what it is, what it serves, and for objects
+    #[arg(long, value_enum, num_args = 0..=1, require_equals = true, default_value = "client", default_missing_value = "client")]
+    pub dry_run: DryRun,
     /// Print definitions of kinds, too
     #[arg(long)]
     pub include_crds: bool,
@@ -74,29 +82,35 @@ pub struct Args {
     pub schema: SchemaOptions,
 }
 
-/// Prints the manifests.
+/// Prints the manifests. `connect` is asked for the cluster where templates are to ask it.
 ///
 /// # Errors
 /// The chart is not there, or cannot be rendered with these values.
-pub async fn run(args: &Args, out: &mut impl Write) -> Result<(), CommandError> {
+pub async fn run(
+    args: &Args,
+    connect: impl AsyncFnOnce() -> Result<Client, CommandError>,
+    out: &mut impl Write,
+) -> Result<(), CommandError> {
     let (name, reference) = name_and_chart(&args.words)?;
-    let name = match (name, &args.name_template) {
-        (Some(_), Some(_)) => {
-            let words = "cannot set --name-template and also specify a name";
-            return Err(CommandError::Refuse(words.to_owned()));
-        }
-        (None, Some(template)) => from_template(template)?,
-        (name, None) => name.unwrap_or("release-name").to_owned(),
-    };
     let values = args.values.load().await?;
     let chart = chart::load(reference, &args.chart).await?;
     chart::check_installable(&chart)?;
-    let capabilities = offline::capabilities(args.kube_version.as_deref(), &args.api_versions)?;
+    let name = chosen(name, args.name_template.as_deref(), args.generate_name, chart.name())?;
+    let name = name.unwrap_or_else(|| "release-name".to_owned());
+    let (machine, capabilities) = match args.dry_run {
+        DryRun::Server => {
+            let asked = Machine::with_cluster(connect().await?).await;
+            asked.map_err(|error| CommandError::Refuse(error_chain(&error)))?
+        }
+        DryRun::None | DryRun::Client => {
+            (Machine::alone(), offline::capabilities(args.kube_version.as_deref(), &args.api_versions)?)
+        }
+    };
     let folder = args.output_dir.as_ref().map(|folder| match args.release_name {
         true => folder.join(&name),
         false => folder.clone(),
     });
-    let machine = Machine::alone().with_names(args.enable_dns);
+    let machine = machine.with_names(args.enable_dns);
     let release =
         Release { name, namespace: args.namespace.clone(), revision: 1, is_upgrade: args.is_upgrade };
     let schemas = args.schema.schemas();

@@ -78,6 +78,12 @@ async fn a_release_is_made_changed_shown_and_taken_away_by_command() {
     let descriptions: Vec<&str> =
         history.lines().map(|line| line.rsplit('\t').next().unwrap().trim()).collect();
     assert_eq!(descriptions, ["DESCRIPTION", "Install complete", "Upgrade complete", "Rollback to 1"]);
+    let history = run("history rel -n ns --show-rollback-revision").await;
+    let brought_back: Vec<&str> =
+        history.lines().map(|line| line.rsplit('\t').nth(1).unwrap().trim()).collect();
+    assert_eq!(brought_back, ["ROLLBACK", "", "", "1"]);
+    let history = run("history rel -n ns -o json").await;
+    assert!(history.contains("\"rollback_revision\":1"), "{history}");
     assert_eq!(lines(&run("status rel -n ns").await)[3], "REVISION: 3");
     let gone = run("uninstall rel -n ns").await;
     assert_eq!(
@@ -90,6 +96,22 @@ async fn a_release_is_made_changed_shown_and_taken_away_by_command() {
         ]
     );
     assert_eq!(run("list -A -q").await, "");
+}
+
+#[tokio::test]
+async fn template_asks_the_cluster_if_it_is_told_to() {
+    let site = Site::start().await;
+    let (client, folder) = (site.engine.admin.clone(), on_disk());
+    std::fs::remove_dir_all(folder.path().join("templates")).unwrap();
+    std::fs::create_dir_all(folder.path().join("templates")).unwrap();
+    let text = "found: {{ (lookup \"v1\" \"Namespace\" \"\" \"default\").metadata.name }}\n\
+                names: {{ .Capabilities.APIVersions.Has \"apps/v1/Deployment\" }}\n";
+    std::fs::write(folder.path().join("templates/a.yaml"), text).unwrap();
+    let run = async |line: &str| helm(&client, &folder, line).await;
+    let alone = run("template rel CHART").await.unwrap_err().to_string();
+    assert!(alone.contains("nil pointer evaluating interface {}.name"), "{alone}");
+    let asked = run("template rel CHART --dry-run=server").await.unwrap();
+    assert!(asked.contains("found: default\nnames: true\n"), "{asked}");
 }
 
 #[tokio::test]
