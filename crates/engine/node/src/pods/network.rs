@@ -71,13 +71,21 @@ fn choose_resolver(usual: String, of_resolved: String) -> String {
     if !has_reachable(&usual) && has_reachable(&of_resolved) { of_resolved } else { usual }
 }
 
+/// What a pod asks to look names up with.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Resolver {
+    pub(crate) config: v1::DnsConfig,
+    /// In upstream's words, what was left out, because it is more than a resolver takes.
+    pub(crate) omitted: Vec<String>,
+}
+
 /// The pod's resolver. `host_resolver` is the host's `resolv.conf`.
 pub(crate) fn resolver(
     config: &NodeConfig,
     namespace: &str,
     spec: &PodSpec,
     host_resolver: &str,
-) -> v1::DnsConfig {
+) -> Resolver {
     let is_cluster = match spec.dns_policy.as_deref() {
         None | Some("ClusterFirst") => !uses_host_network(spec),
         Some("ClusterFirstWithHostNet") => true,
@@ -110,13 +118,19 @@ pub(crate) fn resolver(
             });
         }
     }
-    keep_within_limits(&mut resolver);
-    resolver
+    within_limits(resolver)
 }
 
 /// What is too much for a resolver is left out, as upstream does.
-fn keep_within_limits(resolver: &mut v1::DnsConfig) {
-    resolver.servers.truncate(SERVERS_MAX);
+fn within_limits(mut resolver: v1::DnsConfig) -> Resolver {
+    let mut omitted = Vec::new();
+    if resolver.servers.len() > SERVERS_MAX {
+        resolver.servers.truncate(SERVERS_MAX);
+        omitted.push(format!(
+            "Nameserver limits were exceeded, some nameservers have been omitted, the applied nameserver line is: {}",
+            resolver.servers.join(" ")
+        ));
+    }
     let mut characters = 0;
     let fits = |search: &&String| {
         // With the blank before it.
@@ -124,7 +138,14 @@ fn keep_within_limits(resolver: &mut v1::DnsConfig) {
         characters <= SEARCH_CHARACTERS_MAX + 1
     };
     let fitting = resolver.searches.iter().take(SEARCHES_MAX).take_while(fits).count();
-    resolver.searches.truncate(fitting);
+    if fitting < resolver.searches.len() {
+        resolver.searches.truncate(fitting);
+        omitted.push(format!(
+            "Search Line limits were exceeded, some search paths have been omitted, the applied search line is: {}",
+            resolver.searches.join(" ")
+        ));
+    }
+    Resolver { config: resolver, omitted }
 }
 
 fn add_new(known: &mut Vec<String>, added: Option<&[String]>) {
@@ -205,8 +226,12 @@ mod tests {
 
     const HOST: &str = "nameserver 192.0.2.1\nsearch a b.\n";
 
-    fn resolver_of(value: Value) -> v1::DnsConfig {
+    fn resolver_and_omitted(value: Value) -> Resolver {
         resolver(&crate::config::example(), "shop", &spec(value), HOST)
+    }
+
+    fn resolver_of(value: Value) -> v1::DnsConfig {
+        resolver_and_omitted(value).config
     }
 
     #[test]
@@ -240,12 +265,23 @@ mod tests {
         };
         let limited = |searches: Vec<String>| {
             let added = json!({"nameservers": servers, "searches": searches});
-            resolver_of(json!({"dnsPolicy": "None", "dnsConfig": added}))
+            resolver_and_omitted(json!({"dnsPolicy": "None", "dnsConfig": added}))
         };
-        assert_eq!(limited(vec![]).servers.len(), 3);
-        assert_eq!(limited(searches(40, "example.org")).searches.len(), 32);
+        let of_servers = limited(vec![]);
+        assert_eq!(of_servers.config.servers.len(), 3);
+        assert_eq!(
+            of_servers.omitted,
+            [
+                "Nameserver limits were exceeded, some nameservers have been omitted, the applied nameserver line is: \
+              192.0.2.1 192.0.2.2 192.0.2.3"
+            ]
+        );
+        let of_searches = limited(searches(40, "example.org"));
+        assert_eq!(of_searches.config.searches.len(), 32);
+        assert!(of_searches.omitted[1].starts_with("Search Line limits were exceeded, "), "{of_searches:?}");
         // Each with its blank takes 128 of 2048 characters.
-        assert_eq!(limited(searches(20, &"a".repeat(123))).searches.len(), 16);
+        assert_eq!(limited(searches(20, &"a".repeat(123))).config.searches.len(), 16);
+        assert_eq!(resolver_and_omitted(json!({})).omitted, [""; 0]);
     }
 
     #[test]

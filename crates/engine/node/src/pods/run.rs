@@ -182,6 +182,9 @@ impl Worker {
         }
         let config = sandbox::config(&self.node.config, view.pod, view.spec, attempt)
             .map_err(|error| NotStarted::hold("ContainerCreating", error.to_string()))?;
+        for omitted in sandbox::resolver(&self.node.config, view.pod, view.spec).omitted {
+            self.events(view.pod).warning("DNSConfigForming", &omitted).await;
+        }
         match self.node.cri.run_sandbox(config).await {
             Ok(_) => Ok(()),
             Err(error) if error.is_unreachable() => Err(error.into()),

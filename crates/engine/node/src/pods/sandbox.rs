@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::core::v1::{Pod, PodSpec};
 
-use super::network::HostnameError;
+use super::network::{HostnameError, Resolver};
 use super::resources::QosClass;
 use super::{network, paths, security, spec};
 use crate::config::NodeConfig;
@@ -29,7 +29,7 @@ pub(crate) fn config(
             false => network::hostname(config, pod, pod_spec)?,
         },
         log_directory: paths::log_dir(config, &identity).display().to_string(),
-        dns_config: Some(network::resolver(config, &identity.namespace, pod_spec, &network::host_resolver())),
+        dns_config: Some(resolver(config, pod, pod_spec).config),
         labels: identity.labels(),
         annotations: Default::default(),
         linux: Some(v1::LinuxPodSandboxConfig {
@@ -38,6 +38,11 @@ pub(crate) fn config(
             sysctls: security::sysctls(pod_spec),
         }),
     })
+}
+
+/// What the pod looks names up with, on this host as it is now.
+pub(crate) fn resolver(config: &NodeConfig, pod: &Pod, pod_spec: &PodSpec) -> Resolver {
+    network::resolver(config, &spec::identity(pod).namespace, pod_spec, &network::host_resolver())
 }
 
 /// The cgroup of the pod, below the root of each hierarchy.

@@ -6,7 +6,7 @@ use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
 
 use crate::host::{Host, alone};
-use crate::pods::{container, first_container, is_ready, phase};
+use crate::pods::{container, first_container, is_ready, phase, wait_until_said};
 
 /// Runs `script` to its end in a pod with this specification, and returns what it said.
 async fn said(host: &Host, name: &str, script: &str, mut spec: Value) -> anyhow::Result<String> {
@@ -47,6 +47,12 @@ fn names_are_those_that_the_pod_asks_for() {
         ] {
             ensure!(log.contains(expected), "{expected:?} in {log}");
         }
+        // With that of the cluster it is one more than a resolver takes.
+        let many = json!({"dnsConfig": {"nameservers": ["192.0.2.1", "192.0.2.2", "192.0.2.3"]}});
+        let log = said(&host, "many", "/bin/cat /etc/resolv.conf", many).await?;
+        ensure!(log.matches("nameserver ").count() == 3 && !log.contains("192.0.2.3"), "{log}");
+        let applied = "the applied nameserver line is: 10.43.0.10 192.0.2.1 192.0.2.2";
+        wait_until_said(&host, "many", "DNSConfigForming", applied, 1).await?;
         node.stop().await
     });
 }
