@@ -3,6 +3,7 @@
 mod charts;
 mod commands;
 mod faults;
+mod git;
 mod harness;
 mod helm;
 mod helmreleases;

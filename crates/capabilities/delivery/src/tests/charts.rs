@@ -6,7 +6,8 @@ use bythos_helm::{ArchiveLimits, Chart};
 use bythos_operator::condition::is_true;
 use serde_json::json;
 
-use super::harness::{Delivery, Remote, eventually};
+use super::git::Remote;
+use super::harness::{Delivery, eventually};
 use super::site::{Site, chart, web};
 use crate::artifact::digest;
 

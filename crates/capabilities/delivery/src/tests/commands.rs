@@ -3,7 +3,8 @@
 use kube::ResourceExt as _;
 use serde_json::json;
 
-use super::harness::{Delivery, Remote, map, maps, pairs};
+use super::git::Remote;
+use super::harness::{Delivery, map, maps, pairs};
 use crate::commands::{CommandError, Output, diff, events, sync, tree};
 
 fn text(printed: Vec<u8>) -> String {

@@ -4,7 +4,8 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use kube::ResourceExt as _;
 use serde_json::json;
 
-use super::harness::{Delivery, Remote, gone, map, maps, pairs};
+use super::git::Remote;
+use super::harness::{Delivery, gone, map, maps, pairs};
 use super::lossy::Lossy;
 
 #[tokio::test]

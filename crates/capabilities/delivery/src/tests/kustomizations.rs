@@ -9,7 +9,8 @@ use kube::api::{ListParams, Patch, PatchParams};
 use kube::{Api, ResourceExt as _};
 use serde_json::json;
 
-use super::harness::{Delivery, Remote, deployment, eventually, gone, map, maps, pairs};
+use super::git::Remote;
+use super::harness::{Delivery, deployment, eventually, gone, map, maps, pairs};
 
 #[tokio::test]
 async fn what_is_pushed_is_applied_changed_and_pruned() {

@@ -6,7 +6,8 @@ use k8s_openapi::api::coordination::v1::Lease;
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
-use super::harness::{Delivery, Remote, eventually, map, maps, pairs};
+use super::git::Remote;
+use super::harness::{Delivery, eventually, map, maps, pairs};
 
 const SOURCES: &str = "source-controller-leader-election";
 const KUSTOMIZATIONS: &str = "kustomize-controller-leader-election";

@@ -3,7 +3,8 @@
 use bythos_api::helmrelease::HelmRelease;
 use serde_json::json;
 
-use super::harness::{Delivery, Remote, maps, pairs, says};
+use super::git::Remote;
+use super::harness::{Delivery, maps, pairs, says};
 use super::site::{Site, chart};
 
 const INFRASTRUCTURE: &str = "\

@@ -2,7 +2,8 @@ use bythos_api::gitrepository::GitRepository;
 use bythos_operator::condition::is_true;
 use serde_json::json;
 
-use super::harness::{Delivery, Remote, eventually};
+use super::git::Remote;
+use super::harness::{Delivery, eventually};
 use crate::artifact;
 
 #[tokio::test]

@@ -5,7 +5,8 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::json;
 
-use super::harness::{Delivery, Remote, eventually};
+use super::git::Remote;
+use super::harness::{Delivery, eventually};
 
 /// Dropbear in a mount namespace of its own, where the home of root is empty but for the key that may come in.
 struct SshServer {

@@ -7,7 +7,8 @@ use kube::ResourceExt as _;
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
-use super::harness::{Delivery, Remote, deployment, eventually, gone, map, maps, pairs};
+use super::git::Remote;
+use super::harness::{Delivery, deployment, eventually, gone, map, maps, pairs};
 
 /// A remote with one commit, its source, and a kustomization `apps` of it.
 async fn applied(files: &[(&str, &str)], fields: &Value) -> (Delivery, Remote, String) {

@@ -3,7 +3,8 @@
 use bythos_api::helmrepository::HelmRepository;
 use serde_json::json;
 
-use super::super::harness::{Delivery, Remote, maps, pairs};
+use super::super::git::Remote;
+use super::super::harness::{Delivery, maps, pairs};
 use super::super::site::{Site, chart};
 use super::published::{Published, delete, has_gone, history, release, says, wish};
 use crate::artifact::digest;
