@@ -22,10 +22,11 @@
 //! Nothing here knows the API server, the store or the network's rules: it reaches the API through a
 //! [`kube::Client`], and the CNI configuration is a file that somebody else writes.
 //!
-//! Left out: eviction under pressure (limits of a pod's own storage are enforced); resizing pods that run; checking that a pod may use a private image which another one has
-//! pulled; hooks before the end of everything (`bythos down`); a port of the kubelet's API for others than the API
-//! server, and its figures (`/metrics/resource`, `/stats/summary`). What a pod may not ask for is listed in
-//! `pods/supported.rs`, and such a pod says so instead of running as something else.
+//! Left out: eviction under pressure (limits of a pod's own storage are enforced); resizing pods that run; checking that
+//! a pod may use a private image which another one has pulled; the order of sidecars at the end of everything (`bythos
+//! down`); a port of the kubelet's API for others than the API server, and its figures (`/metrics/resource`,
+//! `/stats/summary`). What a pod may not ask for is listed in `pods/supported.rs`, and such a pod says so instead of
+//! running as something else.
 
 mod claimed_volumes;
 mod config;

@@ -6,14 +6,17 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use rustix::process::Signal;
+use tokio::time::Instant;
 use tracing::warn;
 
 use crate::config::NodeConfig;
 use crate::containerd::cgroup::{CgroupError, Hierarchies};
 use crate::containerd::process::{ProcessIdentity, shims_of};
 use crate::containerd::start::{ContainerdError, stop};
-use crate::cri::Cri;
-use crate::pods::runtime::{PodInRuntime, look_at_all};
+use crate::cri::{Cri, CriError};
+use crate::pods::hooks::{Hook, HookTarget};
+use crate::pods::runtime::{Container, PodInRuntime, look_at_all};
+use crate::pods::stop::LAST_GRACE;
 
 /// A pod that asks for more is ended by force after this time.
 const GRACE_MAX: Duration = Duration::from_secs(60);
@@ -103,10 +106,12 @@ async fn stop_pods(config: &NodeConfig, progress: &mut impl FnMut(&str)) {
 
 async fn stop_pod(cri: Cri, pod: PodInRuntime) -> String {
     let name = format!("{}/{}", pod.identity.namespace, pod.identity.name);
-    let stops = pod.running().map(|container| {
-        let grace = Duration::from_secs(container.notes.grace_seconds).min(GRACE_MAX);
-        cri.stop_container(&container.id, grace)
-    });
+    let address = match pod.ready_sandbox() {
+        Some(sandbox) => cri.sandbox_status(&sandbox.id).await.ok().and_then(|status| status.network),
+        None => None,
+    };
+    let address = address.unwrap_or_default().ip;
+    let stops = pod.running().map(|container| stop_container(&cri, container, &address));
     let mut results = futures::future::join_all(stops).await;
     for sandbox in &pod.sandboxes {
         results.push(cri.stop_sandbox(&sandbox.id).await);
@@ -116,6 +121,25 @@ async fn stop_pod(cri: Cri, pod: PodInRuntime) -> String {
         warn!(pod = name, %error, "a pod did not stop as it should");
     }
     name
+}
+
+/// Its `preStop` hook and the end of its program, both within the pod's grace.
+async fn stop_container(cri: &Cri, container: &Container, address: &str) -> Result<(), CriError> {
+    let grace = Duration::from_secs(container.notes.grace_seconds).min(GRACE_MAX);
+    let deadline = Instant::now() + grace;
+    if !grace.is_zero()
+        && let Some(Ok(hook)) = Hook::of_notes(&container.notes)
+    {
+        let target =
+            HookTarget { cri: cri.clone(), container_id: container.id.clone(), address: address.to_owned() };
+        let outcome = tokio::time::timeout_at(deadline, hook.run(&target)).await;
+        let outcome = outcome.unwrap_or_else(|_| Err("it did not end within the grace period".to_owned()));
+        if let Err(failure) = outcome {
+            warn!(container = container.notes.name, failure, "a preStop hook failed");
+        }
+    }
+    let left = deadline.saturating_duration_since(Instant::now());
+    cri.stop_container(&container.id, if grace.is_zero() { grace } else { left.max(LAST_GRACE) }).await
 }
 
 /// Ends shims and containers that outlived containerd, for example one that was killed.

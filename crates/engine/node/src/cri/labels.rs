@@ -11,6 +11,8 @@ const CONTAINER_NAME: &str = "io.kubernetes.container.name";
 const CONTAINER_HASH: &str = "io.kubernetes.container.hash";
 const RESTART_COUNT: &str = "io.kubernetes.container.restartCount";
 const GRACE: &str = "io.kubernetes.pod.terminationGracePeriod";
+const PRE_STOP: &str = "io.kubernetes.container.preStopHandler";
+const PORTS: &str = "io.kubernetes.container.ports";
 const TERMINATION_MESSAGE_POLICY: &str = "io.kubernetes.container.terminationMessagePolicy";
 
 /// Which pod something belongs to.
@@ -58,6 +60,17 @@ pub(crate) struct ContainerNotes {
     pub(crate) grace_seconds: u64,
     /// Whether the end of the log stands in for a missing termination message.
     pub(crate) message_from_log: bool,
+    pub(crate) pre_stop: Option<PreStop>,
+}
+
+/// What is to be done before a container is stopped, also when nobody knows its pod any more; in JSON, as the kubelet
+/// writes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PreStop {
+    /// A `LifecycleHandler`.
+    pub(crate) handler: String,
+    /// The container's ports, for a handler may name one of them.
+    pub(crate) ports: String,
 }
 
 impl ContainerNotes {
@@ -69,12 +82,17 @@ impl ContainerNotes {
 
     pub(crate) fn annotations(&self) -> HashMap<String, String> {
         let policy = if self.message_from_log { "FallbackToLogsOnError" } else { "File" };
-        HashMap::from([
+        let mut annotations = HashMap::from([
             (CONTAINER_HASH.to_owned(), self.hash.clone()),
             (RESTART_COUNT.to_owned(), self.restart_count.to_string()),
             (GRACE.to_owned(), self.grace_seconds.to_string()),
             (TERMINATION_MESSAGE_POLICY.to_owned(), policy.to_owned()),
-        ])
+        ]);
+        if let Some(PreStop { handler, ports }) = &self.pre_stop {
+            annotations.insert(PRE_STOP.to_owned(), handler.clone());
+            annotations.insert(PORTS.to_owned(), ports.clone());
+        }
+        annotations
     }
 
     /// `None` if it was not this node that made the container.
@@ -88,6 +106,10 @@ impl ContainerNotes {
             hash: annotations.get(CONTAINER_HASH)?.clone(),
             grace_seconds: annotations.get(GRACE)?.parse().ok()?,
             message_from_log: annotations.get(TERMINATION_MESSAGE_POLICY)? == "FallbackToLogsOnError",
+            pre_stop: annotations.get(PRE_STOP).map(|handler| PreStop {
+                handler: handler.clone(),
+                ports: annotations.get(PORTS).cloned().unwrap_or_else(|| "[]".to_owned()),
+            }),
         })
     }
 }
@@ -102,13 +124,15 @@ mod tests {
 
     #[test]
     fn what_is_written_on_a_container_is_read_back() {
-        for message_from_log in [false, true] {
+        let pre_stop = PreStop { handler: "{}".to_owned(), ports: "[]".to_owned() };
+        for (message_from_log, pre_stop) in [(false, None), (true, Some(pre_stop))] {
             let notes = ContainerNotes {
                 name: "web".to_owned(),
                 restart_count: 3,
                 hash: "abc".to_owned(),
                 grace_seconds: 30,
                 message_from_log,
+                pre_stop,
             };
             let (labels, annotations) = (notes.labels(&pod()), notes.annotations());
             assert_eq!(ContainerNotes::read(&labels, &annotations), Some(notes));

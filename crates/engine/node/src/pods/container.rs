@@ -6,6 +6,7 @@ use std::path::Path;
 use k8s_openapi::api::core::v1::{Container, Pod, PodSpec, VolumeMount};
 
 use super::environment::expand;
+use super::hooks::Hook;
 use super::resources::{QosClass, QuantityError};
 use super::security::RunAsRootError;
 use super::spec::{grace_seconds, identity, image};
@@ -117,6 +118,7 @@ fn notes(spec: &PodSpec, container: &Container, restart_count: u32) -> Container
         hash: hash(&container.name, image(container)),
         grace_seconds: grace_seconds(spec),
         message_from_log: container.termination_message_policy.as_deref() == Some("FallbackToLogsOnError"),
+        pre_stop: Hook::note(container),
     }
 }
 

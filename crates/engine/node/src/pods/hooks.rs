@@ -15,6 +15,7 @@ use super::spec::{self, ContainerKind};
 use super::start::PodView;
 use super::worker::{Finished, StepError, Worker};
 use crate::cri::Cri;
+use crate::cri::labels::{ContainerNotes, PreStop};
 
 const OUTPUT_BYTES_MAX: usize = 1024;
 
@@ -56,6 +57,28 @@ impl Hook {
     pub(crate) fn before_stop(container: &Container) -> Option<Result<Self, ProbeError>> {
         let handler = container.lifecycle.as_ref()?.pre_stop.as_ref()?;
         Some(Hook::read("lifecycle.preStop", handler, container))
+    }
+
+    /// What is written on a container, for [`Hook::of_notes`].
+    pub(crate) fn note(container: &Container) -> Option<PreStop> {
+        let handler = container.lifecycle.as_ref()?.pre_stop.as_ref()?;
+        let ports = container.ports.as_deref().unwrap_or_default();
+        Some(PreStop {
+            handler: serde_json::to_string(handler).ok()?,
+            ports: serde_json::to_string(ports).ok()?,
+        })
+    }
+
+    /// The hook that runs before the end, where nobody knows the pod any more.
+    pub(crate) fn of_notes(notes: &ContainerNotes) -> Option<Result<Self, ProbeError>> {
+        let noted = notes.pre_stop.as_ref()?;
+        let handler = serde_json::from_str(&noted.handler).ok()?;
+        let container = Container {
+            name: notes.name.clone(),
+            ports: serde_json::from_str(&noted.ports).ok(),
+            ..Container::default()
+        };
+        Some(Hook::read("lifecycle.preStop", &handler, &container))
     }
 
     fn read(field: &str, handler: &LifecycleHandler, container: &Container) -> Result<Self, ProbeError> {
@@ -189,6 +212,7 @@ impl Worker {
 mod tests {
     use serde_json::{Value, json};
 
+    use super::super::runtime;
     use super::*;
 
     #[track_caller]
@@ -198,6 +222,10 @@ mod tests {
         let read = Hook::before_stop(&container).unwrap().map_err(|error| error.to_string());
         assert_eq!(&read, expected);
         assert_eq!(Hook::after_start(&container), None);
+        let mut notes = runtime::examples::container("web", 0, runtime::RunState::Running).notes;
+        notes.pre_stop = Hook::note(&container);
+        let noted = Hook::of_notes(&notes).unwrap().map_err(|error| error.to_string());
+        assert_eq!(&noted, expected);
     }
 
     #[test]

@@ -237,6 +237,7 @@ pub(crate) mod examples {
                 hash: crate::pods::container::hash(name, "localhost/hello:1"),
                 grace_seconds: 30,
                 message_from_log: false,
+                pre_stop: None,
             },
             state,
             created_at: 0,

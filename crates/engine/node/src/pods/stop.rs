@@ -19,7 +19,7 @@ use super::worker::{Finished, StepError, Worker};
 use crate::cri::{Cri, CriError};
 
 /// Whatever the hook has taken and whatever the grace is, a program is left this long to end by itself, as upstream.
-const LAST_GRACE: Duration = Duration::from_secs(2);
+pub(crate) const LAST_GRACE: Duration = Duration::from_secs(2);
 /// The API counts graces in whole seconds.
 const TOLERANCE: Duration = Duration::from_secs(1);
 

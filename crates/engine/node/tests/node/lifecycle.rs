@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, ensure};
+use bythos_node::stop_all;
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 use kube::api::DeleteParams;
 use serde_json::{Value, json};
@@ -227,5 +228,22 @@ fn a_pod_that_is_over_its_deadline_fails() {
         let words = "Pod was active on the node longer than the specified deadline";
         wait_until_said(&host, "web", "DeadlineExceeded", words, 1).await?;
         node.stop().await
+    });
+}
+
+#[test]
+fn hooks_run_also_before_the_end_of_everything() {
+    alone("lifecycle::hooks_run_also_before_the_end_of_everything", |host| async move {
+        let node = host.run_node_with_image().await?;
+        let mut web = diarist("web");
+        let hook = ["/bin/sh", "-c", "/bin/sleep 1; echo web is to end >>/diary/diary"];
+        web["lifecycle"] = json!({"preStop": {"exec": {"command": hook}}});
+        host.create("web", json!({"containers": [web], "volumes": diary_volume(&host)})).await?;
+        host.wait_for("web", "ready", is_ready).await?;
+        node.stop().await?;
+        stop_all(&host.config, |_| {}).await?;
+        let diary = diary(&host)?;
+        ensure!(diary == ["web begins", "web is to end", "web ends"], "{diary:?}");
+        Ok(())
     });
 }
