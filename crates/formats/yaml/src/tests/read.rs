@@ -51,8 +51,23 @@ fn unquoted_numbers_are_what_go_reads() {
     check("18446744073709551615", json!(u64::MAX));
     check("-9223372036854775808", json!(i64::MIN));
     check("18446744073709551616", json!(18_446_744_073_709_551_616.0));
-    check("0x10000000000000000", json!(18_446_744_073_709_551_616.0));
     check("1e400", json!("1e400"));
+}
+
+#[test]
+fn numbers_with_a_prefix_that_do_not_fit_are_texts_as_in_go() {
+    check("0xffffffffffffffff", json!(u64::MAX));
+    for text in ["0x10000000000000000", "-0x8000000000000001", "0o7777777777777777777777777"] {
+        check(text, json!(text));
+    }
+    let bits = format!("0b{}", "1".repeat(65));
+    check(&bits, json!(bits));
+}
+
+#[test]
+fn large_floats_keep_only_the_digits_that_tell_them_apart() {
+    check("12345678901234567890.0", json!(12_345_678_901_234_567_000_u64));
+    check("-1234567890123456789.0", json!(-1_234_567_890_123_456_800_i64));
 }
 
 #[test]
