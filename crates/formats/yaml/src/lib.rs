@@ -12,7 +12,6 @@
 //! Every reader takes [`Limits`]: no text can make it run long or build more than it was allowed to. Nothing here
 //! does I/O or knows what the values mean.
 
-mod brackets;
 mod build;
 mod emit;
 mod error;
@@ -22,6 +21,7 @@ mod number;
 mod parse;
 mod pick;
 mod repeat;
+mod reread;
 mod scalar;
 mod timestamp;
 

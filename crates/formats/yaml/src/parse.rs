@@ -3,10 +3,10 @@
 use saphyr_parser::{Event, Parser};
 use serde_json::Value;
 
-use crate::brackets::{self, Fault};
 use crate::build::Builder;
 use crate::limits::Budget;
 use crate::pick::Picker;
+use crate::reread::{self, Fault};
 use crate::{Error, Limits, Rules, number};
 
 /// All documents of a stream, in order; empty ones are left out, and so are those that are only `null`.
@@ -97,7 +97,7 @@ fn from_json(value: Value, budget: &mut Budget, depth: usize) -> Result<Value, S
 type Wants<'w> = Option<&'w dyn Fn(&[String]) -> bool>;
 
 fn read_yaml(text: &str, limits: Limits, rules: Rules, wants: Wants<'_>) -> Result<Vec<Value>, Error> {
-    brackets::read(text, limits.bytes_max, |text| read_once(text, limits, rules, wants))
+    reread::read(text, limits.bytes_max, |text| read_once(text, limits, rules, wants))
 }
 
 fn read_once(text: &str, limits: Limits, rules: Rules, wants: Wants<'_>) -> Result<Vec<Value>, Fault> {

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use saphyr_parser::{Event, Parser, ScalarStyle};
 
-use crate::brackets::{self, Fault};
 use crate::limits::Budget;
+use crate::reread::{self, Fault};
 use crate::{Error, Limits};
 
 /// A key that its map named before.
@@ -24,7 +24,7 @@ pub struct RepeatedKey {
 pub fn repeated_keys(text: &str, limits: Limits) -> Result<Vec<RepeatedKey>, Error> {
     Budget::new(limits).check_text(text).map_err(Error::of_text)?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    brackets::read(text, limits.bytes_max, |text| read_once(text, limits))
+    reread::read(text, limits.bytes_max, |text| read_once(text, limits))
 }
 
 fn read_once(text: &str, limits: Limits) -> Result<Vec<RepeatedKey>, Fault> {

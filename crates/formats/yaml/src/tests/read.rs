@@ -1,17 +1,7 @@
 use serde_json::{Value, json};
 
+use super::{check, check_error};
 use crate::{Limits, parse, parse_all};
-
-#[track_caller]
-fn check(text: &str, expected: Value) {
-    assert_eq!(parse(text, Limits::MANIFESTS), Ok(expected), "{text:?}");
-}
-
-#[track_caller]
-fn check_error(text: &str, expected: &str) {
-    let error = parse(text, Limits::MANIFESTS).expect_err(text);
-    assert_eq!(error.to_string(), expected, "{text:?}");
-}
 
 #[test]
 fn unquoted_words_are_booleans_and_null_as_in_go() {
@@ -235,24 +225,6 @@ fn by_the_third_rules_keys_are_texts_and_there_once() {
         |text: &str| crate::parse_all_by(text, Limits::MANIFESTS, crate::Rules::Go3).expect_err(text).message;
     assert_eq!(refused("{a: 1, a: 2}"), "the key \"a\" is there twice");
     assert_eq!(refused("a: {1: x}"), "expected a text as the key, found 1; put it in quotes");
-}
-
-#[test]
-fn lines_in_brackets_may_begin_anywhere_as_in_go() {
-    check("a: [\n  x,\n]", json!({"a": ["x"]}));
-    check("a:\n  b: [\n    x\n  ]\n  c: {\n    d: 1\n  }\n", json!({"a": {"b": ["x"], "c": {"d": 1}}}));
-    check("a:\n  b: [\nx,\n 'y y',\n{z: 1}\n]\nc: 1\n", json!({"a": {"b": ["x", "y y", {"z": 1}]}, "c": 1}));
-    check("- a: {\n  b: [\n1,\n2\n]\n}\n- c\n", json!([{"a": {"b": [1, 2]}}, "c"]));
-    check("a:\n  b: [ # one\n# two\n  1\n  ] # three\n", json!({"a": {"b": [1]}}));
-}
-
-#[test]
-fn what_is_wrong_in_brackets_keeps_its_place() {
-    check_error("a:\n  b: [\n  ]\n  c: }\n", "line 4, column 6: misplaced bracket");
-    let many = format!("a:\n  b: [\n{}]\n", "1,\n".repeat(3000));
-    let limits = Limits { bytes_max: 20_000, ..Limits::MANIFESTS };
-    let error = parse(&many, limits).expect_err("it takes too many readings").to_string();
-    assert!(error.contains("invalid indentation"), "{error}");
 }
 
 #[test]
