@@ -3,6 +3,7 @@
 mod read;
 mod reread;
 mod round_trip;
+mod source;
 mod write;
 
 use serde_json::Value;

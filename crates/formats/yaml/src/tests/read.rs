@@ -241,3 +241,26 @@ fn of_a_text_only_what_is_wanted_is_built() {
     let error = only(&["b", "b.h"]).expect_err("the anchor was refused").to_string();
     assert!(error.contains("names nothing in this document"), "{error}");
 }
+
+#[test]
+fn a_block_at_the_end_of_a_text_has_no_more_line_breaks_than_the_text() {
+    for header in ["|", ">", "|+", "|-", ">+2", "&b |", "!!str |"] {
+        check(&format!("a: {header}\n  x"), json!({"a": "x"}));
+    }
+    check("- |\n  x\n\n  y  ", json!(["x\n\ny  "]));
+    check("a: |\n  x\n", json!({"a": "x\n"}));
+    check("a: |\n  x\r\n", json!({"a": "x\n"}));
+    check("a: |\n  x\n# c", json!({"a": "x\n"}));
+}
+
+#[test]
+fn a_last_line_of_blanks_is_part_of_a_block_from_its_indentation_on() {
+    for blanks in [" ", "  "] {
+        check(&format!("a: |\n  x\n{blanks}"), json!({"a": "x\n"}));
+        check(&format!("a: |+\n  x\n\n{blanks}"), json!({"a": "x\n\n"}));
+    }
+    check("a: |\n  x\n    ", json!({"a": "x\n  "}));
+    check("a: |+\n  ", json!({"a": ""}));
+    check("a: |+\n\n  ", json!({"a": "\n"}));
+    check("a: |+\n  \n\n    ", json!({"a": "\n\n"}));
+}
