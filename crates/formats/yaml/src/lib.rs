@@ -5,24 +5,33 @@
 //! octal), then JSON (no non-string keys, `1e3` is `1000`).
 //!
 //! ```text
-//! text ──saphyr-parser──> events ──build──> Value     scalars resolved, aliases and merge keys copied in
-//! Value ──emit──> text                                keys sorted, quoted only where reading would differ
+//! text ──source, saphyr-parser──> events ──build──> Value     scalars resolved, aliases and merge keys copied in
+//! Value ──emit──> text                                        keys sorted, quoted only where reading would differ
 //! ```
+//!
+//! The parser reads YAML 1.2 and Go 1.1. What only one of them accepts or what they read differently is dealt with in
+//! `source`, `events` and `reread`, as far as it is known to matter. Not followed: to Go, U+0085, U+2028 and U+2029 are
+//! line breaks; tabs on blank lines after an unquoted text are refused; tabs may be the indentation of what stands in
+//! brackets that a field holds; `-0.0` stays negative.
 //!
 //! Every reader takes [`Limits`]: no text can make it run long or build more than it was allowed to. Nothing here
 //! does I/O or knows what the values mean.
 
-mod brackets;
 mod build;
+mod byte_order_mark;
 mod emit;
 mod error;
+mod events;
 mod key_order;
 mod limits;
 mod number;
 mod parse;
 mod pick;
 mod repeat;
+mod reread;
 mod scalar;
+mod source;
+mod tabs;
 mod timestamp;
 
 pub use emit::{to_string, to_string_pretty};

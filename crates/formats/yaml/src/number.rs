@@ -94,14 +94,15 @@ fn whole(text: &str) -> Option<Number> {
     if digits.is_empty() || !digits.chars().all(|digit| digit.is_digit(radix)) {
         return None;
     }
-    let Ok(value) = i128::from_str_radix(digits, radix) else {
-        return Some(Number::Large(large(negative, radix, digits)));
-    };
-    let value = if negative { -value } else { value };
-    if (i128::from(i64::MIN)..=i128::from(u64::MAX)).contains(&value) {
-        return Some(Number::Whole(value));
+    let value = i128::from_str_radix(digits, radix).map(|value| if negative { -value } else { value });
+    match value {
+        Ok(value) if (i128::from(i64::MIN)..=i128::from(u64::MAX)).contains(&value) => {
+            Some(Number::Whole(value))
+        }
+        // With a prefix (`0x`) it is a text to Go: an address or a hash, as a rule.
+        _ if digits.len() + 1 < unsigned.len() => None,
+        _ => Some(Number::Large(large(negative, radix, digits))),
     }
-    Some(Number::Large(large(negative, radix, digits)))
 }
 
 fn split_radix(text: &str) -> (u32, &str) {
@@ -154,8 +155,8 @@ fn whole_json(whole: i128) -> Option<serde_json::Number> {
 }
 
 fn real_json(value: f64) -> Option<serde_json::Number> {
-    #[expect(clippy::cast_possible_truncation, reason = "whole; what does not fit stays what it was")]
-    let whole = is_whole(value).then_some(value as i128).and_then(whole_json);
+    // As Go's JSON: the fewest digits, and zeros up to the point. What does not fit stays what it was.
+    let whole = is_whole(value).then(|| value.to_string().parse().ok()).flatten().and_then(whole_json);
     whole.or_else(|| serde_json::Number::from_f64(value))
 }
 

@@ -1,13 +1,15 @@
 //! From text to values.
 
-use saphyr_parser::{Event, Parser};
+use saphyr_parser::Event;
 use serde_json::Value;
 
-use crate::brackets::{self, Fault};
 use crate::build::Builder;
+use crate::events::Events;
 use crate::limits::Budget;
 use crate::pick::Picker;
-use crate::{Error, Limits, Rules, number};
+use crate::reread::Fault;
+use crate::source::Source;
+use crate::{Error, Limits, Rules, byte_order_mark, number};
 
 /// All documents of a stream, in order; empty ones are left out, and so are those that are only `null`.
 ///
@@ -46,9 +48,6 @@ pub fn parse(text: &str, limits: Limits) -> Result<Value, Error> {
 /// # Errors
 /// As [`parse`].
 pub fn parse_only(text: &str, limits: Limits, wants: &dyn Fn(&[String]) -> bool) -> Result<Value, Error> {
-    let budget = Budget::new(limits);
-    budget.check_text(text).map_err(Error::of_text)?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut documents = read_yaml(text, limits, Rules::Go2, Some(wants))?;
     if documents.len() > 1 {
         return Err(Error::of_text(format!("expected one document, found {}", documents.len())));
@@ -59,8 +58,7 @@ pub fn parse_only(text: &str, limits: Limits, wants: &dyn Fn(&[String]) -> bool)
 fn documents(text: &str, limits: Limits, rules: Rules) -> Result<Vec<Value>, Error> {
     let mut budget = Budget::new(limits);
     budget.check_text(text).map_err(Error::of_text)?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let json = if rules == Rules::Go2 { read_json(text) } else { None };
+    let json = if rules == Rules::Go2 { read_json(byte_order_mark::without_first(text)) } else { None };
     match json {
         Some(value) => Ok(vec![from_json(value, &mut budget, 0).map_err(Error::of_text)?]),
         None => read_yaml(text, limits, rules, None),
@@ -97,15 +95,14 @@ fn from_json(value: Value, budget: &mut Budget, depth: usize) -> Result<Value, S
 type Wants<'w> = Option<&'w dyn Fn(&[String]) -> bool>;
 
 fn read_yaml(text: &str, limits: Limits, rules: Rules, wants: Wants<'_>) -> Result<Vec<Value>, Error> {
-    brackets::read(text, limits.bytes_max, |text| read_once(text, limits, rules, wants))
+    Source::new(text, limits)?.read(|events| build(events, limits, rules, wants))
 }
 
-fn read_once(text: &str, limits: Limits, rules: Rules, wants: Wants<'_>) -> Result<Vec<Value>, Fault> {
-    let mut parser = Parser::new_from_str(text);
+fn build(events: Events<'_>, limits: Limits, rules: Rules, wants: Wants<'_>) -> Result<Vec<Value>, Fault> {
     let mut builder = Builder::new(Budget::new(limits), rules);
     let mut picker = wants.map(Picker::new);
     let mut documents = Vec::new();
-    while let Some(next) = parser.next_event() {
+    for next in events {
         let (event, span) = next?;
         if picker.as_mut().is_some_and(|picker| !picker.takes(&event)) {
             continue;

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use saphyr_parser::{Event, Parser, ScalarStyle};
+use saphyr_parser::{Event, ScalarStyle};
 
-use crate::brackets::{self, Fault};
+use crate::events::Events;
 use crate::limits::Budget;
+use crate::reread::Fault;
+use crate::source::Source;
 use crate::{Error, Limits};
 
 /// A key that its map named before.
@@ -22,15 +24,13 @@ pub struct RepeatedKey {
 /// # Errors
 /// The text is not YAML, or goes beyond the limits.
 pub fn repeated_keys(text: &str, limits: Limits) -> Result<Vec<RepeatedKey>, Error> {
-    Budget::new(limits).check_text(text).map_err(Error::of_text)?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    brackets::read(text, limits.bytes_max, |text| read_once(text, limits))
+    Source::new(text, limits)?.read(|events| find(events, limits))
 }
 
-fn read_once(text: &str, limits: Limits) -> Result<Vec<RepeatedKey>, Fault> {
+fn find(events: Events<'_>, limits: Limits) -> Result<Vec<RepeatedKey>, Fault> {
     let mut budget = Budget::new(limits);
     let (mut keys, mut repeated) = (Keys::default(), Vec::new());
-    for next in Parser::new_from_str(text) {
+    for next in events {
         let (event, span) = next?;
         let spent = budget.spend_value().and_then(|()| budget.check_depth(keys.around.len()));
         spent.map_err(|message| Error::at(span.start, message))?;

@@ -110,7 +110,8 @@ impl PostRender {
 
 /// The objects of a manifest, each with its origin. What is no object has nothing that could be changed.
 fn parsed(manifest: &Manifest) -> Result<Vec<Value>, String> {
-    let parsed = bythos_yaml::parse_all(&manifest.content, Limits::MANIFESTS);
+    // As in the manifest of a release, where a block at the end has its line break.
+    let parsed = bythos_yaml::parse_all(&format!("{}\n", manifest.content), Limits::MANIFESTS);
     let parsed = parsed.map_err(|error| format!("{}: {error}", manifest.source))?;
     let mut objects = Vec::new();
     for mut object in parsed {

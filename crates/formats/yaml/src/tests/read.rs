@@ -1,17 +1,7 @@
 use serde_json::{Value, json};
 
+use super::{check, check_error};
 use crate::{Limits, parse, parse_all};
-
-#[track_caller]
-fn check(text: &str, expected: Value) {
-    assert_eq!(parse(text, Limits::MANIFESTS), Ok(expected), "{text:?}");
-}
-
-#[track_caller]
-fn check_error(text: &str, expected: &str) {
-    let error = parse(text, Limits::MANIFESTS).expect_err(text);
-    assert_eq!(error.to_string(), expected, "{text:?}");
-}
 
 #[test]
 fn unquoted_words_are_booleans_and_null_as_in_go() {
@@ -51,8 +41,23 @@ fn unquoted_numbers_are_what_go_reads() {
     check("18446744073709551615", json!(u64::MAX));
     check("-9223372036854775808", json!(i64::MIN));
     check("18446744073709551616", json!(18_446_744_073_709_551_616.0));
-    check("0x10000000000000000", json!(18_446_744_073_709_551_616.0));
     check("1e400", json!("1e400"));
+}
+
+#[test]
+fn numbers_with_a_prefix_that_do_not_fit_are_texts_as_in_go() {
+    check("0xffffffffffffffff", json!(u64::MAX));
+    for text in ["0x10000000000000000", "-0x8000000000000001", "0o7777777777777777777777777"] {
+        check(text, json!(text));
+    }
+    let bits = format!("0b{}", "1".repeat(65));
+    check(&bits, json!(bits));
+}
+
+#[test]
+fn large_floats_keep_only_the_digits_that_tell_them_apart() {
+    check("12345678901234567890.0", json!(12_345_678_901_234_567_000_u64));
+    check("-1234567890123456789.0", json!(-1_234_567_890_123_456_800_i64));
 }
 
 #[test]
@@ -223,24 +228,6 @@ fn by_the_third_rules_keys_are_texts_and_there_once() {
 }
 
 #[test]
-fn lines_in_brackets_may_begin_anywhere_as_in_go() {
-    check("a: [\n  x,\n]", json!({"a": ["x"]}));
-    check("a:\n  b: [\n    x\n  ]\n  c: {\n    d: 1\n  }\n", json!({"a": {"b": ["x"], "c": {"d": 1}}}));
-    check("a:\n  b: [\nx,\n 'y y',\n{z: 1}\n]\nc: 1\n", json!({"a": {"b": ["x", "y y", {"z": 1}]}, "c": 1}));
-    check("- a: {\n  b: [\n1,\n2\n]\n}\n- c\n", json!([{"a": {"b": [1, 2]}}, "c"]));
-    check("a:\n  b: [ # one\n# two\n  1\n  ] # three\n", json!({"a": {"b": [1]}}));
-}
-
-#[test]
-fn what_is_wrong_in_brackets_keeps_its_place() {
-    check_error("a:\n  b: [\n  ]\n  c: }\n", "line 4, column 6: misplaced bracket");
-    let many = format!("a:\n  b: [\n{}]\n", "1,\n".repeat(3000));
-    let limits = Limits { bytes_max: 20_000, ..Limits::MANIFESTS };
-    let error = parse(&many, limits).expect_err("it takes too many readings").to_string();
-    assert!(error.contains("invalid indentation"), "{error}");
-}
-
-#[test]
 fn of_a_text_only_what_is_wanted_is_built() {
     let text = "a: 1\nb:\n  c: [1, {d: 2}]\n  e: &x {f: [g]}\n  h: *x\ni: [{j: 1, k: 2}]\n";
     let only = |wanted: &[&str]| {
@@ -253,4 +240,27 @@ fn of_a_text_only_what_is_wanted_is_built() {
     assert_eq!(only(&["b", "b.e", "b.e.f", "b.h"]), Ok(json!({"b": {"e": {"f": ["g"]}, "h": {"f": ["g"]}}})));
     let error = only(&["b", "b.h"]).expect_err("the anchor was refused").to_string();
     assert!(error.contains("names nothing in this document"), "{error}");
+}
+
+#[test]
+fn a_block_at_the_end_of_a_text_has_no_more_line_breaks_than_the_text() {
+    for header in ["|", ">", "|+", "|-", ">+2", "&b |", "!!str |"] {
+        check(&format!("a: {header}\n  x"), json!({"a": "x"}));
+    }
+    check("- |\n  x\n\n  y  ", json!(["x\n\ny  "]));
+    check("a: |\n  x\n", json!({"a": "x\n"}));
+    check("a: |\n  x\r\n", json!({"a": "x\n"}));
+    check("a: |\n  x\n# c", json!({"a": "x\n"}));
+}
+
+#[test]
+fn a_last_line_of_blanks_is_part_of_a_block_from_its_indentation_on() {
+    for blanks in [" ", "  "] {
+        check(&format!("a: |\n  x\n{blanks}"), json!({"a": "x\n"}));
+        check(&format!("a: |+\n  x\n\n{blanks}"), json!({"a": "x\n\n"}));
+    }
+    check("a: |\n  x\n    ", json!({"a": "x\n  "}));
+    check("a: |+\n  ", json!({"a": ""}));
+    check("a: |+\n\n  ", json!({"a": "\n"}));
+    check("a: |+\n  \n\n    ", json!({"a": "\n\n"}));
 }
