@@ -19,6 +19,13 @@ pub(super) struct Flags {
     pub(super) precision: Option<usize>,
 }
 
+impl Flags {
+    /// Whether numbers above zero get a sign: `+` before `v` asks for the names of fields.
+    pub(super) fn signs(&self, verb: char) -> bool {
+        self.plus && verb != 'v'
+    }
+}
+
 /// A format string that is being worked off.
 struct Directives<'f, 'v> {
     rest: &'f [u8],
