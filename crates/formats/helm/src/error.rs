@@ -2,6 +2,8 @@
 
 use bythos_gotemplate as gotemplate;
 
+use crate::values::Unfit;
+
 /// What is wrong with a chart, its values, or what came out of it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -76,14 +78,12 @@ pub enum Error {
         /// What was found and expected.
         message: String,
     },
-    /// Values do not fit values.schema.json.
-    #[error("the values do not fit values.schema.json of {chart}:\n{faults}")]
-    Schema {
-        /// The chart.
-        chart: String,
-        /// One line for each.
-        faults: String,
-    },
+    /// Values do not fit the values.schema.json of charts. In Helm's words.
+    #[error(
+        "values don't meet the specifications of the schema(s) in the following chart(s):\n{}",
+        .0.iter().map(Unfit::to_string).collect::<Vec<_>>().join("\n")
+    )]
+    Schema(Vec<Unfit>),
     /// A template cannot be parsed or carried out. It prints as Go prints it, with file, line and column.
     #[error("{}", in_few_words(.0))]
     Template(Box<gotemplate::Error>),
