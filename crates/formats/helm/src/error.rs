@@ -1,6 +1,6 @@
 //! What is wrong with a chart.
 
-use bythos_gotemplate as gotemplate;
+use bythos_gotemplate::{self as gotemplate, Frame};
 
 use crate::values::Unfit;
 
@@ -84,7 +84,8 @@ pub enum Error {
         .0.iter().map(Unfit::to_string).collect::<Vec<_>>().join("\n")
     )]
     Schema(Vec<Unfit>),
-    /// A template cannot be parsed or carried out. It prints as Go prints it, with file, line and column.
+    /// A template cannot be parsed or carried out. It prints as Go prints it, with file, line and column, or, if the
+    /// chart's author stopped it, as Helm does.
     #[error("{}", in_few_words(.0))]
     Template(Box<gotemplate::Error>),
     /// What a template gave is no manifest.
@@ -119,12 +120,16 @@ pub enum Error {
     Thread(String),
 }
 
-/// As Go prints it; of a circle, which repeats itself a thousand times, the ends.
+/// How many templates inside of each other are told.
+const FRAMES_MAX: usize = 16;
+
+/// As Go prints it; of a circle, which repeats itself a thousand times, the ends; and what the chart's author says first,
+/// as Helm does.
 fn in_few_words(error: &gotemplate::Error) -> String {
-    const FRAMES_MAX: usize = 16;
     let stack = error.stack();
-    match (stack.first(), stack.last()) {
-        (Some(first), Some(last)) if stack.len() > FRAMES_MAX => format!(
+    match (stack.first(), stack.last(), error.raised()) {
+        (Some(first), _, Some(words)) => in_the_words_of_the_author(first, &stack, words),
+        (Some(first), Some(last), None) if stack.len() > FRAMES_MAX => format!(
             "template: {}: executing {:?} at <{}>: in {} templates inside of each other, {:?} the innermost: {}",
             first.location,
             first.executing,
@@ -135,6 +140,15 @@ fn in_few_words(error: &gotemplate::Error) -> String {
         ),
         _ => error.to_string(),
     }
+}
+
+/// `fail` and `required`. The templates that led there stand below.
+fn in_the_words_of_the_author(outermost: &Frame, stack: &[&Frame], words: &str) -> String {
+    let mut text = format!("execution error at ({}): {words}", outermost.location);
+    for frame in stack.iter().skip(1).take(FRAMES_MAX) {
+        text.push_str(&format!("\n  in {:?} at {}", frame.executing, frame.location));
+    }
+    text
 }
 
 impl From<gotemplate::Error> for Error {

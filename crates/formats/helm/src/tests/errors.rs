@@ -29,8 +29,23 @@ fn a_missing_value_is_named_with_its_place() {
     check(
         &[("templates/a.yaml", "b: {{ required \"image.tag is needed\" .Values.tag }}\n")],
         json!({}),
-        "template: shop/templates/a.yaml:1:6: executing \"shop/templates/a.yaml\" at <required \"image.tag is needed\" \
-         .Values.tag>: error calling required: image.tag is needed",
+        "execution error at (shop/templates/a.yaml:1:6): image.tag is needed",
+    );
+}
+
+#[test]
+fn what_the_author_says_comes_first_and_the_templates_that_led_there_below() {
+    let helpers = "{{ define \"one\" }}\n  {{ include \"two\" . }}\n{{ end }}\n{{ define \"two\" }}{{ fail \"set x: or y\" }}{{ end }}";
+    check(
+        &[("templates/_h.tpl", helpers), ("templates/a.yaml", "a:\n  {{ include \"one\" . }}\n")],
+        json!({}),
+        "execution error at (shop/templates/a.yaml:2:5): set x: or y\n  in \"one\" at shop/templates/_h.tpl:2:5\n  \
+         in \"two\" at shop/templates/_h.tpl:4:21",
+    );
+    check(
+        &[("templates/a.yaml", "a: {{ tpl \"{{ fail \\\"no\\\" }}\" . }}\n")],
+        json!({}),
+        "execution error at (shop/templates/a.yaml:1:6): no\n  in \"gotpl\" at gotpl:1:3",
     );
 }
 
