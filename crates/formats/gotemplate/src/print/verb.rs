@@ -8,7 +8,7 @@ use crate::value::Value;
 const NUMBER_MAX: usize = 1_000_000;
 
 /// What stands between `%` and the verb.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Flags {
     pub(super) plus: bool,
     pub(super) minus: bool,
