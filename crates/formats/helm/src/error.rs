@@ -84,8 +84,8 @@ pub enum Error {
         .0.iter().map(Unfit::to_string).collect::<Vec<_>>().join("\n")
     )]
     Schema(Vec<Unfit>),
-    /// A template cannot be parsed or carried out. It prints as Go prints it, with file, line and column, or, if the
-    /// chart's author stopped it, as Helm does.
+    /// A template cannot be parsed or carried out. It prints as Go prints it, with file, line and column, or, if it cannot
+    /// be parsed or the chart's author stopped it, as Helm does.
     #[error("{}", in_few_words(.0))]
     Template(Box<gotemplate::Error>),
     /// What a template gave is no manifest.
@@ -123,9 +123,12 @@ pub enum Error {
 /// How many templates inside of each other are told.
 const FRAMES_MAX: usize = 16;
 
-/// As Go prints it; of a circle, which repeats itself a thousand times, the ends; and what the chart's author says first,
-/// as Helm does.
+/// As Go prints it; of a circle, which repeats itself a thousand times, the ends. Where Helm is shorter and names the same
+/// place, as Helm.
 fn in_few_words(error: &gotemplate::Error) -> String {
+    if let gotemplate::Error::Parse { template, line, message } = error {
+        return format!("parse error at ({template}:{line}): {message}");
+    }
     let stack = error.stack();
     match (stack.first(), stack.last(), error.raised()) {
         (Some(first), _, Some(words)) => in_the_words_of_the_author(first, &stack, words),

@@ -196,7 +196,7 @@ fn unknown_functions_and_templates_are_named() {
     check(
         &[("templates/a.yaml", "a: 1\nb: {{ upcase \"x\" }}\n")],
         json!({}),
-        "template: shop/templates/a.yaml:2: function \"upcase\" not defined",
+        "parse error at (shop/templates/a.yaml:2): function \"upcase\" not defined",
     );
     check(
         &[("templates/a.yaml", "b: {{ include \"shop.none\" . }}\n")],
@@ -207,7 +207,7 @@ fn unknown_functions_and_templates_are_named() {
     check(
         &[("templates/a.yaml", "a: {{ if }}\n")],
         json!({}),
-        "template: shop/templates/a.yaml:1: missing value for if",
+        "parse error at (shop/templates/a.yaml:1): missing value for if",
     );
 }
 
