@@ -15,7 +15,8 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// For charts that people write: a second or so of work, some hundred megabytes passing through.
+    /// For charts that people write: two seconds of plain steps at about 100 nanoseconds, some hundred megabytes passing
+    /// through.
     pub const CHARTS: Limits = Limits { steps_max: 20_000_000, bytes_max: 512 << 20, depth_max: 1_200 };
 }
 

@@ -63,6 +63,8 @@ pub struct Execution {
     pub callers: Vec<Frame>,
     /// What is wrong.
     pub message: String,
+    /// The words of the template's author, if that is who stopped it. They end `message`.
+    pub raised: Option<String>,
     /// The error inside of a function that carried out a template of its own. `message` ends where its text begins.
     pub cause: Option<Box<Error>>,
 }
@@ -75,6 +77,14 @@ impl Error {
         stack.push(&execution.frame);
         stack.extend(execution.cause.iter().flat_map(|cause| cause.stack()));
         stack
+    }
+
+    /// The words of the template's author, if that is who stopped it.
+    pub fn raised(&self) -> Option<&str> {
+        match self.root() {
+            Error::Execute(execution) => execution.raised.as_deref(),
+            _ => None,
+        }
     }
 
     /// The innermost error.

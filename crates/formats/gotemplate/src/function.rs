@@ -28,6 +28,14 @@ pub enum Failure {
     /// In the function's own words.
     #[error("{0}")]
     Message(String),
+    /// In the words of the template's author, who called a function for that.
+    #[error("{message}")]
+    Raised {
+        /// What is printed.
+        message: String,
+        /// The author's words alone.
+        words: String,
+    },
     /// A template that it carried out failed.
     #[error("{0}")]
     Template(Box<Error>),
@@ -48,6 +56,12 @@ impl Failure {
     /// In the function's own words.
     pub fn new(message: impl Into<String>) -> Failure {
         Failure::Message(message.into())
+    }
+
+    /// In the words of the template's author.
+    pub fn raised(words: impl Into<String>) -> Failure {
+        let words = words.into();
+        Failure::Raised { message: words.clone(), words }
     }
 }
 

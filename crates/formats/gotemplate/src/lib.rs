@@ -41,7 +41,7 @@ pub use number::{parse_float, parse_signed};
 pub use parse::unquote;
 pub use templates::{MissingKey, Parsed, Templates};
 pub use text::{Rune, Text, runes};
-pub use value::{Element, Kind, List, Map, Named, Object, Shape, Value, deep_equal};
+pub use value::{Element, InJson, Kind, List, Map, Named, Object, Shape, Value, deep_equal};
 
 #[cfg(test)]
 mod tests;

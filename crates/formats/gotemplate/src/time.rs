@@ -13,7 +13,7 @@ pub use duration::{Duration, parse_duration};
 
 use crate::function::{Failure, Function, Parameter, Type};
 use crate::text::Text;
-use crate::value::{Kind, Object, Value};
+use crate::value::{InJson, Kind, Object, Value};
 
 const TYPE_NAME: &str = "time.Time";
 const PRINTED: &str = "2006-01-02 15:04:05.999999999 -0700 MST";
@@ -105,8 +105,8 @@ impl Object for Time {
         Some(self.format(PRINTED))
     }
 
-    fn json(&self) -> Option<Value> {
-        Some(self.format(RFC_3339).into())
+    fn json(&self) -> InJson {
+        InJson::Value(self.format(RFC_3339).into())
     }
 }
 

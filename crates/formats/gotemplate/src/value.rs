@@ -11,7 +11,7 @@ use std::rc::Rc;
 pub use equal::deep_equal;
 pub use list::List;
 pub use map::Map;
-pub use object::Object;
+pub use object::{InJson, Object};
 
 use crate::function::Function;
 use crate::text::Text;

@@ -7,12 +7,12 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use bythos_helm::release::{Driver, RECORD_BYTES_MAX, ReleaseRecord, Status};
 use bythos_helm::set::UserValues;
 use bythos_helm::{
-    ArchiveLimits, Capabilities, Chart, File, KeyAlgorithm, Limits, Manifest, Notes, Release, Request,
-    Schemas, Wanted, World, generate_key, render,
+    ArchiveLimits, Capabilities, Chart, ChartType, File, KeyAlgorithm, Limits, Manifest, Notes, Release,
+    Request, Schemas, Wanted, World, generate_key, render,
 };
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -80,6 +80,7 @@ fn run() -> Result<String> {
     let usage = "usage: helm-template NAME CHART [VALUES.yaml ...]";
     let name = arguments.next().context(usage)?;
     let chart = read_chart(Path::new(&arguments.next().context(usage)?))?;
+    ensure!(chart.metadata.chart_type() == ChartType::Application, "library charts are not installable");
     let mut values = UserValues::default();
     for file in arguments {
         let text = std::fs::read_to_string(&file).with_context(|| format!("failed to read {file:?}"))?;

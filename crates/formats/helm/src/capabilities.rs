@@ -10,6 +10,7 @@ use crate::record::{Record, no_method};
 /// The version of Helm whose behaviour this is.
 const HELM_VERSION: &str = "v4.3";
 const GO_VERSION: &str = "go1.26";
+const KUBE_CLIENT_VERSION: &str = "v1.37";
 
 /// What the cluster is and serves.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,7 +87,7 @@ fn kube_version(version: &KubeVersion) -> Value {
         kind: Kind::Struct,
         fields: fields.to_vec(),
         text: Some(version.plain.clone()),
-        json: Some(Value::map(fields)),
+        json: None,
         method: kube_version_method,
     };
     Value::Object(Rc::new(record))
@@ -113,7 +114,12 @@ fn kube_version_method(name: &str) -> Option<&'static Function> {
 
 fn helm_version() -> Value {
     let text = |text: &str| Value::from(text);
-    let json = [("version", text(HELM_VERSION)), ("go_version", text(GO_VERSION))];
+    // What is empty is left out.
+    let json = vec![
+        ("version", text(HELM_VERSION)),
+        ("go_version", text(GO_VERSION)),
+        ("kube_client_version", text(KUBE_CLIENT_VERSION)),
+    ];
     let record = Record {
         type_name: "version.BuildInfo",
         kind: Kind::Struct,
@@ -122,10 +128,10 @@ fn helm_version() -> Value {
             ("GitCommit", text("")),
             ("GitTreeState", text("")),
             ("GoVersion", text(GO_VERSION)),
-            ("KubeClientVersion", text("")),
+            ("KubeClientVersion", text(KUBE_CLIENT_VERSION)),
         ],
         text: None,
-        json: Some(Value::map(json)),
+        json: Some(json),
         method: no_method,
     };
     Value::Object(Rc::new(record))

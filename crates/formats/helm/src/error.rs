@@ -1,6 +1,8 @@
 //! What is wrong with a chart.
 
-use bythos_gotemplate as gotemplate;
+use bythos_gotemplate::{self as gotemplate, Frame};
+
+use crate::values::Unfit;
 
 /// What is wrong with a chart, its values, or what came out of it.
 #[derive(Debug, thiserror::Error)]
@@ -76,15 +78,14 @@ pub enum Error {
         /// What was found and expected.
         message: String,
     },
-    /// Values do not fit values.schema.json.
-    #[error("the values do not fit values.schema.json of {chart}:\n{faults}")]
-    Schema {
-        /// The chart.
-        chart: String,
-        /// One line for each.
-        faults: String,
-    },
-    /// A template cannot be parsed or carried out. It prints as Go prints it, with file, line and column.
+    /// Values do not fit the values.schema.json of charts. In Helm's words.
+    #[error(
+        "values don't meet the specifications of the schema(s) in the following chart(s):\n{}",
+        .0.iter().map(Unfit::to_string).collect::<Vec<_>>().join("\n")
+    )]
+    Schema(Vec<Unfit>),
+    /// A template cannot be parsed or carried out. It prints as Go prints it, with file, line and column, or, if it cannot
+    /// be parsed or the chart's author stopped it, as Helm does.
     #[error("{}", in_few_words(.0))]
     Template(Box<gotemplate::Error>),
     /// What a template gave is no manifest.
@@ -119,12 +120,19 @@ pub enum Error {
     Thread(String),
 }
 
-/// As Go prints it; of a circle, which repeats itself a thousand times, the ends.
+/// How many templates inside of each other are told.
+const FRAMES_MAX: usize = 16;
+
+/// As Go prints it; of a circle, which repeats itself a thousand times, the ends. Where Helm is shorter and names the same
+/// place, as Helm.
 fn in_few_words(error: &gotemplate::Error) -> String {
-    const FRAMES_MAX: usize = 16;
+    if let gotemplate::Error::Parse { template, line, message } = error {
+        return format!("parse error at ({template}:{line}): {message}");
+    }
     let stack = error.stack();
-    match (stack.first(), stack.last()) {
-        (Some(first), Some(last)) if stack.len() > FRAMES_MAX => format!(
+    match (stack.first(), stack.last(), error.raised()) {
+        (Some(first), _, Some(words)) => in_the_words_of_the_author(first, &stack, words),
+        (Some(first), Some(last), None) if stack.len() > FRAMES_MAX => format!(
             "template: {}: executing {:?} at <{}>: in {} templates inside of each other, {:?} the innermost: {}",
             first.location,
             first.executing,
@@ -135,6 +143,15 @@ fn in_few_words(error: &gotemplate::Error) -> String {
         ),
         _ => error.to_string(),
     }
+}
+
+/// `fail` and `required`. The templates that led there stand below.
+fn in_the_words_of_the_author(outermost: &Frame, stack: &[&Frame], words: &str) -> String {
+    let mut text = format!("execution error at ({}): {words}", outermost.location);
+    for frame in stack.iter().skip(1).take(FRAMES_MAX) {
+        text.push_str(&format!("\n  in {:?} at {}", frame.executing, frame.location));
+    }
+    text
 }
 
 impl From<gotemplate::Error> for Error {

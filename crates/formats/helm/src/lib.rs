@@ -51,7 +51,7 @@ pub use manifest::{
 pub use render::{Notes, Release, Rendered, Request, render, used_chart};
 pub use semver::{Constraint, Error as VersionError, Version};
 pub use time::format_time;
-pub use values::Schemas;
+pub use values::{Schemas, Unfit};
 pub use world::{KeyAlgorithm, Wanted, World};
 
 #[cfg(test)]

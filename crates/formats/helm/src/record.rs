@@ -1,6 +1,6 @@
 //! What templates see as a struct: `.Capabilities` and what is in it.
 
-use bythos_gotemplate::{Function, Kind, Object, Value};
+use bythos_gotemplate::{Function, InJson, Kind, Object, Value};
 
 /// A struct with fields that do not change.
 pub(crate) struct Record {
@@ -9,8 +9,8 @@ pub(crate) struct Record {
     pub(crate) fields: Vec<(&'static str, Value)>,
     /// What its `String` method gives.
     pub(crate) text: Option<String>,
-    /// What stands for it in JSON, if it is not its fields.
-    pub(crate) json: Option<Value>,
+    /// Its fields in JSON, if their names are others there.
+    pub(crate) json: Option<Vec<(&'static str, Value)>>,
     pub(crate) method: fn(&str) -> Option<&'static Function>,
 }
 
@@ -31,8 +31,8 @@ impl Object for Record {
         self.text.clone()
     }
 
-    fn json(&self) -> Option<Value> {
-        self.json.clone()
+    fn json(&self) -> InJson {
+        InJson::Fields(self.json.as_ref().unwrap_or(&self.fields).clone())
     }
 
     fn method(&self, name: &str) -> Option<&'static Function> {

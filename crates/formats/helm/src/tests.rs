@@ -1,5 +1,6 @@
 mod archives;
 mod bounds;
+mod certificates;
 mod charts;
 mod corpus;
 mod errors;

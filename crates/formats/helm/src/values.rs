@@ -6,8 +6,8 @@ mod schema;
 
 pub(crate) use coalesce::{Coalesce, Nulls};
 pub(crate) use dependencies::process_dependencies;
-pub use schema::Schemas;
-pub(crate) use schema::{validate, validate_against};
+pub use schema::{Schemas, Unfit};
+pub(crate) use schema::{faults, validate};
 
 use bythos_gotemplate::{Budget, Limits, Map, Value};
 

@@ -205,6 +205,9 @@ fn calling(name: &str, failure: Failure) -> Stopped {
         Failure::Within { message: inner, error } => {
             Failure::Within { message: format!("{message}: {inner}"), error }
         }
+        Failure::Raised { message: inner, words } => {
+            Failure::Raised { message: format!("{message}: {inner}"), words }
+        }
         other => Failure::new(format!("{message}: {other}")),
     })
 }

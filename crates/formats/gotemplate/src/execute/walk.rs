@@ -169,13 +169,17 @@ impl<'t> Run<'_, '_, 't> {
 
     /// Says where.
     fn error(&self, stopped: Stopped) -> Error {
-        let (message, cause) = match stopped {
+        let failure = match stopped {
             Stopped::Said(error) => return error,
-            Stopped::Here(Failure::Within { message, error }) => (format!("{message}: "), Some(error)),
-            Stopped::Here(Failure::Template(error)) => (String::new(), Some(error)),
-            Stopped::Here(other) => (other.to_string(), None),
+            Stopped::Here(failure) => failure,
+        };
+        let (message, raised, cause) = match failure {
+            Failure::Within { message, error } => (format!("{message}: "), None, Some(error)),
+            Failure::Template(error) => (String::new(), None, Some(error)),
+            Failure::Raised { message, words } => (message, Some(words), None),
+            other => (other.to_string(), None, None),
         };
         let (frame, callers) = (self.frame(), self.callers.clone());
-        Error::Execute(Box::new(Execution { frame, callers, message, cause }))
+        Error::Execute(Box::new(Execution { frame, callers, message, raised, cause }))
     }
 }

@@ -107,9 +107,8 @@ impl<'b> Printer<'b> {
         };
         let (sign, digits) = match text.strip_prefix(['-', '+']) {
             Some(digits) if text.starts_with('-') => ("-", digits),
-            Some(digits) => (if flags.space && !flags.plus { " " } else { "+" }, digits),
-            None if flags.plus && verb != 'v' => ("+", text.as_str()),
-            None if flags.plus => ("+", text.as_str()),
+            Some(digits) => (if flags.space && !flags.signs(verb) { " " } else { "+" }, digits),
+            None if flags.signs(verb) => ("+", text.as_str()),
             None if flags.space => (" ", text.as_str()),
             None => ("", text.as_str()),
         };

@@ -8,7 +8,7 @@ use crate::value::Value;
 const NUMBER_MAX: usize = 1_000_000;
 
 /// What stands between `%` and the verb.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Flags {
     pub(super) plus: bool,
     pub(super) minus: bool,
@@ -17,6 +17,13 @@ pub(super) struct Flags {
     pub(super) zero: bool,
     pub(super) width: Option<usize>,
     pub(super) precision: Option<usize>,
+}
+
+impl Flags {
+    /// Whether numbers above zero get a sign: `+` before `v` asks for the names of fields.
+    pub(super) fn signs(&self, verb: char) -> bool {
+        self.plus && verb != 'v'
+    }
 }
 
 /// A format string that is being worked off.

@@ -151,10 +151,6 @@ impl Object for Duration {
         Some(self.0)
     }
 
-    fn json(&self) -> Option<Value> {
-        Some(Value::Int64(self.0))
-    }
-
     fn method(&self, name: &str) -> Option<&'static Function> {
         static METHODS: OnceLock<Vec<Function>> = OnceLock::new();
         METHODS.get_or_init(methods).iter().find(|method| method.name() == name)

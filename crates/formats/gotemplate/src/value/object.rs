@@ -36,10 +36,22 @@ pub trait Object: Any {
         None
     }
 
-    /// What stands for it in JSON, if it is not its fields.
-    fn json(&self) -> Option<Value> {
-        None
+    /// What stands for it in JSON. Its `String` method does not count there.
+    fn json(&self) -> InJson {
+        match self.number() {
+            Some(number) => InJson::Value(Value::Int64(number)),
+            None => InJson::Fields(self.fields()),
+        }
     }
+}
+
+/// What stands for an object in JSON.
+#[derive(Debug, Clone)]
+pub enum InJson {
+    /// A value.
+    Value(Value),
+    /// Its fields, by the names that they have there and in their order.
+    Fields(Vec<(&'static str, Value)>),
 }
 
 impl dyn Object {

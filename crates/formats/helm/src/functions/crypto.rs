@@ -10,13 +10,13 @@ use base64::engine::general_purpose::STANDARD;
 use bythos_gotemplate::{Failure, Function, Scope, Text};
 
 use super::encoding::base_64;
-use super::rendering;
+use super::{rendering, spend_milliseconds};
 
 const BLOCK_BYTES: usize = 16;
 const BCRYPT_COST: u32 = 10;
 const BCRYPT_BYTES_MAX: usize = 72;
-/// What a hash costs of the budget: it is slow on purpose.
-const SLOW_STEPS: usize = 200_000;
+/// A hash is slow on purpose.
+const HASH_MILLISECONDS: usize = 60;
 
 pub(super) fn functions() -> Vec<Function> {
     vec![
@@ -33,7 +33,7 @@ pub(super) fn functions() -> Vec<Function> {
 }
 
 fn hash(scope: &mut Scope<'_>, password: Text) -> Result<String, Failure> {
-    scope.budget().spend_steps(SLOW_STEPS)?;
+    spend_milliseconds(scope, HASH_MILLISECONDS)?;
     if password.len() > BCRYPT_BYTES_MAX {
         return Ok(
             "failed to encrypt string with bcrypt: bcrypt: password length exceeds 72 bytes".to_owned()

@@ -3,8 +3,10 @@
 use aws_lc_rs::hmac;
 use bythos_gotemplate::{Failure, Function, Scope, Text};
 
+use super::spend_milliseconds;
+
 const SEED: &[u8] = b"com.lyndir.masterpassword";
-const SLOW_STEPS: usize = 500_000;
+const SCRYPT_MILLISECONDS: usize = 330;
 
 pub(super) fn functions() -> Vec<Function> {
     vec![Function::new(
@@ -79,7 +81,7 @@ fn derive(
     let Some(shapes) = shapes(&kind.to_str()) else {
         return Ok(format!("cannot find password template {kind}"));
     };
-    scope.budget().spend_steps(SLOW_STEPS)?;
+    spend_milliseconds(scope, SCRYPT_MILLISECONDS)?;
     let mut key = [0; 64];
     let cost = scrypt::Params::new(15, 8, 2, key.len()).map_err(|error| Failure::new(error.to_string()))?;
     scrypt::scrypt(password.as_bytes(), &counted(user), &cost, &mut key)

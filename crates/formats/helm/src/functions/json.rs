@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bythos_gotemplate::print::json_float;
-use bythos_gotemplate::{Budget, Failure, Function, List, Map, Scope, Text, Value, deeper};
+use bythos_gotemplate::{Budget, Failure, Function, InJson, List, Map, Scope, Text, Value, deeper};
 
 pub(super) fn functions() -> Vec<Function> {
     vec![
@@ -84,10 +84,9 @@ impl Encoder<'_> {
             Value::List(list) => self.list(list),
             Value::Map(map) if map.is_nil() => self.push("null"),
             Value::Map(map) => self.fields(map.to_fields()),
-            Value::Object(object) => match object.json().or_else(|| object.text().map(Value::from)) {
-                Some(value) => self.value(&value),
-                None => self
-                    .fields(object.fields().into_iter().map(|(name, field)| (name.into(), field)).collect()),
+            Value::Object(object) => match object.json() {
+                InJson::Value(value) => self.value(&value),
+                InJson::Fields(fields) => self.fields(named(fields)),
             },
             Value::Function(_) => Err(Failure::new("json: unsupported type: func")),
         }
@@ -263,15 +262,16 @@ fn json_value(
             Json::Array(items.collect::<Result<_, _>>()?)
         }
         Value::Map(map) => json_fields(map.to_fields(), float_value, budget, deeper(depth)?)?,
-        Value::Object(object) => match object.json().or_else(|| object.text().map(Value::from)) {
-            Some(value) => json_value(&value, float_value, budget, deeper(depth)?)?,
-            None => {
-                let fields = object.fields().into_iter().map(|(name, field)| (name.into(), field));
-                json_fields(fields.collect(), float_value, budget, deeper(depth)?)?
-            }
+        Value::Object(object) => match object.json() {
+            InJson::Value(value) => json_value(&value, float_value, budget, deeper(depth)?)?,
+            InJson::Fields(fields) => json_fields(named(fields), float_value, budget, deeper(depth)?)?,
         },
         Value::Function(_) => return Err(Failure::new("json: unsupported type: func")),
     })
+}
+
+fn named(fields: Vec<(&'static str, Value)>) -> Vec<(Text, Value)> {
+    fields.into_iter().map(|(name, field)| (name.into(), field)).collect()
 }
 
 fn json_fields(

@@ -88,7 +88,7 @@ fn compile(expression: &Text) -> Result<Regex, String> {
     }
     let text = expression.to_str();
     let wrong = |why: &str| format!("error parsing regexp: {why}: `{text}`");
-    let translated = translate::translate(&text).map_err(|why| wrong(&why))?;
+    let translated = translate::translate(&text).map_err(|why| format!("error parsing regexp: {why}"))?;
     let regex = RegexBuilder::new(&translated).size_limit(SIZE_MAX).nest_limit(200).build();
     let regex = regex.map_err(|error| match error {
         regex::Error::CompiledTooBig(_) => wrong("expression too large"),

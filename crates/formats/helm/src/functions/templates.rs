@@ -23,7 +23,7 @@ pub(super) fn functions() -> Vec<Function> {
             if rendering(scope)?.is_linting {
                 return Ok(String::new());
             }
-            Err(Failure::new(message.to_str()))
+            Err(Failure::raised(message.to_str()))
         }),
         Function::new("lookup", lookup),
     ]
@@ -104,7 +104,7 @@ fn required(scope: &mut Scope<'_>, message: Text, value: Value) -> Result<Value,
     match (is_missing, rendering(scope)?.is_linting) {
         (false, _) => Ok(value),
         (true, true) => Ok(Value::from("")),
-        (true, false) => Err(Failure::new(message.to_str())),
+        (true, false) => Err(Failure::raised(message.to_str())),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::sync::OnceLock;
 
-use bythos_gotemplate::{Failure, Function, Kind, Object, Parameter, Text, Type, Value};
+use bythos_gotemplate::{Failure, Function, InJson, Kind, Object, Parameter, Text, Type, Value};
 
 use crate::semver::{Constraint, Error, Version};
 
@@ -57,8 +57,8 @@ impl Object for Version {
         Some(self.to_string())
     }
 
-    fn json(&self) -> Option<Value> {
-        Some(Value::from(self.to_string()))
+    fn json(&self) -> InJson {
+        InJson::Value(Value::from(self.to_string()))
     }
 
     fn method(&self, name: &str) -> Option<&'static Function> {

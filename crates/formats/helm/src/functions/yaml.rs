@@ -41,12 +41,16 @@ fn without_line_break(mut text: String) -> String {
     text
 }
 
+/// What the reader may take for lines in brackets that it moves to the right, each at the cost of reading the text again:
+/// so often the text's length, and so many bytes, for a short text has as many such lines as bytes.
+const MOVED_TIMES: usize = 3;
+const MOVED_BYTES: usize = 4 << 10;
+
 /// The first document.
 fn decode(scope: &Scope<'_>, text: &Text) -> Result<Result<Json, String>, Failure> {
-    scope.budget().spend_bytes(text.len().saturating_mul(4))?;
-    let limits = Limits { bytes_max: text.len(), ..Limits::MANIFESTS };
-    let documents =
-        bythos_yaml::parse_all(&text.to_str(), Limits { bytes_max: limits.bytes_max * 3 + 16, ..limits });
+    let bytes_max = text.len().saturating_mul(MOVED_TIMES).saturating_add(MOVED_BYTES);
+    scope.budget().spend_bytes(text.len().saturating_add(bytes_max))?;
+    let documents = bythos_yaml::parse_all(&text.to_str(), Limits { bytes_max, ..Limits::MANIFESTS });
     Ok(match documents {
         Ok(documents) => Ok(documents.into_iter().next().unwrap_or(Json::Null)),
         Err(error) => Err(format!("error converting YAML to JSON: yaml: {error}")),

@@ -4,9 +4,8 @@ use bythos_gotemplate::{Budget, Limits, Value};
 use serde_json::Map;
 
 use super::{LintRequest, Messages, Severity, text};
-use crate::error::Error;
 use crate::set::UserValues;
-use crate::values::{Schemas, validate_against};
+use crate::values::{Schemas, faults};
 
 const PATH: &str = "values.yaml";
 
@@ -31,10 +30,11 @@ pub(super) fn check(request: &LintRequest<'_>, limits: Limits, messages: &mut Me
     let schema = request.file("values.schema.json").filter(|schema| !schema.data.is_empty());
     let Some(schema) = schema.filter(|_| request.schemas == Schemas::Enforced) else { return };
     let seen = Value::Map(values.seen());
-    let checked = validate_against(request.folder, &schema.data, &seen, &request.world, &Budget::new(limits));
-    let faults = checked.map_err(|error| match error {
-        Error::Schema { faults, .. } => faults,
-        error => error.to_string(),
-    });
-    messages.check(Severity::Error, PATH, faults);
+    let found = faults(request.folder, &schema.data, &seen, &request.world, &Budget::new(limits));
+    let checked = match found {
+        Ok(None) => Ok(()),
+        Ok(Some(faults)) => Err(faults),
+        Err(error) => Err(error.to_string()),
+    };
+    messages.check(Severity::Error, PATH, checked);
 }

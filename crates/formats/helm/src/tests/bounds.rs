@@ -8,10 +8,15 @@ const SMALL: Limits = Limits { steps_max: 300_000, bytes_max: 4 << 20, depth_max
 
 #[track_caller]
 fn stopped(template: &str, expected: &str) {
+    stopped_within(SMALL, template, expected);
+}
+
+#[track_caller]
+fn stopped_within(limits: Limits, template: &str, expected: &str) {
     let chart =
         chart(&[("Chart.yaml", "apiVersion: v2\nname: c\nversion: 1.0.0\n"), ("templates/a.yaml", template)]);
     let values = UserValues::default();
-    let error = render(&request(&chart, &values), SMALL).unwrap_err().to_string();
+    let error = render(&request(&chart, &values), limits).unwrap_err().to_string();
     assert!(error.contains(expected), "{error}");
 }
 
@@ -61,6 +66,30 @@ fn loops_are_stopped() {
     );
     stopped(r#"{{ define "t" }}{{ include "t" . }}{{ end }}{{ include "t" . }}"#, "nested reference name: t");
     stopped(r#"{{ define "t" }}{{ tpl "{{ include \"t\" . }}" . }}{{ end }}{{ include "t" . }}"#, "");
+}
+
+#[test]
+fn what_is_slow_by_its_nature_is_stopped() {
+    let limits = Limits { steps_max: 30_000, ..SMALL };
+    for slow in [
+        r#"{{ genPrivateKey "rsa" }}"#,
+        r#"{{ bcrypt "x" }}"#,
+        r#"{{ derivePassword 1 "long" "p" "u" "s" }}"#,
+        r#"{{ range until 50 }}{{ genPrivateKey "ecdsa" }}{{ end }}"#,
+        r#"{{ $k := genPrivateKey "ed25519" }}{{ range until 50 }}{{ $_ := genCAWithKey "h" 1 $k }}{{ end }}"#,
+    ] {
+        stopped_within(limits, slow, "steps");
+    }
+}
+
+#[test]
+fn a_chart_may_give_each_of_its_services_a_key() {
+    let chart = chart(&[
+        ("Chart.yaml", "apiVersion: v2\nname: c\nversion: 1.0.0\n"),
+        ("templates/a.yaml", "{{ range until 100 }}{{ $_ := genCA \"h\" 1 }}{{ end }}"),
+        ("templates/b.yaml", "{{ range until 1000 }}{{ $_ := genPrivateKey \"ecdsa\" }}{{ end }}"),
+    ]);
+    texts_of(&chart, json!({})).unwrap();
 }
 
 #[test]

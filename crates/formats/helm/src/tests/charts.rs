@@ -159,7 +159,7 @@ fn a_schema_may_stand_on_others_that_are_elsewhere() {
     let chart = chart_that_stands_on("https://example.org/image.json");
     render_with(&chart, json!({ "image": "web" })).unwrap();
     let error = render_with(&chart, json!({ "image": 1 })).unwrap_err().to_string();
-    assert!(error.contains("- at '/image': 1 is not of type"), "{error}");
+    assert!(error.ends_with("- at '/image': got number, want string"), "{error}");
     render_with(&chart_that_stands_on("urn:nobody:knows"), json!({ "image": 1 })).unwrap();
 }
 
@@ -206,10 +206,8 @@ fn values_that_do_not_fit_the_schema_are_refused_with_their_path() {
     let schema = r#"{"type":"object","properties":{"port":{"type":"integer"}},"required":["port"]}"#;
     let chart = chart(&[("Chart.yaml", OUTER), ("values.schema.json", schema)]);
     let error = render_with(&chart, json!({"port": "x"})).unwrap_err();
-    assert!(
-        matches!(&error, Error::Schema { chart, faults } if chart == "outer" && faults.contains("'/port'")),
-        "{error}"
-    );
+    let Error::Schema(unfit) = error else { panic!("{error}") };
+    assert_eq!(unfit[0].to_string(), "outer:\n- at '/port': got string, want integer");
     assert!(render_with(&chart, json!({})).is_err());
     render_with(&chart, json!({"port": 80})).unwrap();
 }

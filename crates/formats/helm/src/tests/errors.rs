@@ -29,8 +29,23 @@ fn a_missing_value_is_named_with_its_place() {
     check(
         &[("templates/a.yaml", "b: {{ required \"image.tag is needed\" .Values.tag }}\n")],
         json!({}),
-        "template: shop/templates/a.yaml:1:6: executing \"shop/templates/a.yaml\" at <required \"image.tag is needed\" \
-         .Values.tag>: error calling required: image.tag is needed",
+        "execution error at (shop/templates/a.yaml:1:6): image.tag is needed",
+    );
+}
+
+#[test]
+fn what_the_author_says_comes_first_and_the_templates_that_led_there_below() {
+    let helpers = "{{ define \"one\" }}\n  {{ include \"two\" . }}\n{{ end }}\n{{ define \"two\" }}{{ fail \"set x: or y\" }}{{ end }}";
+    check(
+        &[("templates/_h.tpl", helpers), ("templates/a.yaml", "a:\n  {{ include \"one\" . }}\n")],
+        json!({}),
+        "execution error at (shop/templates/a.yaml:2:5): set x: or y\n  in \"one\" at shop/templates/_h.tpl:2:5\n  \
+         in \"two\" at shop/templates/_h.tpl:4:21",
+    );
+    check(
+        &[("templates/a.yaml", "a: {{ tpl \"{{ fail \\\"no\\\" }}\" . }}\n")],
+        json!({}),
+        "execution error at (shop/templates/a.yaml:1:6): no\n  in \"gotpl\" at gotpl:1:3",
     );
 }
 
@@ -85,10 +100,95 @@ fn values_against_the_schema_are_named_with_their_path() {
     check(
         &[schema],
         json!({"image": {"port": "http"}}),
-        "the values do not fit values.schema.json of shop:\n- at '/image/port': \"http\" is not of type \"integer\"",
+        "values don't meet the specifications of the schema(s) in the following chart(s):\nshop:\n\
+         - at '/image/port': got string, want integer",
     );
     let message = message(&[("values.schema.json", "{")], json!({}));
     assert!(message.starts_with("shop: failed to read values.schema.json: "), "{message}");
+}
+
+/// What is said of a value that does not fit a schema, below the line that names the chart.
+#[track_caller]
+fn check_fault(schema: &Value, value: &Value, expected: &str) {
+    let schema = json!({ "properties": { "x": schema } }).to_string();
+    let message = message(&[("values.schema.json", &schema)], json!({ "x": value }));
+    let (_, faults) = message.split_once("shop:\n").unwrap();
+    assert_eq!(faults, expected);
+    assert!(!faults.contains("hunter2"), "{faults}");
+}
+
+#[test]
+fn what_does_not_fit_the_schema_is_told_without_the_value() {
+    let secret = &json!("hunter2");
+    check_fault(&json!({"type": "integer"}), secret, "- at '/x': got string, want integer");
+    check_fault(&json!({"type": ["object", "null"]}), secret, "- at '/x': got string, want null or object");
+    check_fault(&json!({"type": "string"}), &json!(1), "- at '/x': got number, want string");
+    check_fault(&json!({"enum": ["a'b", 1]}), secret, "- at '/x': value must be one of 'a\\'b', 1");
+    check_fault(&json!({"enum": ["a"]}), secret, "- at '/x': value must be 'a'");
+    check_fault(&json!({"enum": [["a"]]}), secret, "- at '/x': 'enum' failed");
+    check_fault(&json!({"const": 1.5}), secret, "- at '/x': value must be 1.5");
+    check_fault(&json!({"pattern": "^x"}), secret, "- at '/x': value does not match pattern '^x'");
+    check_fault(&json!({"minLength": 8}), secret, "- at '/x': minLength: got 7, want 8");
+    check_fault(&json!({"maximum": 1.5}), &json!(5), "- at '/x': maximum: got 5, want 1.5");
+    check_fault(&json!({"multipleOf": 2}), &json!(3), "- at '/x': multipleOf: got 3, want 2");
+    check_fault(&json!({"minItems": 2}), &json!(["hunter2"]), "- at '/x': minItems: got 1, want 2");
+    check_fault(&json!({"uniqueItems": true}), &json!(["hunter2", "hunter2"]), "- at '/x': items are equal");
+    check_fault(&json!({"not": {"type": "string"}}), secret, "- at '/x': 'not' failed");
+    check_fault(&json!(false), secret, "- at '/x': false schema");
+    check_fault(
+        &json!({"contains": {"const": 1}}),
+        &json!(["hunter2"]),
+        "- at '/x': no items match contains schema",
+    );
+    let closed = json!({"properties": {"c": {}}, "additionalProperties": false});
+    let names = json!({"a": "hunter2", "b": 1, "c": 2});
+    check_fault(&closed, &names, "- at '/x': additional properties 'a', 'b' not allowed");
+    let none = json!({"additionalProperties": false});
+    check_fault(&none, &json!({"a": "hunter2"}), "- at '/x': additional properties not allowed");
+    check_fault(&json!({"required": ["a"]}), &json!({}), "- at '/x': missing property 'a'");
+    check_fault(&json!({"required": ["a", "b"]}), &json!({}), "- at '/x': missing properties 'a', 'b'");
+}
+
+#[test]
+fn why_no_branch_of_a_schema_fits_stands_below() {
+    let branches = json!([{"type": "integer"}, {"type": "object", "required": ["k"]}, {"minLength": 9, "pattern": "^x"}]);
+    check_fault(
+        &json!({"anyOf": branches}),
+        &json!("hunter2"),
+        "- at '/x': 'anyOf' failed\n  - at '/x': got string, want integer\n  - at '/x': got string, want object\n  \
+         - at '/x': validation failed\n    - at '/x': minLength: got 7, want 9\n    \
+         - at '/x': value does not match pattern '^x'",
+    );
+    check_fault(
+        &json!({"oneOf": [{"type": "integer"}, {"type": "boolean"}]}),
+        &json!({"password": "hunter2"}),
+        "- at '/x': 'oneOf' failed, none matched\n  - at '/x': got object, want integer\n  \
+         - at '/x': got object, want boolean",
+    );
+    let both = json!({"oneOf": [{"type": "string"}, {"type": "integer"}, {"minLength": 1}]});
+    check_fault(&both, &json!("hunter2"), "- at '/x': 'oneOf' failed, subschemas 0, 2 matched");
+}
+
+#[test]
+fn charts_inside_are_held_against_their_schemas_too() {
+    let schema = r#"{"properties":{"port":{"type":"integer"}}}"#;
+    check(
+        &[
+            ("values.schema.json", schema),
+            ("charts/cart/Chart.yaml", "apiVersion: v2\nname: cart\nversion: 1.0.0\n"),
+            ("charts/cart/values.schema.json", schema),
+        ],
+        json!({"port": "http", "cart": {"port": true}}),
+        "values don't meet the specifications of the schema(s) in the following chart(s):\nshop:\n\
+         - at '/port': got string, want integer\ncart:\n- at '/port': got boolean, want integer",
+    );
+}
+
+#[test]
+fn a_schema_with_many_faults_is_told_in_few_lines() {
+    let schema = r#"{"properties":{"x":{"items":{"type":"integer"}}}}"#;
+    let message = message(&[("values.schema.json", schema)], json!({"x": vec!["a"; 150]}));
+    assert!(message.ends_with("- at '/x/99': got string, want integer\nand 50 more lines"), "{message}");
 }
 
 #[test]
@@ -96,7 +196,7 @@ fn unknown_functions_and_templates_are_named() {
     check(
         &[("templates/a.yaml", "a: 1\nb: {{ upcase \"x\" }}\n")],
         json!({}),
-        "template: shop/templates/a.yaml:2: function \"upcase\" not defined",
+        "parse error at (shop/templates/a.yaml:2): function \"upcase\" not defined",
     );
     check(
         &[("templates/a.yaml", "b: {{ include \"shop.none\" . }}\n")],
@@ -107,7 +207,7 @@ fn unknown_functions_and_templates_are_named() {
     check(
         &[("templates/a.yaml", "a: {{ if }}\n")],
         json!({}),
-        "template: shop/templates/a.yaml:1: missing value for if",
+        "parse error at (shop/templates/a.yaml:1): missing value for if",
     );
 }
 

@@ -1,5 +1,5 @@
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use aws_lc_rs::rand;
 use jiff::Timestamp;
@@ -30,7 +30,12 @@ impl World for Frozen {
     }
 
     fn private_key(&self, algorithm: KeyAlgorithm) -> Result<Vec<u8>, String> {
-        generate_key(algorithm)
+        // To find primes takes long, and no test asks for others.
+        static RSA: OnceLock<Result<Vec<u8>, String>> = OnceLock::new();
+        match algorithm {
+            KeyAlgorithm::Rsa2048 => RSA.get_or_init(|| generate_key(algorithm)).clone(),
+            other => generate_key(other),
+        }
     }
 
     fn lookup(&self, wanted: Wanted<'_>) -> Result<Option<Value>, String> {

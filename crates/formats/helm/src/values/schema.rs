@@ -1,5 +1,8 @@
 //! values.schema.json.
 
+mod fault;
+
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -24,6 +27,21 @@ pub enum Schemas {
     Ignored,
 }
 
+/// The values of one chart that do not fit its schema.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unfit {
+    /// The chart.
+    pub chart: String,
+    /// One line for each fault, without the values themselves.
+    pub faults: String,
+}
+
+impl fmt::Display for Unfit {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}:\n{}", self.chart, self.faults)
+    }
+}
+
 /// Whether the values fit the schemas of the chart and those inside.
 pub(crate) fn validate(
     chart: &Chart,
@@ -31,31 +49,44 @@ pub(crate) fn validate(
     world: &Arc<dyn World>,
     budget: &Budget,
 ) -> Result<(), Error> {
+    let mut unfit = Vec::new();
+    collect(chart, values, world, budget, &mut unfit)?;
+    if unfit.is_empty() { Ok(()) } else { Err(Error::Schema(unfit)) }
+}
+
+fn collect(
+    chart: &Chart,
+    values: &Map,
+    world: &Arc<dyn World>,
+    budget: &Budget,
+    unfit: &mut Vec<Unfit>,
+) -> Result<(), Error> {
     if let Some(schema) = &chart.schema {
-        validate_against(chart.name(), schema, &Value::Map(values.clone()), world, budget)?;
+        let faults = faults(chart.name(), schema, &Value::Map(values.clone()), world, budget)?;
+        unfit.extend(faults.map(|faults| Unfit { chart: chart.name().to_owned(), faults }));
     }
     for inner in &chart.dependencies {
         match values.get(inner.name().as_bytes()) {
             None | Some(Value::Nil) => {}
-            Some(Value::Map(values)) => validate(inner, &values, world, budget)?,
+            Some(Value::Map(values)) => collect(inner, &values, world, budget, unfit)?,
             Some(other) => {
-                let message = format!("expected a table, found {}", other.type_name());
-                return Err(Error::Values { path: inner.name().to_owned(), message });
+                let faults =
+                    format!("invalid type for values: expected object (map), got {}", other.type_name());
+                unfit.push(Unfit { chart: inner.name().to_owned(), faults });
             }
         }
     }
     Ok(())
 }
 
-/// Whether values fit one schema.
-pub(crate) fn validate_against(
+/// What does not fit one schema; nothing, if all does.
+pub(crate) fn faults(
     chart: &str,
     schema: &[u8],
     values: &Value,
     world: &Arc<dyn World>,
     budget: &Budget,
-) -> Result<(), Error> {
-    const FAULTS_MAX: usize = 20;
+) -> Result<Option<String>, Error> {
     let wrong = |message: String| Error::ReadFile {
         chart: chart.to_owned(),
         file: "values.schema.json".to_owned(),
@@ -68,13 +99,8 @@ pub(crate) fn validate_against(
     let validator = options.build(&schema);
     let validator = validator.map_err(|error| wrong(in_words(&error)))?;
     let values = to_json_value(values, budget).map_err(|failure| wrong(failure.to_string()))?;
-    let faults = validator.iter_errors(&values).take(FAULTS_MAX);
-    let faults: Vec<String> =
-        faults.map(|fault| format!("- at '{}': {fault}", fault.instance_path())).collect();
-    if faults.is_empty() {
-        return Ok(());
-    }
-    Err(Error::Schema { chart: chart.to_owned(), faults: faults.join("\n") })
+    let errors: Vec<_> = validator.iter_errors(&values).collect();
+    Ok((!errors.is_empty()).then(|| fault::describe(&errors)))
 }
 
 /// Documents that a schema stands on and does not hold itself.

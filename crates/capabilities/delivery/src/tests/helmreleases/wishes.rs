@@ -84,7 +84,7 @@ async fn values_that_break_the_schema_are_taken_where_that_is_asked() {
     let schema = ("values.schema.json", r#"{"properties":{"color":{"enum":["blue"]}}}"#);
     Published::new("web").publish(&delivery, "1.0.0", &[schema]).await;
     release(&delivery, "web", &json!({ "install": { "remediation": { "retries": 9 } } })).await;
-    says(&delivery, "web", "False", "", "do not fit values.schema.json of web").await;
+    says(&delivery, "web", "False", "", "at '/color': value must be 'blue'").await;
     release(&delivery, "web", &json!({ "install": { "disableSchemaValidation": true } })).await;
     says(&delivery, "web", "True", "InstallSucceeded", "").await;
 }

@@ -32,8 +32,7 @@ impl Printer<'_> {
         }
         let sign = match number {
             ..0 => "-",
-            _ if flags.plus && verb != 'v' => "+",
-            _ if flags.plus => "+",
+            _ if flags.signs(verb) => "+",
             _ if flags.space => " ",
             _ => "",
         };

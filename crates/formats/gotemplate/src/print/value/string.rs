@@ -72,6 +72,7 @@ impl Printer<'_> {
             return self.string(value, text.as_bytes(), verb, flags);
         }
         let is_syntax = verb == 'v' && flags.sharp;
+        let is_plain = matches!(verb, 'v' | 'd') && *flags == Flags::default();
         let (open, between, close) = if is_syntax { ("[]byte{", ", ", "}") } else { ("[", " ", "]") };
         self.push(open.as_bytes())?;
         self.depth = deeper(self.depth)?;
@@ -79,10 +80,23 @@ impl Printer<'_> {
             if index > 0 {
                 self.push(between.as_bytes())?;
             }
-            self.value(&Value::Byte(*byte), verb, flags)?;
+            if is_plain {
+                self.decimal(*byte)?;
+            } else {
+                self.value(&Value::Byte(*byte), verb, flags)?;
+            }
         }
         self.depth -= 1;
         self.push(close.as_bytes())
+    }
+
+    /// As [`Printer::value`] prints it without flags. Files of a chart have many bytes, and a chart that prints all that it
+    /// sees prints them too.
+    fn decimal(&mut self, byte: u8) -> Result<(), Spent> {
+        self.spend_step()?;
+        let digits = [byte / 100, byte / 10 % 10, byte % 10].map(|digit| b'0' + digit);
+        let leading = usize::from(byte < 100) + usize::from(byte < 10);
+        self.push(digits.get(leading..).unwrap_or_default())
     }
 }
 
