@@ -9,12 +9,11 @@
 //! ```
 //!
 //! [`functions`](crate) holds every function of Helm and Sprig on top of Go's templates (`bythos-gotemplate`). What
-//! templates may ask of the world, the time, chance, the cluster, they ask the caller's [`World`]; nothing here does I/O.
-//! All work is bounded: templates by [`Limits`], charts by [`ArchiveLimits`], values and manifests by those of the YAML
-//! reader.
+//! charts may ask of the world, the time, chance, the cluster, schemas of other places, they ask the caller's [`World`];
+//! nothing here does I/O. All work is bounded: templates by [`Limits`], charts by [`ArchiveLimits`], values and manifests
+//! by those of the YAML reader.
 //!
-//! Left out: `genPrivateKey "dsa"`, schemas that refer to other documents, which can be
-//! ignored ([`Schemas`]), provenance, post-renderers, records in SQL.
+//! Left out: `genPrivateKey "dsa"`, provenance, post-renderers, records in SQL.
 
 mod capabilities;
 mod cast;
