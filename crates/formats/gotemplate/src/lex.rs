@@ -1,7 +1,5 @@
 //! From text to tokens.
 
-use std::borrow::Cow;
-
 use crate::print::quote;
 use crate::token::{Keyword, Kind, Token};
 
@@ -13,14 +11,15 @@ const SPACES: [char; 4] = [' ', '\t', '\r', '\n'];
 /// A trim marker and the space that must stand beside it.
 const TRIM_BYTES: usize = 2;
 
-/// All tokens of a text. The last is [`Kind::End`] or [`Kind::Error`].
-pub(crate) fn lex(text: &str) -> Vec<Token<'_>> {
+/// All tokens of a text, and what is wrong with it if the last of them is [`Kind::Error`] and not [`Kind::End`].
+pub(crate) fn lex(text: &str) -> (Vec<Token<'_>>, Option<String>) {
     let mut lexer =
         Lexer { text, start: 0, position: 0, line: 1, counted: 0, parentheses: 0, tokens: Vec::new() };
-    if let Err(message) = lexer.text() {
-        lexer.token(Kind::Error, Cow::Owned(message));
+    let fault = lexer.text().err();
+    if fault.is_some() {
+        lexer.emit(Kind::Error);
     }
-    lexer.tokens
+    (lexer.tokens, fault)
 }
 
 struct Lexer<'t> {
@@ -67,12 +66,8 @@ impl<'t> Lexer<'t> {
     }
 
     fn emit(&mut self, kind: Kind) {
-        self.token(kind, Cow::Borrowed(self.word()));
-    }
-
-    fn token(&mut self, kind: Kind, text: Cow<'t, str>) {
         let line = self.line_of_start();
-        self.tokens.push(Token { kind, position: self.start, line, text });
+        self.tokens.push(Token { kind, position: self.start, line, text: self.word() });
         self.start = self.position;
     }
 

@@ -3,7 +3,6 @@
 mod literal;
 mod pipeline;
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 pub(crate) use literal::Literal;
@@ -25,8 +24,10 @@ pub(crate) fn parse(
     source: &Arc<Source>,
     is_function: &dyn Fn(&str) -> bool,
 ) -> Result<Vec<Arc<Tree>>, Error> {
+    let (tokens, fault) = lex(source.whole());
     let mut parser = Parser {
-        tokens: lex(source.whole()),
+        tokens,
+        fault: fault.unwrap_or_default(),
         next: 0,
         furthest: 0,
         source,
@@ -48,6 +49,8 @@ pub(crate) fn parse(
 struct Parser<'p> {
     /// The last is an end or an error, and is never passed.
     tokens: Vec<Token<'p>>,
+    /// What the last token says, if it is an error.
+    fault: String,
     next: usize,
     /// The last token that was looked at: errors name its line.
     furthest: usize,
@@ -90,8 +93,8 @@ impl<'p> Parser<'p> {
         let last = self.tokens.len().saturating_sub(1);
         let index = self.next.min(last);
         self.furthest = self.furthest.max(index);
-        let end = Token { kind: Kind::End, position: 0, line: 1, text: Cow::Borrowed("") };
-        self.tokens.get(index).cloned().unwrap_or(end)
+        let end = Token { kind: Kind::End, position: 0, line: 1, text: "" };
+        self.tokens.get(index).copied().unwrap_or(end)
     }
 
     fn advance(&mut self) -> Token<'p> {
@@ -128,12 +131,13 @@ impl<'p> Parser<'p> {
         if token.kind != Kind::Error {
             return format!("unexpected {token} in {context}");
         }
+        let fault = &self.fault;
         let place = self.action_line.filter(|line| *line != token.line);
         let place = place.map(|line| format!("started at {}:{line}", self.source.name));
         match place {
-            None => token.to_string(),
-            Some(place) if token.text.ends_with(" action") => format!("{token} {place}"),
-            Some(place) => format!("{token} in action {place}"),
+            None => fault.clone(),
+            Some(place) if fault.ends_with(" action") => format!("{fault} {place}"),
+            Some(place) => format!("{fault} in action {place}"),
         }
     }
 
@@ -351,6 +355,6 @@ impl<'p> Parser<'p> {
         if !matches!(token.kind, Kind::String | Kind::RawString) {
             return Err(self.unexpected(token, context));
         }
-        Ok(String::from_utf8_lossy(&unquote(&token.text)?).into_owned())
+        Ok(String::from_utf8_lossy(&unquote(token.text)?).into_owned())
     }
 }

@@ -1,6 +1,5 @@
 //! The words of a template's text.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use crate::print::quote;
@@ -72,15 +71,14 @@ impl Keyword {
 }
 
 /// A word and where it stands.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Token<'t> {
     pub(crate) kind: Kind,
     /// In bytes.
     pub(crate) position: usize,
     /// From 1.
     pub(crate) line: usize,
-    /// For [`Kind::Error`]: what is wrong.
-    pub(crate) text: Cow<'t, str>,
+    pub(crate) text: &'t str,
 }
 
 const SHOWN_CHARACTERS_MAX: usize = 10;
@@ -89,7 +87,6 @@ impl fmt::Display for Token<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind {
             Kind::End => formatter.write_str("EOF"),
-            Kind::Error => formatter.write_str(&self.text),
             Kind::Keyword(_) => write!(formatter, "<{}>", self.text),
             _ if self.text.len() > SHOWN_CHARACTERS_MAX => {
                 let start: String = self.text.chars().take(SHOWN_CHARACTERS_MAX).collect();

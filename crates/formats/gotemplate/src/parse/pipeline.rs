@@ -42,7 +42,7 @@ impl Parser<'_> {
                 self.next = start;
                 return Ok((variables, false));
             }
-            self.variables.push(variable.text.clone().into_owned());
+            self.variables.push(variable.text.to_owned());
             variables.push(variable.text.into());
             if !is_comma {
                 return Ok((variables, sign.kind == Kind::Assign));
@@ -101,18 +101,18 @@ impl Parser<'_> {
         let token = self.advance_past_space();
         let term = match token.kind {
             Kind::Identifier => {
-                if !(self.is_function)(&token.text) {
+                if !(self.is_function)(token.text) {
                     return Err(format!("function {} not defined", quote::double(token.text.as_bytes())));
                 }
                 Term::Function(token.text.into())
             }
             Kind::Keyword(Keyword::Dot) => Term::Dot,
             Kind::Keyword(Keyword::Nil) => Term::Nil,
-            Kind::Variable => self.known_variable(&token.text)?,
+            Kind::Variable => self.known_variable(token.text)?,
             Kind::Field => Term::Field([without_dot(&token)].into()),
             Kind::Bool => Term::Bool(token.text == "true"),
-            Kind::CharConstant => Term::Number(Box::new(super::literal::character(&token.text)?)),
-            Kind::Complex | Kind::Number => Term::Number(Box::new(Number::parse(&token.text)?)),
+            Kind::CharConstant => Term::Number(Box::new(super::literal::character(token.text)?)),
+            Kind::Complex | Kind::Number => Term::Number(Box::new(Number::parse(token.text)?)),
             Kind::LeftParenthesis => {
                 self.enter()?;
                 let pipe = self.pipeline("parenthesized pipeline", Kind::RightParenthesis)?;
@@ -120,7 +120,7 @@ impl Parser<'_> {
                 return Ok(Some(Operand { position: pipe.position, term: Term::Pipe(pipe) }));
             }
             Kind::String | Kind::RawString => {
-                let meaning = Literal(unquote(&token.text)?.into());
+                let meaning = Literal(unquote(token.text)?.into());
                 Term::String(token.text.into(), meaning)
             }
             _ => {
@@ -157,7 +157,7 @@ fn begins_operand(kind: Kind) -> bool {
 }
 
 fn without_dot(token: &Token<'_>) -> Box<str> {
-    token.text.strip_prefix('.').unwrap_or(&token.text).into()
+    token.text.strip_prefix('.').unwrap_or(token.text).into()
 }
 
 fn chain(operand: Operand, position: Position, fields: Vec<Box<str>>) -> Result<Operand, String> {
