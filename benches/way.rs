@@ -120,7 +120,7 @@ fn table(rounds: &[Round], binary: u64, cold: Duration, warm: Duration) -> Resul
         ("end of a push to the changed answer", seconds(median(rounds, |round| round.changed_answer)?)),
         ("memory of Bythos (PSS)", megabytes(median(rounds, |round| round.bythos_bytes)?)),
         ("memory of its containerd (PSS)", megabytes(median(rounds, |round| round.containerd_bytes)?)),
-        ("size of the binary", megabytes(binary / 1024)),
+        ("size of the binary", megabytes(binary)),
         ("cold build, development profile", seconds(cold)),
         ("build after a change in the topmost crate", seconds(warm)),
     ];
