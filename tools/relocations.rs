@@ -1,5 +1,5 @@
-//! For build scripts of programs: relocations take a tenth of the room where they are packed (DT_RELR). They are most of
-//! what is read of a program before its first line runs.
+//! For build scripts of programs: relocations take little room where they are packed (DT_RELR). They are most of what
+//! is read of a program before its first line runs.
 
 use std::process::Command;
 
