@@ -1,6 +1,7 @@
 //! Ends everything of this engine's node: for `bythos down`, also when neither the API nor Bythos itself runs.
 
 use std::io;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -97,7 +98,7 @@ async fn stop_pods(config: &NodeConfig, progress: &mut impl FnMut(&str)) {
     let count = pods.len();
     progress(&format!("stopping {count} pods"));
     let mut stopped = futures::stream::iter(pods.into_values())
-        .map(|pod| stop_pod(cri.clone(), pod))
+        .map(|pod| stop_pod(cri.clone(), config.node_address, pod))
         .buffer_unordered(PODS_AT_ONCE)
         .enumerate();
     while let Some((index, name)) = stopped.next().await {
@@ -105,13 +106,15 @@ async fn stop_pods(config: &NodeConfig, progress: &mut impl FnMut(&str)) {
     }
 }
 
-async fn stop_pod(cri: Cri, pod: PodInRuntime) -> String {
+async fn stop_pod(cri: Cri, node_address: IpAddr, pod: PodInRuntime) -> String {
     let name = format!("{}/{}", pod.identity.namespace, pod.identity.name);
-    let address = match pod.ready_sandbox() {
+    let network = match pod.ready_sandbox() {
         Some(sandbox) => cri.sandbox_status(&sandbox.id).await.ok().and_then(|status| status.network),
         None => None,
     };
-    let address = address.unwrap_or_default().ip;
+    // One on the network of the host has no address of its own.
+    let own = network.map(|network| network.ip).filter(|address| !address.is_empty());
+    let address = own.unwrap_or_else(|| node_address.to_string());
     let stops = pod.running().map(|container| stop_container(&cri, container, &address));
     let mut results = futures::future::join_all(stops).await;
     for sandbox in &pod.sandboxes {
@@ -127,20 +130,24 @@ async fn stop_pod(cri: Cri, pod: PodInRuntime) -> String {
 /// Its `preStop` hook and the end of its program, both within the pod's grace.
 async fn stop_container(cri: &Cri, container: &Container, address: &str) -> Result<(), CriError> {
     let grace = Duration::from_secs(container.notes.grace_seconds).min(GRACE_MAX);
+    if grace.is_zero() {
+        return cri.stop_container(&container.id, grace).await;
+    }
     let deadline = Instant::now() + grace;
-    if !grace.is_zero()
-        && let Some(Ok(hook)) = Hook::of_notes(&container.notes)
-    {
-        let target =
-            HookTarget { cri: cri.clone(), container_id: container.id.clone(), address: address.to_owned() };
-        let outcome = tokio::time::timeout_at(deadline, hook.run(&target)).await;
-        let outcome = outcome.unwrap_or_else(|_| Err("it did not end within the grace period".to_owned()));
-        if let Err(failure) = outcome {
-            warn!(container = container.notes.name, failure, "a preStop hook failed");
-        }
+    match tokio::time::timeout_at(deadline, run_pre_stop_hook(cri, container, address)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(failure)) => warn!(container = container.notes.name, failure, "a preStop hook failed"),
+        Err(_) => warn!(container = container.notes.name, "a preStop hook did not end within the grace"),
     }
     let left = deadline.saturating_duration_since(Instant::now());
-    cri.stop_container(&container.id, if grace.is_zero() { grace } else { left.max(LAST_GRACE) }).await
+    cri.stop_container(&container.id, left.max(LAST_GRACE)).await
+}
+
+async fn run_pre_stop_hook(cri: &Cri, container: &Container, address: &str) -> Result<(), String> {
+    let Some(hook) = Hook::of_notes(&container.notes) else { return Ok(()) };
+    let target =
+        HookTarget { cri: cri.clone(), container_id: container.id.clone(), address: address.to_owned() };
+    hook?.run(&target).await
 }
 
 /// Ends shims and containers that outlived containerd, for example one that was killed.

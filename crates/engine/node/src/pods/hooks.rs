@@ -69,16 +69,18 @@ impl Hook {
         })
     }
 
-    /// The hook that runs before the end, where nobody knows the pod any more.
-    pub(crate) fn of_notes(notes: &ContainerNotes) -> Option<Result<Self, ProbeError>> {
-        let noted = notes.pre_stop.as_ref()?;
-        let handler = serde_json::from_str(&noted.handler).ok()?;
-        let container = Container {
-            name: notes.name.clone(),
-            ports: serde_json::from_str(&noted.ports).ok(),
-            ..Container::default()
+    /// The hook that runs before the end, where nobody knows the pod any more; the error says in words why what is noted
+    /// is none.
+    pub(crate) fn of_notes(notes: &ContainerNotes) -> Option<Result<Self, String>> {
+        let PreStop { handler, ports } = notes.pre_stop.as_ref()?;
+        let read = || {
+            let unreadable = |error: serde_json::Error| format!("failed to read the noted hook: {error}");
+            let handler = serde_json::from_str(handler).map_err(unreadable)?;
+            let ports = serde_json::from_str(ports).map_err(unreadable)?;
+            let container = Container { name: notes.name.clone(), ports, ..Container::default() };
+            Hook::read("lifecycle.preStop", &handler, &container).map_err(|error| error_chain(&error))
         };
-        Some(Hook::read("lifecycle.preStop", &handler, &container))
+        Some(read())
     }
 
     fn read(field: &str, handler: &LifecycleHandler, container: &Container) -> Result<Self, ProbeError> {
@@ -224,8 +226,7 @@ mod tests {
         assert_eq!(Hook::after_start(&container), None);
         let mut notes = runtime::examples::container("web", 0, runtime::RunState::Running).notes;
         notes.pre_stop = Hook::note(&container);
-        let noted = Hook::of_notes(&notes).unwrap().map_err(|error| error.to_string());
-        assert_eq!(&noted, expected);
+        assert_eq!(&Hook::of_notes(&notes).unwrap(), expected);
     }
 
     #[test]
