@@ -6,6 +6,8 @@ BUILT := $(or $(CARGO_TARGET_DIR),target)
 # A person who became root by `su` may lack the folders of the system's programs.
 export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 ROOT  ?= /var/lib/bythos
+# A chart that uses every feature of charts.
+CHART := crates/formats/helm/tests/charts/features
 
 .PHONY: help
 help:
@@ -61,9 +63,11 @@ lint:
 	@RUSTDOCFLAGS="--deny warnings" $(CARGO) doc --workspace --no-deps --document-private-items --quiet
 
 .PHONY: bench
-bench:
+bench: dist
 	@tools/packages bench
-	@$(CARGO) build --locked --release --package bythos --package bythos-benches
+	@$(CARGO) build --locked --release --package bythos-benches
+	@tools/lay-out bythos-benches helm-render \
+		sh -c '$(BUILT)/dist/helm-render $(CHART) v1.37.0 >/dev/null'
 	@for bench in store api way pods kustomize delivery helm; do \
 		echo "==> $$bench"; $(BUILT)/release/$$bench || exit 1; done
 
@@ -73,4 +77,7 @@ fuzz:
 
 .PHONY: dist
 dist:
-	@$(CARGO) build --locked --profile dist --package bythos
+	@tools/packages test
+	@$(CARGO) build --locked --release --package bythos-benches --bin way
+	@tools/lay-out bythos bythos \
+		sh -c '$(BUILT)/dist/bythos helm template day $(CHART) >/dev/null && $(BUILT)/release/way once'

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use bythos_testing::machine::Machine;
 
 /// The folder of the workspace.
@@ -15,12 +15,16 @@ pub fn workspace() -> Result<PathBuf> {
     Ok(own.parent().context("the benches lie in the workspace")?.to_owned())
 }
 
-/// The program that is measured. It is built beside the benches.
+/// A program as it is given to others. `tools/lay-out` puts it beside the folder that the benches lie in.
 ///
 /// # Errors
-/// This program has no path.
-pub fn program() -> Result<PathBuf> {
-    Ok(std::env::current_exe()?.with_file_name("bythos"))
+/// It was not built.
+pub fn given(program: &str) -> Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    let built = own.ancestors().nth(2).context("the benches lie in a folder of what was built")?;
+    let path = built.join("dist").join(program);
+    ensure!(path.is_file(), "{path:?} is not there; `make bench` builds it before it measures");
+    Ok(path)
 }
 
 /// This bench again, as a client in the network of `machine`: its arguments say what it does there.

@@ -2,13 +2,15 @@
 //!
 //! Run by `make bench`, with the release build. Three rounds, each on a fresh root in a network namespace of its own;
 //! medians are printed. The image is built before the clock starts: that is the time of Debian's mirrors, not ours.
+//!
+//! `way once` goes it once and writes nothing: `make dist` looks at what runs meanwhile.
 
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use bythos_benches::{program, pss, workspace, write_into_readme};
+use bythos_benches::{given, pss, workspace, write_into_readme};
 use bythos_end_to_end::Owner;
 use bythos_testing::machine::{eventually, stdout, succeed};
 
@@ -25,6 +27,9 @@ struct Round {
 
 #[allow(clippy::print_stdout, reason = "this is the bench's own output")]
 fn main() -> Result<()> {
+    if std::env::args().nth(1).as_deref() == Some("once") {
+        return round(1).map(drop);
+    }
     let root = workspace()?;
     let mut rounds = Vec::new();
     for number in 1..=ROUNDS {
@@ -33,14 +38,14 @@ fn main() -> Result<()> {
     }
     println!("building anew, cold and warm");
     let (cold, warm) = builds(&root)?;
-    let binary = std::fs::metadata(program()?)?.len();
+    let binary = std::fs::metadata(given("bythos")?)?.len();
     let text = table(&rounds, binary, cold, warm)?;
     println!("{text}");
     write_into_readme("way", &text)
 }
 
 fn round(number: usize) -> Result<Round> {
-    let mut owner = Owner::new(&format!("bench{number}"), program()?)?;
+    let mut owner = Owner::new(&format!("bench{number}"), given("bythos")?)?;
     let archive = owner.build_image_of(&workspace()?.join("examples/platform/images/hello/recipe.yaml"))?;
 
     let began = Instant::now();

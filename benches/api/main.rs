@@ -12,7 +12,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use bythos_benches::{client_on, median, program, write_into_readme};
+use bythos_benches::{client_on, given, median, write_into_readme};
 use bythos_testing::machine::{Machine, stdout, succeed};
 
 const ROUNDS: usize = 3;
@@ -49,7 +49,7 @@ async fn main() -> Result<()> {
 }
 
 fn round(number: usize) -> Result<Round> {
-    let mut machine = Machine::new(&format!("api{number}"), program()?)?;
+    let mut machine = Machine::new(&format!("api{number}"), given("bythos")?)?;
     let ready_empty = start(&mut machine)?;
     let idle_bytes = memory::settled(&machine)?;
     ask(&machine, &["pods", &PODS.to_string()])?;

@@ -16,7 +16,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use bythos_benches::{client_on, median, program, write_into_readme};
+use bythos_benches::{client_on, given, median, write_into_readme};
 use bythos_end_to_end::Owner;
 use bythos_testing::machine::{Machine, stdout, succeed};
 use serde::de::DeserializeOwned;
@@ -70,7 +70,7 @@ fn build_image(folder: &Path) -> Result<PathBuf> {
     std::fs::copy("/bin/busybox", folder.join("busybox")).context("busybox-static is installed")?;
     let (recipe, archive) = (folder.join("recipe.yaml"), folder.join("image.tar"));
     std::fs::write(&recipe, RECIPE)?;
-    let mut build = Command::new(program()?);
+    let mut build = Command::new(given("bythos")?);
     succeed(build.args(["image", "build"]).arg(&recipe).arg("--output").arg(&archive))?;
     Ok(archive)
 }
@@ -82,7 +82,7 @@ fn tell(step: &str) {
 
 fn round(number: usize, archive: &Path) -> Result<Round> {
     tell("the first pod");
-    let mut owner = Owner::new(&format!("pods{number}"), program()?)?;
+    let mut owner = Owner::new(&format!("pods{number}"), given("bythos")?)?;
     let began = Instant::now();
     owner.machine.up(&[])?;
     owner.import_image(archive)?;

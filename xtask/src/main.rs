@@ -1,8 +1,10 @@
 //! The workshop: checks and chores of the repository. `make` is the door, this does the work.
 
 mod layers;
+mod layout;
 mod text;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
@@ -20,11 +22,22 @@ struct Cli {
 enum Command {
     /// Prove who may know whom, and the habits that no compiler checks
     Tidy,
+    /// Write which functions of a program run in a command, in the order of their first use: <PROGRAM>.order
+    Layout {
+        /// The program, with its symbols
+        program: PathBuf,
+        /// What is run, and uses the program
+        #[arg(last = true, required = true)]
+        command: Vec<String>,
+    },
 }
 
 fn main() -> Result<ExitCode> {
     match Cli::parse().command {
         Command::Tidy => tidy(),
+        Command::Layout { program, command } => {
+            layout::layout(&program, &command).map(|()| ExitCode::SUCCESS)
+        }
     }
 }
 
