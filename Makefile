@@ -17,7 +17,7 @@ help:
 	@echo "make test-vm a whole machine in qemu: install, update, restart, loss of power"
 	@echo "make lint    formatting, lints, documentation, and who may know whom"
 	@echo "make fuzz    feed the parsers of outside bytes with nonsense; see fuzz/README.md"
-	@echo "make dist    build the binary that is given to others, in $(BUILT)/dist"
+	@echo "make dist    build the binary that is given to others, in $(BUILT)/dist: less of it is in memory"
 	@echo "make bench   measure the figures of the README and write them there"
 
 .PHONY: up

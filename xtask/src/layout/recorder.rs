@@ -155,15 +155,15 @@ fn go_on(task: Pid, signal: Option<Signal>) -> Result<()> {
 /// A task may be killed at any time: then what was done to it no longer matters, and its end is told next.
 fn unless_gone(done: Result<()>) -> Result<()> {
     match done {
-        Err(error) if error.downcast_ref::<Errno>() == Some(&Errno::ESRCH) => Ok(()),
-        Err(error)
-            if error.downcast_ref::<std::io::Error>().is_some_and(|error| {
-                matches!(error.kind(), std::io::ErrorKind::NotFound)
-                    || error.raw_os_error() == Some(Errno::ESRCH as i32)
-            }) =>
-        {
-            Ok(())
-        }
+        Err(error) if is_gone(&error) => Ok(()),
         done => done,
     }
+}
+
+fn is_gone(error: &anyhow::Error) -> bool {
+    let asked = error.downcast_ref::<Errno>().copied();
+    let read =
+        error.downcast_ref::<std::io::Error>().and_then(std::io::Error::raw_os_error).map(Errno::from_raw);
+    // The folder of a task that has ended is not there.
+    matches!(asked.or(read), Some(Errno::ESRCH | Errno::ENOENT))
 }
