@@ -31,7 +31,7 @@ fn main() -> Result<()> {
     let asked: Vec<usize> = arguments.iter().map(|it| it.parse()).collect::<Result<_, _>>()?;
     let mut text = format!(
         "`helm template`, median of {ROUNDS} rounds, start of the program included. The library is measured in a program of \
-         its own, the command in the whole of Bythos.\n\n\
+         its own, the command in the whole of Bythos; both are laid out by what the first of the charts uses.\n\n\
          | chart | program | time | most memory | times as fast as Helm | times less memory |\n|---|---|---|---|---|---|\n"
     );
     if asked.is_empty() {
