@@ -83,8 +83,17 @@ fn kind_in(text: &str) -> Option<(String, Names)> {
 /// The folder of k8s-openapi's sources for the version of Kubernetes that is built.
 fn sources_of_upstream() -> PathBuf {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
+    // Of other platforms' crates nothing need be on this machine.
     let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version", "1", "--offline", "--manifest-path"])
+        .args([
+            "metadata",
+            "--format-version",
+            "1",
+            "--offline",
+            "--filter-platform",
+            &host(),
+            "--manifest-path",
+        ])
         .arg(manifest)
         .output()
         .unwrap();
@@ -98,6 +107,13 @@ fn sources_of_upstream() -> PathBuf {
     let version = features.find(|feature| feature.starts_with("v1_")).unwrap();
     let package_folder = Path::new(package["manifest_path"].as_str().unwrap()).parent().unwrap();
     package_folder.join("src").join(version)
+}
+
+/// This machine, as the compiler calls it.
+fn host() -> String {
+    let output = Command::new(env!("CARGO")).arg("-vV").output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    said.lines().find_map(|line| line.strip_prefix("host: ")).unwrap().to_owned()
 }
 
 fn rust_files(folder: &Path, files: &mut Vec<PathBuf>) {

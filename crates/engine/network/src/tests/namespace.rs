@@ -18,6 +18,8 @@ use crate::prepare_host;
 
 const CNI_FOLDERS: [&str; 2] = ["/usr/lib/cni", "/opt/cni/bin"];
 const PATIENCE: Duration = Duration::from_secs(3);
+/// What the C library's resolver waits for an answer.
+const RESOLVER_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Whether this process may do what these tests need; if not, it says so.
 pub(crate) fn may_make_namespaces() -> bool {
@@ -210,7 +212,7 @@ pub(crate) fn dial(from: &Namespace, target: SocketAddrV4) -> io::Result<Answer>
 /// Sends one datagram and waits for one.
 pub(crate) fn ask_by_udp(target: SocketAddrV4, question: &[u8]) -> io::Result<Vec<u8>> {
     let socket = UdpSocket::bind((IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0))?;
-    socket.set_read_timeout(Some(PATIENCE))?;
+    socket.set_read_timeout(Some(RESOLVER_PATIENCE))?;
     socket.connect(target)?;
     socket.send(question)?;
     let mut answer = vec![0; 4096];
