@@ -22,7 +22,7 @@ struct Cli {
 enum Command {
     /// Prove who may know whom, and the habits that no compiler checks
     Tidy,
-    /// Write which functions of a program run in a command, in the order of their first use: <PROGRAM>.order
+    /// Write which functions of a program run in a command, in the order of their first use, beside it
     Layout {
         /// The program, with its symbols
         program: PathBuf,
