@@ -257,7 +257,8 @@ async fn a_suspended_job_has_no_pods_and_counts_none_of_them_as_failed() -> Resu
 async fn a_job_that_takes_too_long_fails_and_goes_when_its_time_has_come() -> Result<()> {
     let stage = Stage::start().await?;
     let (jobs, pods) = (stage.api::<Job>(), stage.api::<Pod>());
-    create(&jobs, job(&json!({ "activeDeadlineSeconds": 1, "ttlSecondsAfterFinished": 1 }))).await?;
+    // Long enough for the pod to be seen before it goes, also where everything is slow.
+    create(&jobs, job(&json!({ "activeDeadlineSeconds": 5, "ttlSecondsAfterFinished": 1 }))).await?;
     until_running(&pods, &["0"]).await?;
     has_event(&stage, "DeadlineExceeded").await?;
     stage.until_count("no Job", &jobs, 0).await?;
