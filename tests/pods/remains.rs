@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
-use bythos_testing::machine::{Machine, stdout};
+use bythos_testing::machine::{Machine, cgroups, stdout};
 use serde_json::Value;
 
 /// How many bytes a uid has, as text.
@@ -85,14 +85,8 @@ fn uid_in(path: &str) -> Option<String> {
 }
 
 fn cgroups_of(id: &str) -> Result<Vec<PathBuf>> {
-    let found = stdout(std::process::Command::new("find").args([
-        "/sys/fs/cgroup",
-        "-path",
-        &format!("*/bythos-{id}/*"),
-        "-type",
-        "d",
-    ]))?;
-    Ok(found.lines().map(PathBuf::from).collect())
+    let cloud = format!("bythos-{id}");
+    cgroups(|path| path.parent().is_some_and(|parent| parent.iter().any(|part| part == cloud.as_str())))
 }
 
 fn shims_of(id: &str) -> Result<usize> {

@@ -296,14 +296,37 @@ fn lines_with(file: &Path, marks: &[String]) -> Result<Vec<String>> {
 }
 
 fn cgroups_of(id: &str) -> Result<Vec<String>> {
-    let text = stdout(Command::new("find").args([
-        "/sys/fs/cgroup",
-        "-maxdepth",
-        "4",
-        "-type",
-        "d",
-        "-name",
-        &format!("*bythos*{id}*"),
-    ]))?;
-    Ok(text.lines().map(|line| format!("cgroup {line}")).collect())
+    let is_of = |name: &str| name.split_once("bythos").is_some_and(|(_, rest)| rest.contains(id));
+    let found = cgroups(|path| path.file_name().is_some_and(|name| is_of(&name.to_string_lossy())))?;
+    Ok(found.iter().map(|path| format!("cgroup {}", path.display())).collect())
+}
+
+/// The control groups of this host that are wanted. Those of others come and go meanwhile: one that is gone when it is
+/// looked into is none.
+///
+/// # Errors
+/// They cannot be read.
+pub fn cgroups(is_wanted: impl Fn(&Path) -> bool) -> Result<Vec<PathBuf>> {
+    let (mut found, mut folders) = (Vec::new(), vec![PathBuf::from("/sys/fs/cgroup")]);
+    while let Some(folder) = folders.pop() {
+        match folders_in(&folder) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            inner => folders.extend(inner?),
+        }
+        if is_wanted(&folder) {
+            found.push(folder);
+        }
+    }
+    Ok(found)
+}
+
+fn folders_in(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut folders = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            folders.push(entry.path());
+        }
+    }
+    Ok(folders)
 }
