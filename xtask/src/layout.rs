@@ -6,7 +6,7 @@
 //! the order in which it runs, and what never runs is never read.
 //!
 //! [`program`] reads the functions of an ELF file; [`recorder`] runs a command and sees which of them are entered, in
-//! that process and in all that it starts. Both change nothing but the list.
+//! every process of the program.
 
 mod program;
 #[cfg(target_arch = "x86_64")]
@@ -14,7 +14,7 @@ mod recorder;
 #[cfg(all(test, target_arch = "x86_64"))]
 mod tests;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
@@ -26,9 +26,7 @@ use anyhow::{Context as _, Result};
 pub(crate) fn layout(program: &Path, command: &[String]) -> Result<()> {
     let program = program::Program::read(program)?;
     let used = record(&program, command)?;
-    let mut path = program.path().as_os_str().to_owned();
-    path.push(".order");
-    let path = PathBuf::from(path);
+    let path = program.path().with_added_extension("order");
     let text = used.iter().map(|name| format!("{name}\n")).collect::<String>();
     std::fs::write(&path, text).with_context(|| format!("failed to write {path:?}"))?;
     println!("layout: {} of {} functions run", used.len(), program.functions().len());
